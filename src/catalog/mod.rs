@@ -64,6 +64,7 @@ pub use planning::select::BookSelection;
 pub(crate) use planning::select::PutOffBook;
 pub use queries::ask::CountBooks;
 pub(crate) use queries::ask::{AskRemaining, ListPutOff, ListReady, StateCounts};
+pub(crate) use queries::explain::WholeStory;
 pub(crate) use queries::export::ExportError;
 pub use queries::export_filter::ExportFilter;
 pub(crate) use queries::forecast::{DownloadLoad, ForecastInputs, LibraryForecast, forecast};

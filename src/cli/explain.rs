@@ -1,9 +1,10 @@
-//! `grind explain BARCODE`: one volume's state and history out of the catalog.
+//! `grind explain BARCODE`: one volume's story out of the catalog, with `--all` everything that is recorded of it.
 
 use std::io::Write;
 
 use clap::Args;
 
+use crate::catalog::WholeStory;
 use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
@@ -20,6 +21,9 @@ pub struct ExplainArgs {
     /// The volume
     #[arg(value_name = "BARCODE", value_parser = Barcode::parse)]
     pub barcode: Barcode,
+    /// After the story also every recorded value, list, check and event
+    #[arg(long)]
+    pub all: bool,
     /// As JSON on standard output
     #[arg(long)]
     pub json: bool,
@@ -42,6 +46,9 @@ pub fn run<W: Write>(args: &ExplainArgs, url: &str, out: &mut W) -> CommandResul
         if args.json {
             serde_json::to_writer_pretty(&mut *out, &story)?;
             return writeln!(out);
+        }
+        if args.all {
+            return write!(out, "{}", WholeStory(&story));
         }
         write!(out, "{story}")
     })?;

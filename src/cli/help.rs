@@ -185,6 +185,7 @@ left out. No program can know every title and name, so a person should look at i
         notes: "",
         examples: &[
             "grind explain 39015012345678",
+            "grind explain 39015012345678 --all",
             "grind explain 39015012345678 --json | jq .history",
         ],
         exits: OF_COPY,

@@ -1,5 +1,7 @@
 //! One volume's whole story.
 
+mod events;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -182,39 +184,60 @@ fn stored(book: &Map<String, Value>) -> String {
     format!("It is stored: {path}; {pages}, {proof}{finding}.{check}{newer}")
 }
 
+/// Events that the story tells one by one.
+const TOLD_EVENTS: usize = 15;
+
+/// The story: what the book is, where it stands and what comes next, and what has happened to it.
 impl fmt::Display for BookStory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}: {}", self.barcode, self.state)?;
-        writeln!(f, "{}\n", self.meaning)?;
-        for (name, value) in self
-            .book
-            .iter()
-            .filter(|(name, _)| *name != "barcode" && *name != "state")
-        {
+        let text = |name: &str| self.book.get(name).map(plain).filter(|text| text != "null");
+        let title: Vec<_> = ["title", "author"].into_iter().filter_map(text).collect();
+        if !title.is_empty() {
+            writeln!(f, "{}", title.join(" / "))?;
+        }
+        writeln!(f, "{}\n\nWhat happened (UTC)", plain(&self.meaning.clone().into()))?;
+        let earlier = self.history.len().saturating_sub(TOLD_EVENTS);
+        if earlier > 0 {
+            writeln!(f, "  … {earlier} earlier; --all tells them too")?;
+        }
+        for event in &self.history[earlier..] {
+            writeln!(f, "  {}", events::told(event))?;
+        }
+        if let Some(check) = self.checks.last() {
+            writeln!(f, "\nRead again last\n  {check}")?;
+        }
+        Ok(())
+    }
+}
+
+/// All that is known: every value of the row, each list, each check, each event with its circumstances.
+pub struct WholeStory<'a>(pub &'a BookStory);
+
+impl fmt::Display for WholeStory<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let story = self.0;
+        writeln!(f, "{story}\nRecorded")?;
+        let columns = story.book.iter();
+        for (name, value) in columns.filter(|(name, _)| *name != "barcode" && *name != "state") {
             writeln!(f, "  {name:<32} {}", plain(value))?;
         }
-        if !self.lists.is_empty() {
+        if !story.lists.is_empty() {
             writeln!(f, "\nLast seen in GRIN's lists")?;
-            for (list, at) in &self.lists {
+            for (list, at) in &story.lists {
                 writeln!(f, "  {list:<32} {at}")?;
             }
         }
-        if !self.checks.is_empty() {
+        if !story.checks.is_empty() {
             writeln!(f, "\nRead again")?;
-            for check in &self.checks {
+            for check in &story.checks {
                 writeln!(f, "  {check}")?;
             }
         }
         writeln!(f, "\nHistory")?;
-        for event in &self.history {
-            writeln!(
-                f,
-                "  {} {} {}{}",
-                event.timestamp,
-                event.status_type,
-                event.status_value,
-                circumstances(event)
-            )?;
+        for event in &story.history {
+            let (at, topic, value) = (&event.timestamp, &event.status_type, &event.status_value);
+            writeln!(f, "  {at} {topic} {value}{}", circumstances(event))?;
         }
         Ok(())
     }
