@@ -23,7 +23,7 @@ pub struct CommandHelp {
 const WHOLE_RUN: &[ExitStatus] = &ExitStatus::ALL;
 const MEASURED: &[ExitStatus] = &[Done, Failed, Usage, Internal, CannotCreate];
 const OF_CATALOG: &[ExitStatus] = &[Done, Usage, Unavailable, Internal, CannotCreate, NotPermitted, Config];
-const OF_DAEMON: &[ExitStatus] = &[Done, Usage, Unavailable, Internal, CannotCreate, Config];
+const OF_DAEMON: &[ExitStatus] = &[Done, Usage, Unavailable, Internal, CannotCreate, NotPermitted, Config];
 const OF_COPY: &[ExitStatus] = &[
     Done,
     Failed,
@@ -315,7 +315,7 @@ due at once. A barcode that the catalog does not know refuses the whole request,
             "grind retry --failed",
             "grind retry --failed --reason damaged_at_source",
         ],
-        exits: &[Done, Failed, Usage, Unavailable, Internal, CannotCreate, Config],
+        exits: OF_COPY,
     },
     CommandHelp {
         path: "pause",
@@ -336,7 +336,7 @@ Steps by hand are not paused.",
         path: "prioritise",
         notes: "A barcode that the catalog does not know refuses the whole request, and nothing is changed (exit code 1).",
         examples: &["grind prioritise 39015012345678 39015012345679"],
-        exits: &[Done, Failed, Usage, Unavailable, Internal, CannotCreate, Config],
+        exits: OF_COPY,
     },
     CommandHelp {
         path: "forget",
@@ -344,7 +344,7 @@ Steps by hand are not paused.",
 The book is neither asked for nor counted as missing any more, whatever GRIN says of it. Nothing that is stored is removed, and its
 history stays. `grind retry BARCODE` brings it back. A barcode that the catalog does not know refuses the whole request (exit code 1).",
         examples: &["grind forget 39015012345678"],
-        exits: &[Done, Failed, Usage, Unavailable, Internal, CannotCreate, Config],
+        exits: OF_COPY,
     },
     CommandHelp {
         path: "restore",

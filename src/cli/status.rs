@@ -58,23 +58,34 @@ fn other_version(endpoint: &DaemonEndpoint, error: &serde_json::Error) -> CliErr
     .advise("Are this program and the daemon of the same version?")
 }
 
-/// Nobody answered at any of the places where a daemon was looked for; one that runs and does not answer is told from none.
+/// Nobody answered at any of the places where a daemon was looked for; one that runs and does not answer, and one that the caller may
+/// not ask, are told from none.
 pub fn not_running(errors: &[ClientError]) -> CliError {
-    let is_silent = errors.iter().any(|error| matches!(error, ClientError::Silent { .. }));
-    let what = if is_silent {
-        "the daemon runs, but does not answer"
+    let is_any = |kind: fn(&ClientError) -> bool| errors.iter().any(kind);
+    let (exit, what, advice) = if is_any(|error| matches!(error, ClientError::Silent { .. })) {
+        (
+            ExitStatus::Unavailable,
+            "the daemon runs, but does not answer",
+            "It is stopped or hangs; `systemctl status grind` and `journalctl -u grind` tell more. Under systemd it is ended and started again by itself.",
+        )
+    } else if is_any(|error| matches!(error, ClientError::Denied { .. })) {
+        (
+            ExitStatus::NotPermitted,
+            "you are not permitted to ask the daemon",
+            "Its socket is for its user and group: ask as root, as `sudo -u grind grind …`, or as a member of the group (`usermod -aG grind NAME`, then sign in anew).",
+        )
     } else {
-        "no running daemon was found"
+        (
+            ExitStatus::Unavailable,
+            "no running daemon was found",
+            "Start it with `systemctl start grind` or `grind run`, or say where it is with --socket or --address.",
+        )
     };
-    let error = errors
+    let error = CliError::new(exit, what);
+    errors
         .iter()
-        .fold(CliError::new(ExitStatus::Unavailable, what), |error, cause| {
-            error.because(cause)
-        });
-    if is_silent {
-        return error.advise("It is stopped or hangs; `systemctl status grind` and `journalctl -u grind` tell more. Under systemd it is ended and started again by itself.");
-    }
-    error.advise("Start it with `systemctl start grind` or `grind run`, or say where it is with --socket or --address.")
+        .fold(error, |error, cause| error.because(cause))
+        .advise(advice)
 }
 
 fn in_words(told: &DaemonStatus) -> String {
@@ -113,6 +124,37 @@ mod tests {
             "{text}"
         );
         assert!(text.contains(" -> no daemon answers at 127.0.0.1:1\n"), "{text}");
+    }
+
+    #[test]
+    fn who_may_not_ask_is_told_from_where_there_is_none() {
+        let endpoint = || DaemonEndpoint::Socket("/run/grind/grind.sock".into());
+        let source = || std::io::ErrorKind::ConnectionRefused.into();
+        let none = || ClientError::Unreachable {
+            endpoint: endpoint(),
+            source: source(),
+        };
+        let denied = || ClientError::Denied { endpoint: endpoint() };
+        let silent = || ClientError::Silent { endpoint: endpoint() };
+        for (errors, exit, what) in [
+            (vec![none()], ExitStatus::Unavailable, "no running daemon"),
+            (
+                vec![denied(), none()],
+                ExitStatus::NotPermitted,
+                "you are not permitted",
+            ),
+            (
+                vec![denied(), silent()],
+                ExitStatus::Unavailable,
+                "the daemon runs, but",
+            ),
+        ] {
+            let error = not_running(&errors);
+            assert_eq!(error.exit(), exit, "{error}");
+            assert!(error.to_string().contains(what), "{error}");
+        }
+        let told = not_running(&[denied()]).to_string();
+        assert!(told.contains("no permission to use /run/grind/grind.sock\n"), "{told}");
     }
 
     #[test]

@@ -43,6 +43,12 @@ pub enum ClientError {
         /// Why.
         source: io::Error,
     },
+    /// The caller may not use the socket.
+    #[error("no permission to use {endpoint}")]
+    Denied {
+        /// Where it was tried.
+        endpoint: DaemonEndpoint,
+    },
     /// Somebody listens, and says nothing in time.
     #[error("what listens at {endpoint} runs, but does not answer")]
     Silent {
@@ -94,6 +100,7 @@ fn request(endpoint: &DaemonEndpoint, text: &str, patience: Duration) -> Result<
         match source.kind() {
             // A time-out of the socket; that of a connection has another kind.
             ErrorKind::WouldBlock => ClientError::Silent { endpoint },
+            ErrorKind::PermissionDenied => ClientError::Denied { endpoint },
             _ => ClientError::Unreachable { endpoint, source },
         }
     };
