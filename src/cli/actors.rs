@@ -1,6 +1,6 @@
 //! `grind actors`: the mailboxes of the running daemon, and why who waits.
 
-mod detail;
+pub(super) mod detail;
 mod table;
 
 use std::io::{IsTerminal, stdout};
@@ -111,7 +111,7 @@ fn in_words(seen: &DaemonStatus, args: &ActorsArgs, columns: usize) -> String {
 }
 
 /// A line for each link, the end last.
-fn link_lines(chain: Option<&BlockingChain>) -> Vec<String> {
+pub(super) fn link_lines(chain: Option<&BlockingChain>) -> Vec<String> {
     let Some(chain) = chain else {
         return vec!["Nobody waits.".to_owned()];
     };

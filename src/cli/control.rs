@@ -13,7 +13,7 @@ use crate::cli::moment::moment_to_come;
 use crate::cli::{output, status};
 use crate::grin::Barcode;
 use crate::grin::barcode_file::BarcodeList;
-use crate::observe::{ClientError, ControlReply, ControlRequest, RetryRequest, client};
+use crate::observe::{ClientError, ControlReply, ControlRequest, DaemonEndpoint, RetryRequest, client};
 use crate::vocabulary::FailureReason;
 
 /// Barcodes named in a message at most.
@@ -108,13 +108,19 @@ fn named(texts: &[String]) -> Result<Vec<Barcode>, CliError> {
 
 /// Asks the daemon and prints what it did.
 fn ask(reach: &ReachArgs, request: &ControlRequest) -> CommandResult {
+    output::print(&order(&reach.endpoints()?, request)?)?;
+    Ok(ExitStatus::Done)
+}
+
+/// Asks the daemon, and says what it did.
+pub(super) fn order(endpoints: &[DaemonEndpoint], request: &ControlRequest) -> Result<String, CliError> {
     let internal = |error: serde_json::Error| {
         CliError::new(ExitStatus::Internal, "cannot exchange JSON with the daemon").because(&error)
     };
     let json = serde_json::to_string(request).map_err(internal)?;
     let mut errors = Vec::new();
-    for endpoint in reach.endpoints()? {
-        match client::post(&endpoint, "/api/control", &json) {
+    for endpoint in endpoints {
+        match client::post(endpoint, "/api/control", &json) {
             Ok(body) => return told(request, &serde_json::from_slice(&body).map_err(internal)?),
             Err(error @ ClientError::Refused { .. }) => {
                 return Err(CliError::new(ExitStatus::Unavailable, "the daemon refused the request").because(&error));
@@ -125,12 +131,11 @@ fn ask(reach: &ReachArgs, request: &ControlRequest) -> CommandResult {
     Err(status::not_running(&errors))
 }
 
-fn told(request: &ControlRequest, reply: &ControlReply) -> CommandResult {
-    if !reply.unknown.is_empty() {
-        return Err(unknown(&reply.unknown));
+fn told(request: &ControlRequest, reply: &ControlReply) -> Result<String, CliError> {
+    match reply.unknown.is_empty() {
+        true => Ok(in_words(request, reply)),
+        false => Err(unknown(&reply.unknown)),
     }
-    output::print(&in_words(request, reply))?;
-    Ok(ExitStatus::Done)
 }
 
 fn unknown(barcodes: &[Barcode]) -> CliError {

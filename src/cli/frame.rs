@@ -1,61 +1,59 @@
-//! One frame of `grind top` as text.
-
-use std::collections::BTreeMap;
+//! What `grind top` shows of a daemon, as plain text for where there is no terminal.
 
 use crate::actor::ActorSnapshot;
 use crate::log::PlainText;
-use crate::observe::{DaemonStatus, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, facts};
+use crate::observe::{
+    DaemonReadiness, DaemonStatus, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, TransferView, facts,
+};
+use crate::session::SessionSnapshot;
 
-/// What was seen, and how busy each actor was since the frame before.
-#[derive(Debug, Clone)]
-pub struct TopFrame {
+/// The daemon at one moment.
+pub struct TopFrame<'a> {
     /// What was seen.
-    pub seen: DaemonStatus,
-    /// Seconds inside handlers a second, all instances together.
-    pub busy: BTreeMap<String, f64>,
+    pub seen: &'a DaemonStatus,
 }
 
-impl TopFrame {
-    /// The lines, none longer than `columns` and no more than `rows` of them.
-    pub fn text(&self, columns: usize, rows: usize) -> String {
-        let mut lines = self.head();
+/// Headings of the facts that are shown, most urgent first.
+const SHOWN: [&str; 11] = [
+    "state",
+    "signed out",
+    "to do",
+    "stopping",
+    "GRIN says wait",
+    "intake paused",
+    "waiting for",
+    "barcodes",
+    "this run",
+    "last minute",
+    "library stored",
+];
+
+impl TopFrame<'_> {
+    /// All of it.
+    pub fn text(&self) -> String {
+        let head = self.head().into_iter();
+        let mut lines: Vec<_> = head.map(|(heading, text)| format!("{heading:<15}{text}")).collect();
         lines.push(String::new());
         lines.extend(self.actors());
         lines.push(String::new());
-        lines.extend(self.session());
+        lines.extend(permit_lines(&self.seen.session));
         if !self.seen.daemon.transfers.is_empty() {
             lines.push(String::new());
-            lines.extend(self.transfers());
+            lines.extend(self.seen.daemon.transfers.iter().map(transfer_line));
         }
-        lines
-            .iter()
-            .take(rows)
-            .map(|line| clipped(line, columns) + "\n")
-            .collect()
+        lines.iter().map(|line| format!("{}\n", PlainText(line))).collect()
     }
 
-    fn head(&self) -> Vec<String> {
-        let shown = [
-            "state",
-            "signed out",
-            "to do",
-            "stopping",
-            "GRIN says wait",
-            "intake paused",
-            "waiting for",
-        ];
-        let shown_too = ["barcodes", "this run", "last minute", "library stored"];
-        let memory = self
-            .seen
-            .process
-            .resident_bytes
-            .map(|bytes| ("memory", DisplaySize(bytes).to_string()));
+    /// What the daemon does and waits for, each with its heading.
+    pub fn head(&self) -> Vec<(&'static str, String)> {
         let facts = facts(&self.seen.daemon).into_iter();
-        let wanted = facts.filter(|(heading, _)| shown.contains(heading) || shown_too.contains(heading));
-        wanted
-            .chain(memory)
-            .map(|(heading, text)| format!("{heading:<15}{}", PlainText(&text)))
-            .collect()
+        let mut head: Vec<_> = facts.filter(|(heading, _)| SHOWN.contains(heading)).collect();
+        if let DaemonReadiness::No { why } = &self.seen.readiness {
+            head.insert(1, ("not ready", why.clone()));
+        }
+        let memory = self.seen.process.resident_bytes;
+        head.extend(memory.map(|bytes| ("memory", DisplaySize(bytes).to_string())));
+        head
     }
 
     fn actors(&self) -> Vec<String> {
@@ -64,82 +62,74 @@ impl TopFrame {
             "ACTOR", "INSTANCES", "MAILBOX", "PEAK", "OLDEST", "RUNNING", "HANDLED", "BUSY", "WAITS FOR"
         );
         std::iter::once(heading)
-            .chain(self.seen.hub.actors.iter().map(|actor| self.actor(actor)))
+            .chain(self.seen.hub.actors.iter().map(actor_line))
             .collect()
-    }
-
-    fn actor(&self, actor: &ActorSnapshot) -> String {
-        let states: Vec<_> = actor
-            .states
-            .iter()
-            .map(|(state, count)| format!("{count} {}", state.as_str()))
-            .collect();
-        let running = actor.in_flight();
-        let handled = actor.handled();
-        let busy = self
-            .busy
-            .get(actor.name.as_str())
-            .map_or_else(|| "-".to_owned(), |share| format!("{:.0}%", share * 100.0));
-        let waits = actor
-            .protected
-            .as_ref()
-            .map(|wait| format!("{} {}", wait.what, DisplayDuration(wait.seconds)));
-        format!(
-            "{:<14}{:<14}{:>11}{:>6}{:>9}{running:>8}{:>12}{busy:>7}  {}",
-            actor.name.as_str(),
-            states.join(" "),
-            format!("{} / {}", actor.depth, actor.capacity),
-            actor.peak,
-            DisplayDuration(actor.oldest_age_seconds),
-            DisplayCount(handled),
-            PlainText(&waits.unwrap_or_default()),
-        )
-    }
-
-    fn session(&self) -> Vec<String> {
-        let session = &self.seen.session;
-        let head = format!(
-            "{} session, {} connections open of {} opened, {} requests in flight",
-            session.sessions_created, session.connections_open, session.connections_opened, session.requests_in_flight
-        );
-        let permits = session.permits.iter().map(|(class, permits)| {
-            format!(
-                "  {class:<10}{} held, {} free, {} waiting",
-                permits.held, permits.free, permits.waiting
-            )
-        });
-        std::iter::once(head).chain(permits).collect()
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "a speed for the eye")]
-    fn transfers(&self) -> Vec<String> {
-        let line = |transfer: &crate::observe::TransferView| {
-            let of = transfer
-                .length
-                .map(|length| format!(" of {}", DisplaySize(length)))
-                .unwrap_or_default();
-            let speed = DisplaySpeed(transfer.received as f64 / transfer.seconds.max(0.001));
-            let barcode = PlainText(&transfer.barcode).to_string();
-            format!(
-                "{barcode:<24}{:>10}{of} · {speed} · {}",
-                DisplaySize(transfer.received),
-                DisplayDuration(transfer.seconds)
-            )
-        };
-        self.seen.daemon.transfers.iter().map(line).collect()
     }
 }
 
-/// The line up to so many characters. Wide scripts do not occur in what we draw.
-fn clipped(line: &str, columns: usize) -> String {
-    line.chars().take(columns).collect()
+fn actor_line(actor: &ActorSnapshot) -> String {
+    let states: Vec<_> = actor
+        .states
+        .iter()
+        .map(|(state, count)| format!("{count} {}", state.as_str()))
+        .collect();
+    let minute = actor.windows.get("1m");
+    let busy = minute.map_or_else(|| "-".to_owned(), |window| format!("{:.0}%", window.busy_share * 100.0));
+    let waits = actor
+        .protected
+        .as_ref()
+        .map(|wait| format!("{} {}", wait.what, DisplayDuration(wait.seconds)));
+    format!(
+        "{:<14}{:<14}{:>11}{:>6}{:>9}{:>8}{:>12}{busy:>7}  {}",
+        actor.name.as_str(),
+        states.join(" "),
+        format!("{} / {}", actor.depth, actor.capacity),
+        actor.peak,
+        DisplayDuration(actor.oldest_age_seconds),
+        actor.in_flight(),
+        DisplayCount(actor.handled()),
+        waits.unwrap_or_default(),
+    )
+}
+
+/// Connections, and a line for the permits of each class.
+pub fn permit_lines(session: &SessionSnapshot) -> Vec<String> {
+    let head = format!(
+        "{} session, {} connections open of {} opened, {} requests in flight",
+        session.sessions_created, session.connections_open, session.connections_opened, session.requests_in_flight
+    );
+    let permits = session.permits.iter().map(|(class, permits)| {
+        format!(
+            "  {class:<10}{} held, {} free, {} waiting",
+            permits.held, permits.free, permits.waiting
+        )
+    });
+    std::iter::once(head).chain(permits).collect()
+}
+
+/// How far a body is, and how fast it comes.
+#[expect(clippy::cast_precision_loss, reason = "a speed for the eye")]
+pub fn transfer_line(transfer: &TransferView) -> String {
+    let of = transfer
+        .length
+        .map(|length| format!(" of {}", DisplaySize(length)))
+        .unwrap_or_default();
+    let speed = DisplaySpeed(transfer.received as f64 / transfer.seconds.max(0.001));
+    format!(
+        "{:<24}{:>10}{of} · {speed} · {}",
+        transfer.barcode,
+        DisplaySize(transfer.received),
+        DisplayDuration(transfer.seconds)
+    )
 }
 
 #[cfg(test)]
 pub mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::actor::{ActorRegistry, HistogramSnapshot};
-    use crate::observe::{BlockingChains, DaemonReadiness, DaemonSnapshot, PlaceFigures, ProcessFigures, TransferView};
+    use crate::observe::{BlockingChains, DaemonSnapshot, PlaceFigures, ProcessFigures};
     use crate::session::SessionCounters;
 
     /// A daemon with one download under way.
@@ -180,6 +170,14 @@ pub mod tests {
             "name": "downloader", "states": {"running": 4}, "depth": 3, "capacity": 8, "peak": 8, "waiting_for_room": 0,
             "oldest_age_seconds": 0.25, "wait": HistogramSnapshot::default(), "busy_seconds": 1.5, "restarts": {},
             "restart_backoff_seconds": 0.0, "exits": {}, "last_progress_timestamp_seconds": null,
+            "windows": {"1m": {
+                "seconds": 60.0, "handled_per_second": 2.5, "failed_per_second": 0.1, "busy_share": 0.5,
+                "wait": {"p50_seconds": 0.1, "p90_seconds": 0.2, "p99_seconds": 0.3},
+                "messages": [{
+                    "kind": "download", "handled_per_second": 2.5, "failed_per_second": 0.1, "handle_share": 3.0,
+                    "handle": {"p50_seconds": 1.0, "p90_seconds": 2.0, "p99_seconds": 3.0},
+                }],
+            }},
             "protected": {"what": "body", "seconds": 2.0}, "send_blocked_seconds": {}, "gave_up": false, "instances": [],
             "messages": [{
                 "kind": "download", "sent": 1_207, "in_flight": 4, "handled": {"ok": 1_200, "error": 3}, "rejected": {},
@@ -191,30 +189,18 @@ pub mod tests {
 
     #[test]
     fn a_frame_shows_mailboxes_permits_and_transfers() {
-        let frame = TopFrame {
-            seen: seen(),
-            busy: [("downloader".to_owned(), 0.5)].into(),
-        };
-        let text = frame.text(usize::MAX, usize::MAX);
+        let mut seen = seen();
+        seen.daemon.transfers[0].barcode = "ABC\u{1b}1".into();
+        let text = TopFrame { seen: &seen }.text();
         for part in [
             "downloader    4 running           3 / 8     8     0.2s       4       1 203    50%  body 2.0s\n",
             "1 session, 4 connections open of 5 opened, 4 requests in flight\n",
             "  bulk      4 held, 40 free, 2 waiting\n",
-            "ABC1                       1.0 MiB of 2.0 MiB · 524.3 kB/s · 2.0s\n",
+            " 1.0 MiB of 2.0 MiB · 524.3 kB/s · 2.0s\n",
             "memory         42.9 MiB\n",
         ] {
             assert!(text.contains(part), "{part:?} in\n{text}");
         }
-    }
-
-    #[test]
-    fn a_small_terminal_is_not_overrun() {
-        let frame = TopFrame {
-            seen: seen(),
-            busy: BTreeMap::new(),
-        };
-        let text = frame.text(20, 5);
-        assert_eq!(text.lines().count(), 5);
-        assert!(text.lines().all(|line| line.chars().count() <= 20));
+        assert!(!text.contains('\u{1b}'), "words cannot steer the terminal: {text}");
     }
 }

@@ -430,7 +430,12 @@ Under the table stands what holds the most work back now: each link waits for th
     },
     CommandHelp {
         path: "top",
-        notes: "On a terminal it is drawn again and again until Ctrl-C; elsewhere one frame is printed.",
+        notes: "\
+On a terminal it is drawn again and again until q or Ctrl-C, also while the daemon is started anew; elsewhere one frame is printed. Keys:
+  ↑ ↓ j k     mark an actor            Enter  show it in full, with its last messages; Esc goes back
+  s           sort by the next column  r      the other way round
+  p           pause, or end the pause; asked once more before it is done
+  q, Ctrl-C   end",
         examples: &["grind top", "grind top --every 5", "grind top | head -20"],
         exits: OF_DAEMON,
     },

@@ -12,7 +12,9 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::actor::{ActorName, ActorRegistry, BlackBoxDump, HubSnapshot};
-use crate::catalog::{ForecastInputs, LibraryForecast, LibraryPace, MemberRow, PutOffCounts, SharedTask, forecast};
+use crate::catalog::{
+    Catalog, ForecastInputs, LibraryForecast, LibraryPace, MemberRow, PutOffCounts, SharedTask, forecast,
+};
 use crate::daemon::control::DaemonControl;
 use crate::daemon::threads::WatchedThreads;
 use crate::daemon::view::phases::{CountedBooks, finished, most_books, of, phases, reached};
@@ -291,6 +293,10 @@ impl DaemonView for LiveDaemonView {
 
     fn ready(&self) -> DaemonReadiness {
         readiness(&self.daemon())
+    }
+
+    fn recent_log(&self) -> Vec<String> {
+        log::recent_lines()
     }
 
     fn set_log_level(&self, level: &str) -> Result<(), String> {

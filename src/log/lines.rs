@@ -1,5 +1,6 @@
 //! The tracing layer that turns events into lines.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,7 +32,14 @@ struct State {
     journal: Option<JournalSocket>,
     out: Out,
     limit: RepeatLimit,
+    /// The last lines, for who looks at the running program.
+    recent: VecDeque<String>,
 }
+
+/// Lines that are kept.
+const KEPT_LINES: usize = 200;
+/// Characters of a line that are kept.
+const KEPT_CHARACTERS: usize = 1_000;
 
 enum Out {
     Stderr,
@@ -54,6 +62,7 @@ impl LogSink {
                 journal,
                 out,
                 limit: RepeatLimit::default(),
+                recent: VecDeque::new(),
             }),
         }
     }
@@ -61,6 +70,11 @@ impl LogSink {
     /// Changes how lines look.
     pub fn set_style(&self, style: LogStyle) {
         self.state().style = style;
+    }
+
+    /// The last lines that were written, the newest last.
+    pub fn recent(&self) -> Vec<String> {
+        self.state().recent.iter().cloned().collect()
     }
 
     /// Writes above these bars, or straight to standard error again.
@@ -93,10 +107,20 @@ impl LogSink {
 impl State {
     /// What journald does not take as a datagram is written as a line, which it takes too.
     fn write(&mut self, record: &LogRecord<'_>) {
+        self.keep(record);
         let journal = self.journal.as_ref().filter(|_| self.style == LogStyle::Journald);
         if !journal.is_some_and(|journal| journal.send(record)) {
             self.out.write(&record.line(self.style));
         }
+    }
+
+    fn keep(&mut self, record: &LogRecord<'_>) {
+        if self.recent.len() == KEPT_LINES {
+            self.recent.pop_front();
+        }
+        let line = record.line(LogStyle::Text { colour: false });
+        self.recent
+            .push_back(line.trim_end().chars().take(KEPT_CHARACTERS).collect());
     }
 
     /// How many messages were left out before this one; `None` if this one is left out too. Only warnings and errors are

@@ -137,6 +137,11 @@ pub fn set_level(level: &str) -> Result<(), LogError> {
     RUNNING.get().ok_or(LogError::NotStarted)?.set_level(level)
 }
 
+/// The last lines of this process's log, the newest last; empty before [`start`].
+pub fn recent_lines() -> Vec<String> {
+    RUNNING.get().map(|log| log.lines.recent()).unwrap_or_default()
+}
+
 /// Why the log cannot be set up or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {

@@ -1,7 +1,7 @@
 //! What is answered at which address.
 //!
 //! `GET /` page · `GET /metrics` Prometheus text · `GET /api/status` the same as JSON · `GET /api/actors/NAME/black-box` an actor's
-//! last messages · `GET /live` 200 while all threads answer, else 503 · `GET /ready` 200 or 503 with the reason · `PUT /api/log-level` changes the log level live · `POST /api/control`
+//! last messages · `GET /api/log` the last lines of the log (over the Unix socket only) · `GET /live` 200 while all threads answer, else 503 · `GET /ready` 200 or 503 with the reason · `PUT /api/log-level` changes the log level live · `POST /api/control`
 //! does what an operator asks for (over the Unix socket only, whose file says who may).
 
 use actix_web::http::header;
@@ -29,6 +29,7 @@ pub fn all(config: &mut ServiceConfig) {
         .service(metrics)
         .service(api_status)
         .service(black_box)
+        .service(recent_log)
         .service(live)
         .service(ready)
         .app_data(JsonConfig::default().limit(LONGEST_REQUEST))
@@ -65,6 +66,14 @@ async fn black_box(name: web::Path<String>, view: Data<dyn DaemonView>) -> HttpR
     }
 }
 
+#[get("/api/log")]
+async fn recent_log(request: HttpRequest, view: Data<dyn DaemonView>) -> HttpResponse {
+    if let Some(refused) = refused_stranger(&request) {
+        return refused;
+    }
+    HttpResponse::Ok().json(view.recent_log())
+}
+
 #[get("/live")]
 async fn live(view: Data<dyn DaemonView>) -> HttpResponse {
     let stuck = view.stuck_threads();
@@ -91,7 +100,7 @@ async fn ready(view: Data<dyn DaemonView>) -> HttpResponse {
 
 #[put("/api/log-level")]
 async fn log_level(request: HttpRequest, body: web::Bytes, view: Data<dyn DaemonView>) -> HttpResponse {
-    if let Some(refused) = refused_order(&request) {
+    if let Some(refused) = refused_stranger(&request) {
         return refused;
     }
     let level = String::from_utf8_lossy(&body);
@@ -103,7 +112,7 @@ async fn log_level(request: HttpRequest, body: web::Bytes, view: Data<dyn Daemon
 
 #[post("/api/control")]
 async fn control(request: HttpRequest, body: Json<ControlRequest>, view: Data<dyn DaemonView>) -> HttpResponse {
-    if let Some(refused) = refused_order(&request) {
+    if let Some(refused) = refused_stranger(&request) {
         return refused;
     }
     match view.control(body.into_inner()).await {
@@ -112,14 +121,14 @@ async fn control(request: HttpRequest, body: Json<ControlRequest>, view: Data<dy
     }
 }
 
-/// Orders are taken over the Unix socket, whose mode says who may, and from no page in a browser (those send an `Origin`). Any user of
-/// this machine may connect to the loopback interface.
-fn refused_order(request: &HttpRequest) -> Option<HttpResponse> {
+/// Orders are taken, and the log is shown, over the Unix socket, whose mode says who may, and to no page in a browser (those send an
+/// `Origin`). Any user of this machine may connect to the loopback interface.
+fn refused_stranger(request: &HttpRequest) -> Option<HttpResponse> {
     let is_refused = request.peer_addr().is_some() || request.headers().contains_key(header::ORIGIN);
     is_refused.then(|| {
         plain(
             &mut HttpResponse::Forbidden(),
-            "the daemon takes orders over its Unix socket only (observe.socket)",
+            "the daemon takes orders and shows its log over its Unix socket only (observe.socket)",
         )
     })
 }

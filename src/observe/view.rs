@@ -38,6 +38,10 @@ pub trait DaemonView: Send + Sync + 'static {
     }
     /// Whether the daemon can do its job.
     fn ready(&self) -> DaemonReadiness;
+    /// The last lines of the log, the newest last.
+    fn recent_log(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// Changes the log level of the running daemon: `debug`, or `info,grind::session=trace`. `Err` says in one sentence what
     /// is wrong with it.
     fn set_log_level(&self, level: &str) -> Result<(), String>;

@@ -50,5 +50,6 @@ mod storage_kill;
 mod storage_publish;
 mod storage_s3;
 mod structure;
+mod top;
 mod verify;
 mod wiring;

@@ -1,0 +1,115 @@
+//! The terminal: keys and news come in, and each is followed by a drawing. It is put back as it was in the end, after an error, a panic
+//! and a signal.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use ratatui::DefaultTerminal;
+use ratatui::crossterm::event::{self, Event, KeyEventKind};
+use signal_hook::consts::{SIGHUP, SIGTERM};
+
+use crate::cli::error::CliError;
+use crate::cli::exit::ExitStatus;
+use crate::cli::top::data::TopData;
+use crate::cli::top::draw::draw;
+use crate::cli::top::state::{TopAction, TopState};
+use crate::cli::top::table::rows;
+use crate::cli::top::watch::{TopNews, TopWatch, TopWish};
+use crate::observe::{DaemonEndpoint, DaemonStatus};
+
+/// News are looked for so often while no key is pressed.
+const LOOK_FOR_NEWS: Duration = Duration::from_millis(100);
+
+/// Shows the daemon until a key or a signal ends it.
+pub fn run(endpoints: Vec<DaemonEndpoint>, every: Duration, first: DaemonStatus) -> Result<(), CliError> {
+    let failed = |error: io::Error| {
+        CliError::new(ExitStatus::Internal, "cannot draw on this terminal")
+            .because(&error)
+            .advise("`grind status` and `grind actors` tell the same without drawing.")
+    };
+    let is_ended = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&is_ended)).map_err(failed)?;
+    }
+    let (wish, wishes) = channel();
+    let (tell, news) = channel();
+    TopWatch { endpoints, every }.begin(wishes, tell).map_err(failed)?;
+    let screen = TopScreen {
+        data: TopData::of(first),
+        state: TopState::default(),
+        wish,
+        news,
+        is_ended,
+    };
+    // Before it draws, it has a panic put the terminal back.
+    let terminal = ratatui::try_init().map_err(failed)?;
+    let shown = screen.show(terminal);
+    ratatui::try_restore().and(shown).map_err(failed)
+}
+
+struct TopScreen {
+    data: TopData,
+    state: TopState,
+    wish: Sender<TopWish>,
+    news: Receiver<TopNews>,
+    is_ended: Arc<AtomicBool>,
+}
+
+impl TopScreen {
+    fn show(mut self, mut terminal: DefaultTerminal) -> io::Result<()> {
+        loop {
+            terminal.draw(|frame| draw(frame, &self.data, &self.state))?;
+            let mut is_same = true;
+            while is_same {
+                if self.is_ended.load(Ordering::Relaxed) {
+                    return Ok(());
+                }
+                if event::poll(LOOK_FOR_NEWS)? {
+                    match event::read()? {
+                        Event::Key(key) if key.kind == KeyEventKind::Press => match self.press(key) {
+                            TopAction::Quit => return Ok(()),
+                            action => self.do_it(action),
+                        },
+                        _ => {}
+                    }
+                    is_same = false;
+                }
+                is_same &= !self.take_news();
+            }
+        }
+    }
+
+    fn press(&mut self, key: event::KeyEvent) -> TopAction {
+        let rows = rows(&self.data.status, self.state.sort, self.state.is_reversed);
+        self.state.press(key, &rows, self.data.is_paused())
+    }
+
+    fn do_it(&mut self, action: TopAction) {
+        let wish = match action {
+            TopAction::Draw | TopAction::Quit => return,
+            TopAction::Watch(actor) => TopWish::Watch(actor),
+            TopAction::Order(request) => {
+                self.state.said = Some("asking the daemon …".into());
+                TopWish::Order(request)
+            }
+        };
+        // It ends only with this screen.
+        drop(self.wish.send(wish));
+    }
+
+    /// Says whether there were any.
+    fn take_news(&mut self) -> bool {
+        let mut is_any = false;
+        while let Ok(news) = self.news.try_recv() {
+            is_any = true;
+            match news {
+                TopNews::Look(look) => self.data.take(*look),
+                TopNews::Said(words) => self.state.said = Some(words),
+            }
+        }
+        is_any
+    }
+}
