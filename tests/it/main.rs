@@ -28,6 +28,7 @@ mod collect;
 mod daemon;
 mod dependencies;
 mod first_contact;
+mod full_run;
 mod import;
 mod import_facts;
 mod limits;
