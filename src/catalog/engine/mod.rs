@@ -182,10 +182,11 @@ impl SqlConnection {
         }
     }
 
-    pub(crate) fn release_savepoint(&self) -> Result<(), CatalogError> {
+    /// The same where a savepoint is set: what came after that one can then only be undone with the transaction.
+    pub(crate) fn renew_savepoint(&self) -> Result<(), CatalogError> {
         match &self.0 {
-            EngineConnection::Sqlite(engine) => engine.run("RELEASE one"),
-            EngineConnection::Postgres(engine) => engine.batch("RELEASE SAVEPOINT one"),
+            EngineConnection::Sqlite(engine) => engine.run("RELEASE one").and_then(|()| engine.run("SAVEPOINT one")),
+            EngineConnection::Postgres(engine) => engine.batch("RELEASE SAVEPOINT one; SAVEPOINT one"),
         }
     }
 

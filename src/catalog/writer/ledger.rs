@@ -161,14 +161,14 @@ impl CatalogLedger {
 
     fn try_transact(&mut self, jobs: &mut [&mut dyn QueuedJob]) -> Result<(), CatalogError> {
         self.conn.begin()?;
-        let mut clean = true;
+        let (mut clean, mut is_set) = (true, false);
         for job in jobs.iter_mut() {
             // What is first needs no savepoint: it is undone by beginning anew. SQLite keeps each page that changes
             // after a savepoint in memory, which for a page of a list would be many.
             let good = if clean {
                 self.run_first(&mut **job)?
             } else {
-                self.run_next(&mut **job)?
+                self.run_next(&mut **job, std::mem::replace(&mut is_set, true))?
             };
             clean &= !good;
         }
@@ -185,8 +185,12 @@ impl CatalogLedger {
         Ok(good)
     }
 
-    fn run_next(&self, job: &mut dyn QueuedJob) -> Result<bool, CatalogError> {
-        self.conn.set_savepoint()?;
+    /// Runs a job that can be undone alone. The commit releases the last savepoint.
+    fn run_next(&self, job: &mut dyn QueuedJob, is_set: bool) -> Result<bool, CatalogError> {
+        match is_set {
+            true => self.conn.renew_savepoint()?,
+            false => self.conn.set_savepoint()?,
+        }
         let good = self.run_one(job)?;
         if !self.conn.in_transaction() {
             // SQLite itself undid the whole transaction (disk full, I/O): what ran before is gone with it.
@@ -197,7 +201,6 @@ impl CatalogLedger {
         if !good {
             self.conn.undo_to_savepoint()?;
         }
-        self.conn.release_savepoint()?;
         Ok(good)
     }
 
