@@ -39,7 +39,7 @@ pub(crate) use lifecycle::leases::RenewClaims;
 pub(crate) use lifecycle::named::{BookWish, ChangeBooks};
 pub use lifecycle::policy::CatalogPolicy;
 pub(crate) use lifecycle::publication::{BeginPublication, RecordDoubtfulPublication};
-pub(crate) use lifecycle::restore::{ListRecorded, RecordFound, RecordedBook};
+pub(crate) use lifecycle::restore::{AskRecorded, ListRecorded, RecordFound, RecordedBook};
 pub use lifecycle::settle::{ClaimSettlement, SettleClaim, StoredBook};
 pub(crate) use lifecycle::settle::{RecordDownloading, StoredFinding};
 pub use lifecycle::wish::EnsureKnown;

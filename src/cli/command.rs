@@ -14,9 +14,9 @@ use crate::cli::control::{BooksArgs, PauseArgs, RetryArgs};
 use crate::cli::demo::DemoArgs;
 use crate::cli::docs::{CompletionsArgs, ManArgs};
 use crate::cli::explain::ExplainArgs;
-use crate::cli::export::ExportArgs;
 use crate::cli::import::ImportArgs;
 use crate::cli::init::InitArgs;
+use crate::cli::packages::ExportCommand;
 use crate::cli::parse::ParseArgs;
 use crate::cli::rehearse::RehearseArgs;
 use crate::cli::report::ReportArgs;
@@ -84,8 +84,8 @@ pub enum CliCommand {
     Report(ReportArgs),
     /// Read stored books again, and compare them with what was stored
     Verify(VerifyArgs),
-    /// The catalog as CSV, JSON lines or Parquet, or some of its books
-    Export(ExportArgs),
+    /// The catalog as a file, stored books as packages for other archives
+    Export(Box<ExportCommand>),
     /// Take over a grin-transfer run without downloading again
     Import(ImportArgs),
     /// Rights in volumes, from what HathiTrust publishes
@@ -164,6 +164,10 @@ mod tests {
             "grind rights import hathi_full_20261101.txt.gz --namespace hvd,uc1 --json",
             "grind export csv --state stored,failed --since 24h --barcodes A1,B2 --barcodes-file - -o f",
             "grind export parquet -o f",
+            "grind export csv -o f",
+            "grind export jsonl --config f",
+            "grind export bagit --config f 39015012345678 $B123456 -o d --json",
+            "grind export ocfl --barcodes A1B,B2C --barcodes-file - -o d",
             "grind restore",
             "grind restore meta/catalog-2026-11-29.db.gz",
             "grind verify --sample 200 --json",
@@ -261,6 +265,9 @@ mod tests {
             "grind sync --limit 0",
             "grind sync --queue nice",
             "grind demo --books 0",
+            "grind export",
+            "grind export bagit 39015012345678",
+            "grind export csv bagit -o d",
             "grind retry",
             "grind storage rm",
             "grind storage rm --yes",

@@ -242,6 +242,34 @@ Options that say which books must hold together; --since asks when something was
         exits: OF_CATALOG,
     },
     CommandHelp {
+        path: "export bagit",
+        notes: "\
+A bag is the folder DIR/BARCODE ($ and + as =24 and =2B) with archive, text, MARC record and manifest under data/, by their names within the
+storage. Each object is compared with its recorded SHA-256 while it is copied. A bag appears whole or not at all. One that is there already, with
+the same digests, is left alone and not read; another one of the same book is not replaced, and the book fails. A book that is damaged, missing
+or not stored is named and holds no other up. What was cut goes on with the same command. With --json each line is a book (barcode, outcome,
+path, bytes, and reason and detail of one that failed), the last one the summary.",
+        examples: &[
+            "grind export bagit 39015012345678 --output /srv/handover",
+            "grind export bagit --barcodes-file chosen.txt --output /srv/handover --json",
+        ],
+        exits: OF_COPY,
+    },
+    CommandHelp {
+        path: "export ocfl",
+        notes: "\
+DIR is made a storage root, or is one that this command made. The identifier of a book is grin:LIBRARY/BARCODE; its files are archive, text, MARC
+record and manifest, by their names within the storage. Each object is compared with its recorded SHA-256 while it is copied. A book whose
+digests are those of its newest version is left alone and not read; one that has changed gets another version, in which only what is new is
+stored. A version appears whole or not at all. A book that is damaged, missing or not stored is named and holds no other up. With --json each
+line is a book (barcode, outcome, path, version, bytes, and reason and detail of one that failed), the last one the summary.",
+        examples: &[
+            "grind export ocfl 39015012345678 39015012345679 --output /srv/ocfl",
+            "grind export ocfl --barcodes-file chosen.txt --output /srv/ocfl --json",
+        ],
+        exits: OF_COPY,
+    },
+    CommandHelp {
         path: "import",
         notes: "\
 A book counts as stored if its archive is really there and whole, whatever the other database says of it. Each archive goes through

@@ -27,6 +27,7 @@ pub(crate) mod init;
 pub(crate) mod load;
 mod moment;
 pub(crate) mod output;
+mod packages;
 pub mod parse;
 mod preflight;
 pub(crate) mod progress;
@@ -106,8 +107,10 @@ pub fn run(cli: &CommandLine) -> CommandResult {
         }),
         CliCommand::Verify(args) => verify::run(args),
         CliCommand::Report(args) => with_catalog(&args.config, |settings, out| report::run(args, settings, out)),
-        CliCommand::Export(args) => with_catalog(&args.config, |settings, out| {
-            export::run(args, &settings.catalog.url, out)
+        CliCommand::Export(command) => packages::run(command, |args| {
+            with_catalog(&args.config, |settings, out| {
+                export::run(args, &settings.catalog.url, out)
+            })
         }),
         CliCommand::Import(args) => import::run(args),
         CliCommand::Catalog(args) => catalog::run(args),

@@ -11,6 +11,7 @@ use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::storage::get::GetArgs;
+pub(super) use crate::cli::storage::look::layout;
 use crate::cli::storage::ls::ListArgs;
 use crate::cli::storage::rm::RemoveArgs;
 use crate::cli::{load, output, reading};

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::grin::Barcode;
+
 /// A library's directory: letters, digits, hyphens, underscores, case-sensitive (PROTOCOL.md, section 1).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -37,6 +39,12 @@ impl LibraryDirectory {
     /// The directory's name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// One name for a book of this library in all that is handed on, unlike those of other libraries' books. It is a URI: no character of a
+    /// barcode has to be encoded in one.
+    pub fn identifier_of(&self, barcode: &Barcode) -> String {
+        format!("grin:{self}/{barcode}")
     }
 }
 

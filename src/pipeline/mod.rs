@@ -13,6 +13,7 @@ mod from_settings;
 mod intake;
 mod membership;
 mod mount;
+mod package;
 pub(crate) mod plan;
 pub(crate) mod policy;
 mod progress;
@@ -35,6 +36,7 @@ pub(crate) use from_settings::{
 };
 pub(crate) use membership::{LibraryMembership, RoundResult, UnbrokenMembership};
 pub(crate) use mount::{MountError, adopt_storage, confirm_by_hand};
+pub(crate) use package::{BookPacker, PackageError, PackageForm, PackageOrder, PackageOutcome, PackedBook};
 pub(crate) use progress::{ProgressSnapshot, RunProgress};
 pub use publish::{
     ArchiveTaken, KeepReason, PublicationWindow, PublishError, PublishRecipe, StoredCondition, VolumePublished,

@@ -54,16 +54,38 @@ impl RecordedBook {
     }
 }
 
+/// The columns of a recorded book.
+const RECORDED: &str =
+    "id, barcode, storage_path, encrypted_etag, sha256, archive_bytes, publishing_sha256, publishing_etag";
+
 impl CatalogOperation for ListRecorded {
     type Output = Vec<RecordedBook>;
     const KIND: &'static str = "list_recorded";
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<Vec<RecordedBook>, CatalogError> {
-        let sql = "SELECT id, barcode, storage_path, encrypted_etag, sha256, archive_bytes, publishing_sha256, publishing_etag \
-                   FROM books WHERE id > :after AND sync_timestamp IS NOT NULL AND storage_path IS NOT NULL \
-                   ORDER BY id LIMIT :limit";
+        let sql = format!(
+            "SELECT {RECORDED} FROM books WHERE id > :after AND sync_timestamp IS NOT NULL AND storage_path IS NOT NULL \
+             ORDER BY id LIMIT :limit"
+        );
         let given = arguments! { after: self.after, limit: self.limit };
-        tx.conn.all(sql, &given, RecordedBook::read)
+        tx.conn.all(&sql, &given, RecordedBook::read)
+    }
+}
+
+/// Asks for what is recorded of one book; `None`: nothing of it is stored.
+#[derive(Debug, Clone)]
+pub struct AskRecorded(pub Barcode);
+
+impl CatalogOperation for AskRecorded {
+    type Output = Option<RecordedBook>;
+    const KIND: &'static str = "ask_recorded";
+
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<Option<RecordedBook>, CatalogError> {
+        let sql = format!(
+            "SELECT {RECORDED} FROM books \
+             WHERE barcode = :barcode AND sync_timestamp IS NOT NULL AND storage_path IS NOT NULL"
+        );
+        tx.conn.first(&sql, &arguments! { barcode: self.0 }, RecordedBook::read)
     }
 }
 

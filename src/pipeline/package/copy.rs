@@ -1,0 +1,100 @@
+//! An object of the storage into a file, compared with its digest on the way.
+
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use ring::digest::{Context, SHA256, digest};
+use tokio_util::sync::CancellationToken;
+
+use crate::archive::hex;
+use crate::catalog::RecordedBook;
+use crate::pipeline::package::contents::PackageContents;
+use crate::pipeline::package::error::PackageError;
+use crate::pipeline::package::folder::new_file;
+use crate::pipeline::publish::MANIFEST_LIMIT;
+use crate::storage::{ObjectKey, Storage, StorageError, StorageLayout};
+
+/// Read at once.
+const BUFFER: usize = 256 << 10;
+
+/// Reads objects of one book.
+pub(super) struct ObjectCopier<'a> {
+    pub storage: &'a Storage,
+    pub cut: &'a CancellationToken,
+    /// Told of bytes as they are copied.
+    pub progress: &'a mut dyn FnMut(u64),
+}
+
+impl ObjectCopier<'_> {
+    /// What belongs to the book, by its manifest.
+    pub fn contents(&self, recorded: &RecordedBook, layout: &StorageLayout) -> Result<PackageContents, PackageError> {
+        // The catalog has books of other programs, too.
+        let barcode = recorded.barcode.as_ref().ok_or(PackageError::NotStored)?;
+        let key = layout.manifest(barcode);
+        let mut text = Vec::new();
+        let object = self.storage.open_read(&key).map_err(|error| self.absent(error))?;
+        let read = object.take(MANIFEST_LIMIT + 1).read_to_end(&mut text);
+        read.map_err(StorageError::from_read)?;
+        PackageContents::of(recorded, key, text)
+    }
+
+    /// Into a new file, which is durable afterwards; how many bytes it has. A file whose object is not what was stored is for the caller to
+    /// remove, with all beside it.
+    pub fn copy(&mut self, contents: &PackageContents, key: &ObjectKey, to: &Path) -> Result<u64, PackageError> {
+        let mut file = new_file(to)?;
+        let bytes = if *key == contents.manifest_key {
+            file.write_all(&contents.manifest).map_err(PackageError::at(to))?;
+            contents.manifest.len() as u64
+        } else {
+            let expected = contents.objects.get(key).map(String::as_str);
+            self.stream(key, expected.unwrap_or_default(), &mut file, to)?
+        };
+        file.sync_all().map_err(PackageError::at(to))?;
+        Ok(bytes)
+    }
+
+    fn stream(
+        &mut self,
+        key: &ObjectKey,
+        expected: &str,
+        file: &mut impl Write,
+        to: &Path,
+    ) -> Result<u64, PackageError> {
+        let mut object = self.storage.open_read(key).map_err(|error| self.absent(error))?;
+        let (mut digest, mut buffer, mut bytes) = (Context::new(&SHA256), vec![0; BUFFER], 0);
+        loop {
+            if self.cut.is_cancelled() {
+                return Err(PackageError::Cut);
+            }
+            let count = match object.read(&mut buffer) {
+                Ok(0) => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                read => read.map_err(StorageError::from_read)?,
+            };
+            digest.update(&buffer[..count]);
+            file.write_all(&buffer[..count]).map_err(PackageError::at(to))?;
+            bytes += count as u64;
+            (self.progress)(count as u64);
+        }
+        let found = hex(digest.finish().as_ref());
+        if found != expected {
+            let detail = format!("its SHA-256 is {found}, and {expected} is recorded");
+            return Err(PackageError::damaged(key, detail));
+        }
+        Ok(bytes)
+    }
+
+    /// What is not there is missing only from a storage that is the right one.
+    fn absent(&self, error: StorageError) -> PackageError {
+        match (error, self.storage.prove_marker()) {
+            (_, Err(away)) => away.into(),
+            (StorageError::NotFound(key), Ok(())) => PackageError::Missing(key),
+            (error, Ok(())) => error.into(),
+        }
+    }
+}
+
+/// The SHA-256 of what is held in memory, in hexadecimal digits.
+pub(super) fn sha256_of(bytes: &[u8]) -> String {
+    hex(digest(&SHA256, bytes).as_ref())
+}
