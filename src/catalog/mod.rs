@@ -22,6 +22,7 @@ pub use crate::vocabulary::Queue;
 pub use address::CatalogAddress;
 pub(crate) use copy::{CatalogCopy, CatalogCopyError, CopiedRows, CopyProgress};
 pub use error::CatalogError;
+pub(crate) use fixity::premis::{PremisCounts, PremisSelection};
 pub(crate) use fixity::record::{FixityEvidence, RecordCheck};
 #[cfg(test)]
 pub(crate) use fixity::select::ToCheckCounts;

@@ -84,7 +84,7 @@ pub enum CliCommand {
     Report(ReportArgs),
     /// Read stored books again, and compare them with what was stored
     Verify(VerifyArgs),
-    /// The catalog as a file, stored books as packages for other archives
+    /// The catalog as a file, stored books as packages for other archives, the evidence of their checks
     Export(Box<ExportCommand>),
     /// Take over a grin-transfer run without downloading again
     Import(ImportArgs),
@@ -168,6 +168,8 @@ mod tests {
             "grind export jsonl --config f",
             "grind export bagit --config f 39015012345678 $B123456 -o d --json",
             "grind export ocfl --barcodes A1B,B2C --barcodes-file - -o d",
+            "grind export premis",
+            "grind export premis 39015012345678 -o f",
             "grind restore",
             "grind restore meta/catalog-2026-11-29.db.gz",
             "grind verify --sample 200 --json",

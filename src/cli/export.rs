@@ -141,17 +141,17 @@ impl CatalogExport {
 
 /// Temporary files are for their owner alone; an export is made to be handed on.
 #[cfg(unix)]
-fn let_others_read(file: &std::fs::File) -> io::Result<()> {
+pub(super) fn let_others_read(file: &std::fs::File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     file.set_permissions(std::fs::Permissions::from_mode(0o644))
 }
 
 #[cfg(not(unix))]
-fn let_others_read(_: &std::fs::File) -> io::Result<()> {
+pub(super) fn let_others_read(_: &std::fs::File) -> io::Result<()> {
     Ok(())
 }
 
-fn refused(error: &ExportError, path: Option<&Path>) -> CliError {
+pub(super) fn refused(error: &ExportError, path: Option<&Path>) -> CliError {
     match (error, path) {
         (ExportError::Catalog(error), _) => reading::refused(error),
         (ExportError::Write(error), None) => CliError::output(error),

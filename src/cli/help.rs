@@ -270,6 +270,18 @@ line is a book (barcode, outcome, path, version, bytes, and reason and detail of
         exits: OF_COPY,
     },
     CommandHelp {
+        path: "export premis",
+        notes: "\
+Of each book that was ever checked there is an object (the archive as it is recorded now), of each check an event `fixity check` with its
+outcome (success, fail, or warning where nothing could be said) and what was found, and of each version of this program that checked an agent.
+A named book of which no check is recorded is named, with exit code 1; the others are written.",
+        examples: &[
+            "grind export premis --output checks.xml",
+            "grind export premis 39015012345678 | xmllint --format -",
+        ],
+        exits: OF_COPY,
+    },
+    CommandHelp {
         path: "import",
         notes: "\
 A book counts as stored if its archive is really there and whole, whatever the other database says of it. Each archive goes through

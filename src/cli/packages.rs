@@ -1,6 +1,7 @@
 //! `grind export` as a whole: the catalog as a file, and what is made of chosen books for other archives.
 
 mod pass;
+mod premis;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::export::ExportArgs;
 use crate::cli::packages::pass::PackagePass;
+use crate::cli::packages::premis::PremisArgs;
 use crate::cli::storage::{layout, refused};
 use crate::cli::{load, reading};
 use crate::daemon::{DaemonSignals, RunStage};
@@ -67,6 +69,8 @@ pub enum BookExport {
     Bagit(PackageArgs),
     /// Chosen books as objects of an OCFL 1.1 storage root; a book that has changed gets another version
     Ocfl(PackageArgs),
+    /// What came of the checks of stored books, as PREMIS 3 events
+    Premis(PremisArgs),
 }
 
 /// `grind export bagit` and `grind export ocfl`.
@@ -98,6 +102,7 @@ pub fn run(command: &ExportCommand, catalog: impl FnOnce(&ExportArgs) -> Command
         ExportCommand::OfCatalog(args) => catalog(args),
         ExportCommand::OfBooks(BookExport::Bagit(args)) => pack(args, PackageForm::Bagit),
         ExportCommand::OfBooks(BookExport::Ocfl(args)) => pack(args, PackageForm::Ocfl),
+        ExportCommand::OfBooks(BookExport::Premis(args)) => premis::run(args),
     }
 }
 
@@ -170,6 +175,7 @@ mod tests {
             ("grind export csv", true),
             ("grind export jsonl -o bagit", true),
             ("grind export bagit A1B -o d", false),
+            ("grind export premis", false),
         ] {
             let parsed = CommandLine::try_parse_from(line.split(' ')).unwrap();
             let CliCommand::Export(command) = parsed.command else {

@@ -1,6 +1,7 @@
 //! Which stored books are to be read again, and what came of it.
 
 pub(crate) mod evidence;
+pub(crate) mod premis;
 pub(crate) mod record;
 pub(crate) mod select;
 pub(crate) mod unsound;

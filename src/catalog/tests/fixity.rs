@@ -2,6 +2,7 @@
 
 use crate::catalog::tests::shelf::{DAY, HOUR, Shelf, barcode, three};
 use crate::catalog::*;
+use crate::grin::LibraryDirectory;
 use crate::vocabulary::{FixityLevel, FixityOutcome};
 
 use FixityOutcome as O;
@@ -228,4 +229,30 @@ fn what_is_removed_is_recorded_unless_a_worker_has_the_book() {
     assert_eq!(shelf.claim(&[Queue::Converted]).len(), 1);
     assert_eq!(remove(&mut shelf, "TL0001"), RemovalAnswer::InWork);
     assert_eq!(remove(&mut shelf, "NOBODYS"), RemovalAnswer::Recorded);
+}
+
+#[test]
+fn the_evidence_of_the_books_that_are_meant_is_exported_with_its_maker() {
+    let mut shelf = shelf();
+    assert!(record(&mut shelf, "TL0001", O::Ok));
+    assert!(record(&mut shelf, "TL0002", O::Damaged));
+    assert!(record(&mut shelf, "TL0001", O::Ok));
+    let exported = |barcodes: Option<&[&str]>| {
+        let selection = PremisSelection {
+            library: LibraryDirectory::parse("T").unwrap(),
+            barcodes: barcodes.map(|codes| codes.iter().map(|code| barcode(code)).collect()),
+        };
+        let mut out = Vec::new();
+        let counts = shelf.reader().export_premis(&selection, &mut out).unwrap();
+        (counts, String::from_utf8(out).unwrap())
+    };
+    let (counts, text) = exported(None);
+    assert_eq!((counts.objects, counts.events, counts.without.len()), (2, 3, 0));
+    let agent = concat!("<agentVersion>", env!("CARGO_PKG_VERSION"), "</agentVersion>");
+    assert_eq!(text.matches(agent).count(), 1, "{text}");
+    let (counts, text) = exported(Some(&["TL0001", "TL0003"]));
+    assert_eq!((counts.objects, counts.events, counts.without.len()), (1, 2, 1));
+    assert!(!text.contains("TL0002"), "{text}");
+    let (counts, text) = exported(Some(&["TL0003"]));
+    assert_eq!((counts.objects, text.as_str()), (0, ""));
 }

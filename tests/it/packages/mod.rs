@@ -1,4 +1,4 @@
-//! Stored books for other archives: bags, OCFL objects; as this program sees them, and as their own validators do.
+//! Stored books for other archives: bags, OCFL objects, the evidence of checks; as this program sees them, and as their own validators do.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
@@ -281,4 +281,33 @@ fn books_in_a_bucket_are_packed_and_a_killed_export_leaves_nothing_that_stays() 
         refused.run.err
     );
     assert!(names_below(&into.path().join("none")).is_empty());
+}
+
+#[test]
+fn checks_are_exported_as_events_of_the_books_that_are_meant() {
+    let home = stored(6);
+    let none = home.grind(&["export", "premis"]);
+    assert_eq!(none.status.code(), Some(1), "{}", none.err);
+    assert!(none.out.is_empty(), "{}", none.out);
+    let books: Vec<Barcode> = home.simulator.barcodes().collect();
+    succeeded(&home.grind(&["verify", books[0].as_str(), books[1].as_str()]));
+    flip(&home.raw(&books[1]));
+    assert_eq!(home.grind(&["verify", books[1].as_str()]).status.code(), Some(1));
+    let all = home.grind(&["export", "premis"]);
+    succeeded(&all);
+    let counts =
+        |text: &str| ["<object ", "<event ", "<agent ", ">success<", ">fail<"].map(|word| text.matches(word).count());
+    assert_eq!(counts(&all.out), [2, 3, 1, 2, 1], "{}", all.out);
+    let file = home.folder.path().join("checks.xml");
+    let some = home.grind(&[
+        "export",
+        "premis",
+        books[0].as_str(),
+        books[2].as_str(),
+        "-o",
+        file.to_str().unwrap(),
+    ]);
+    assert_eq!(some.status.code(), Some(1), "{}", some.err);
+    assert!(some.err.contains(books[2].as_str()), "{}", some.err);
+    assert_eq!(counts(&fs::read_to_string(&file).unwrap()), [1, 1, 1, 1, 0]);
 }

@@ -1,11 +1,12 @@
 //! What is written for other archives, judged by programs that are not ours.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{archive_below, convert_anew, export, flip, stored, succeeded, three_kinds};
 
-/// The folder with the programs of `bagit` and `ocfl-py`.
+/// The folder with the programs of `bagit`, `ocfl-py` and `metsrw`.
 fn validators() -> PathBuf {
     std::env::var_os("GRIND_TEST_PACKAGE_VALIDATORS").unwrap().into()
 }
@@ -73,4 +74,57 @@ fn the_validators_of_bagit_and_ocfl_are_content_and_find_a_flipped_byte() {
     }
     is_sound("python3", &of_root, &root);
     is_sound("ocfl-validate.py", &[], &object);
+}
+
+/// Reads the events with a reader of PREMIS that is not ours.
+const READ_EVENTS: &str = "
+import sys
+from lxml import etree
+from metsrw.plugins import premisrw
+root = etree.parse(sys.argv[1]).getroot()
+of = '{http://www.loc.gov/premis/v3}'
+read = [premisrw.PREMISEvent(data=premisrw.premis_to_data(event)) for event in root.findall(of + 'event')]
+print(' '.join(sorted(event.event_type.replace(' ', '-') + '/' + event.event_outcome for event in read)))
+";
+
+#[test]
+#[ignore = "needs GRIND_TEST_PACKAGE_VALIDATORS: tests/parts/bags"]
+fn the_evidence_is_read_by_others() {
+    let home = stored(24);
+    succeeded(&home.grind(&["verify", "--sample", "5"]));
+    let damaged = &three_kinds(&home)[0];
+    flip(&home.raw(damaged));
+    assert_eq!(
+        home.grind(&["verify", "--deep", "--barcodes", damaged.as_str()])
+            .status
+            .code(),
+        Some(1)
+    );
+    let file = home.folder.path().join("checks.xml");
+    succeeded(&home.grind(&["export", "premis", "-o", file.to_str().unwrap()]));
+    let grammar = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/premis.rng");
+    is_sound("xmllint", &["--noout", "--relaxng", grammar], &file);
+    let (is_read, said) = validated("python3", &["-c", READ_EVENTS], &file);
+    assert!(is_read, "{said}");
+    let mut expected = vec!["fixity-check/success"; 6];
+    expected[0] = "fixity-check/fail";
+    assert_eq!(said.split_whitespace().collect::<Vec<_>>(), expected);
+    // A grammar that takes anything would prove nothing.
+    let text = fs::read_to_string(&file).unwrap();
+    for (name, without) in [
+        (
+            "no date",
+            text.replacen("<eventDateTime>", "<eventDate>", 1)
+                .replacen("</eventDateTime>", "</eventDate>", 1),
+        ),
+        (
+            "no digest",
+            text.replacen("<messageDigestAlgorithm>SHA-256</messageDigestAlgorithm>", "", 1),
+        ),
+        ("not closed", text.replacen("</agent>", "", 1)),
+    ] {
+        fs::write(&file, without).unwrap();
+        let (is_content, said) = validated("xmllint", &["--noout", "--relaxng", grammar], &file);
+        assert!(!is_content, "{name}: {said}");
+    }
 }
