@@ -70,6 +70,14 @@ pub(super) enum CopyError {
     Mismatch { got: u64, sent: u64 },
 }
 
+/// A copy that failed.
+#[derive(Debug)]
+pub(super) struct FailedCopy {
+    pub why: CopyError,
+    /// The upload under the final name could not be aborted.
+    pub is_left: bool,
+}
+
 /// Sorts the error for the caller.
 pub(super) fn failed(error: CopyError, place: &str, key: &ObjectKey) -> StorageError {
     match error {
@@ -92,7 +100,7 @@ impl CopyPlan {
     }
 
     /// Fills the upload in this way, completes it and compares the size; aborts the upload if anything fails.
-    pub async fn finish(&self, id: &MultipartId, way: CopyWay) -> Result<(), CopyError> {
+    pub async fn finish(&self, id: &MultipartId, way: CopyWay) -> Result<(), FailedCopy> {
         let parts = match way {
             CopyWay::InStore => self.copied_parts(id).await,
             CopyWay::SentAgain => self.sent_parts(id).await,
@@ -106,10 +114,10 @@ impl CopyPlan {
             Err(why) => Err(why),
         };
         match completed {
-            Ok(()) => self.compare().await,
+            Ok(()) => self.compare().await.map_err(|why| FailedCopy { why, is_left: false }),
             Err(why) => {
-                self.abort(id).await;
-                Err(why)
+                let is_left = !self.abort(id).await;
+                Err(FailedCopy { why, is_left })
             }
         }
     }
@@ -124,10 +132,13 @@ impl CopyPlan {
         }
     }
 
-    pub async fn abort(&self, id: &MultipartId) {
-        if let Err(why) = self.store.abort(&self.to, id).await {
+    /// Whether nothing of the upload is left.
+    pub async fn abort(&self, id: &MultipartId) -> bool {
+        let aborted = self.store.abort(&self.to, id).await;
+        if let Err(why) = &aborted {
             tracing::warn!(to = %self.to, error = %why, "upload left behind until the next sweep");
         }
+        aborted.is_ok()
     }
 
     async fn copied_parts(&self, id: &MultipartId) -> Result<Vec<PartId>, CopyError> {

@@ -33,6 +33,8 @@ pub(super) struct MultipartUpload {
     is_in_place: bool,
     id: MultipartId,
     note: Option<UploadNote>,
+    /// An upload that the note tells of could not be aborted.
+    is_left: bool,
     pending: VecDeque<PendingTask<object_store::Result<PartId>>>,
     parts: Vec<PartId>,
     begun: usize,
@@ -83,6 +85,7 @@ impl MultipartUpload {
             is_in_place: own.is_some(),
             id,
             note,
+            is_left: false,
             pending: VecDeque::new(),
             parts: Vec::new(),
             begun: 0,
@@ -203,7 +206,11 @@ impl MultipartUpload {
                 .wait_for(TIDYING);
             return Err(why);
         }
-        self.objects.runtime.wait(async move { job.finish(&id, way).await })
+        let finished = self.objects.runtime.wait(async move { job.finish(&id, way).await })?;
+        Ok(finished.map_err(|failed| {
+            self.is_left |= failed.is_left;
+            failed.why
+        }))
     }
 
     /// Removes everything temporary; what cannot be removed now is left to the sweep, with its note.
@@ -229,7 +236,7 @@ impl MultipartUpload {
         self.objects.uploads.ended(matches!(tidied, Some(Ok(()))));
         match tidied {
             Some(Ok(())) => {
-                if let Some(note) = self.note.take() {
+                if let Some(note) = self.note.take_if(|_| !self.is_left) {
                     note.done();
                 }
             }
