@@ -37,7 +37,7 @@ pub struct RightsImport<'a> {
 /// Why rights were not imported, or not all.
 #[derive(Debug, thiserror::Error)]
 pub enum RightsImportError {
-    /// The file cannot be opened or read to its end: it is cut off, or no whole gzip file. Nothing was written.
+    /// The file cannot be opened or read to its end: it is cut off, or no whole gzip file. Nothing was written, unless it could be read once.
     #[error("the file cannot be read: line {line}")]
     Read {
         /// The last line that was begun.
