@@ -51,6 +51,7 @@ mod storage_get;
 mod storage_kill;
 mod storage_publish;
 mod storage_s3;
+mod stores;
 mod structure;
 mod top;
 mod verify;
