@@ -147,6 +147,7 @@ fn source(place: &str, settings: &Settings) -> Result<FileSource, Fault> {
     }
     let config = StorageConfig {
         url: place.to_owned(),
+        own_urls: Vec::new(),
         ..storage_config(settings)?
     };
     Ok(FileSource::Store(Storage::open(&config)?))

@@ -62,8 +62,11 @@ pub fn refuse_at_storage(settings: &Settings) -> Result<(), CliError> {
     if let Some(catalog) = catalog_file(&settings.catalog.url) {
         return refuse_beside(&catalog);
     }
-    let folder = StorageAddress::folder_of(&settings.storage.url);
-    folder.map_or(Ok(()), |folder| refuse_in(&folder))
+    let folders = settings
+        .storage
+        .addresses()
+        .filter_map(|(_, url)| StorageAddress::folder_of(url));
+    folders.into_iter().try_for_each(|folder| refuse_in(&folder))
 }
 
 /// The same for any file that is to be written.

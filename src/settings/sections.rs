@@ -175,6 +175,12 @@ section! {
     StorageSettings = "storage" {
         /// `file:///path`, `s3://bucket/prefix`, `az://container/prefix`, `gs://bucket/prefix` or `memory:`.
         url: String => NeedsRestart,
+        /// Place of archives, instead of `raw_prefix` in `url`.
+        raw_url: Option<String> => NeedsRestart,
+        /// Place of pages' text, instead of `full_prefix` in `url`.
+        full_url: Option<String> => NeedsRestart,
+        /// Place of manifests, exports and backups, instead of `meta_prefix` in `url`.
+        meta_url: Option<String> => NeedsRestart,
         /// Prefix of archives.
         raw_prefix: String => NeedsRestart,
         /// Prefix of pages' text.
@@ -191,6 +197,19 @@ section! {
         credentials_file: Option<PathBuf> => NeedsRestart,
         /// Room on the disk that is left free.
         disk_reserve: DiskReserve => NeedsRestart,
+    }
+}
+
+impl StorageSettings {
+    /// Every place that is named, with its key.
+    pub fn addresses(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let own = [
+            ("storage.raw_url", &self.raw_url),
+            ("storage.full_url", &self.full_url),
+            ("storage.meta_url", &self.meta_url),
+        ];
+        let own = own.into_iter().filter_map(|(key, url)| Some((key, url.as_deref()?)));
+        std::iter::once(("storage.url", self.url.as_str())).chain(own)
     }
 }
 

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use crate::settings::{DiskReserve, StorageSettings, UnusableSetting};
-use crate::storage::{SpaceReserve, StorageConfig, StorageLayout};
+use crate::storage::{ObjectKey, OwnUrl, SpaceReserve, StorageConfig, StorageLayout};
 
 impl StorageConfig {
     /// `journal` is the folder for the journal of open uploads.
     pub fn from_settings(storage: &StorageSettings, journal: Option<PathBuf>) -> Self {
         Self {
+            own_urls: own_urls(storage),
             endpoint: storage.endpoint.clone(),
             region: storage.region.clone(),
             account: storage.account.clone(),
@@ -21,6 +22,24 @@ impl StorageConfig {
             ..Self::of_url(storage.url.clone())
         }
     }
+}
+
+/// A prefix that is no folder's name is refused with the layout.
+fn own_urls(storage: &StorageSettings) -> Vec<OwnUrl> {
+    [
+        (&storage.raw_url, &storage.raw_prefix, true),
+        (&storage.full_url, &storage.full_prefix, false),
+        (&storage.meta_url, &storage.meta_prefix, false),
+    ]
+    .into_iter()
+    .filter_map(|(url, prefix, holds_archives)| {
+        Some(OwnUrl {
+            folder: ObjectKey::parse(prefix).ok()?,
+            url: url.clone()?,
+            holds_archives,
+        })
+    })
+    .collect()
 }
 
 impl StorageLayout {

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use crate::grin::Barcode;
 use crate::settings::{wrong_key, wrong_prefix};
 
+/// The folder of archives that are kept and not published.
+pub(super) const QUARANTINE: &str = "quarantine";
+
 /// The name of an object, or of a folder of objects: one or more parts joined by `/`.
 ///
 /// Parts have ASCII letters, digits, `.`, `-`, `_` and `=` (which encodes characters of barcodes, see
@@ -47,6 +50,17 @@ impl ObjectKey {
     /// Its parts, outermost first.
     pub fn parts(&self) -> impl Iterator<Item = &str> {
         self.0.split('/')
+    }
+
+    /// The name that it has below a folder; `None` where it is not below it.
+    pub(super) fn below(&self, folder: &Self) -> Option<Self> {
+        let rest = self.0.strip_prefix(&*folder.0)?.strip_prefix('/')?;
+        Some(Self(rest.into()))
+    }
+
+    /// The name that it has where its root is this folder.
+    pub(super) fn inside(&self, folder: &Self) -> Self {
+        Self(format!("{folder}/{self}").into())
     }
 
     /// Folder (empty at the top) and last part.
@@ -117,7 +131,7 @@ impl StorageLayout {
 
     /// `quarantine/<BARCODE>`
     pub fn quarantine_folder(&self, barcode: &Barcode) -> Result<ObjectKey, BadKey> {
-        ObjectKey::parse(&format!("quarantine/{}", barcode.for_key()))
+        ObjectKey::parse(&format!("{QUARANTINE}/{}", barcode.for_key()))
     }
 
     /// `meta/<BARCODE>.marc.xml`
@@ -127,7 +141,7 @@ impl StorageLayout {
 
     /// `quarantine/<BARCODE>/<name>`
     pub fn quarantine(&self, barcode: &Barcode, name: &str) -> Result<ObjectKey, BadKey> {
-        ObjectKey::parse(&format!("quarantine/{}/{name}", barcode.for_key()))
+        ObjectKey::parse(&format!("{QUARANTINE}/{}/{name}", barcode.for_key()))
     }
 
     /// `meta/<name>`

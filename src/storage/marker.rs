@@ -1,11 +1,12 @@
 //! The marker in a storage's root, by which a storage that is not mounted, or another one, is told from the right one.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::storage::backend::{BegunObject, StorageBackend};
 use crate::storage::key::ObjectKey;
 use crate::storage::meta::ObjectMeta;
 use crate::storage::{Storage, StorageError};
@@ -90,42 +91,37 @@ impl Storage {
         let Some(wanted) = wanted else {
             return Err(self.not_ours("it has not been compared with the catalog yet"));
         };
-        match self.read_marker()? {
-            Some(found) if found == wanted => {
-                self.expect_marker(&wanted);
-                Ok(())
-            }
-            Some(_) => Err(self.not_ours(&format!("the id in its {MARKER_NAME} is another"))),
-            None => Err(self.not_ours(&format!("it has no {MARKER_NAME}"))),
+        for place in self.places.all() {
+            let detail = match read_in(place)? {
+                Some(found) if found == wanted => continue,
+                Some(_) => format!("the id in its {MARKER_NAME} is another"),
+                None => format!("it has no {MARKER_NAME}"),
+            };
+            return Err(not_ours(place.place(), &detail));
         }
+        self.expect_marker(&wanted);
+        Ok(())
     }
 
     /// This storage is refused.
     pub fn not_ours(&self, detail: &str) -> StorageError {
-        StorageError::NotOurs {
-            place: self.place(),
-            detail: detail.to_owned(),
-        }
+        not_ours(self.places.names(), detail)
     }
 
-    /// The id in the marker; `None` if there is no marker. On disk the folder is looked for anew: what is mounted there may be another.
+    /// The id in the marker; `None` if there is no marker. On disk the folder is looked for anew: what is mounted there may be another. Of places
+    /// that do not agree the id is empty, which is nobody's.
     pub fn read_marker(&self) -> Result<Option<String>, StorageError> {
-        self.reopen()?;
-        let mut text = String::new();
-        let reading = match self.open_read(&key()?) {
-            Ok(object) => object.take(LONGEST).read_to_string(&mut text),
-            Err(StorageError::NotFound(_)) => return Ok(None),
-            // The marker is every book's.
-            Err(StorageError::NotAFile { place }) => return Err(StorageError::Unsafe { place }),
-            Err(error) => return Err(error),
-        };
-        reading.map_err(StorageError::from_read)?;
-        // A marker that cannot be read is none of this catalog.
-        let read = serde_json::from_str(&text).map(|MarkerText { id, .. }| id);
-        Ok(Some(read.unwrap_or_default()))
+        let mut all = self.places.all().map(read_in);
+        let first = all.next().transpose()?.flatten();
+        for other in all {
+            if other? != first {
+                return Ok(Some(String::new()));
+            }
+        }
+        Ok(first)
     }
 
-    /// Writes the marker, and expects it from now on.
+    /// Writes the marker into each place, and expects it from now on.
     pub fn write_marker(&self, id: &str) -> Result<(), StorageError> {
         let text = MarkerText {
             id: id.to_owned(),
@@ -133,8 +129,42 @@ impl Storage {
         };
         let json = serde_json::to_string_pretty(&text).unwrap_or_default() + "\n";
         self.expect_marker(id);
-        self.put(&key()?, json.as_bytes(), &ObjectMeta::default()).map(drop)
+        self.places.all().try_for_each(|place| write_in(place, &json))
     }
+}
+
+fn not_ours(place: String, detail: &str) -> StorageError {
+    StorageError::NotOurs {
+        place,
+        detail: detail.to_owned(),
+    }
+}
+
+fn read_in(place: &StorageBackend) -> Result<Option<String>, StorageError> {
+    place.reopen()?;
+    let mut text = String::new();
+    let reading = match place.open_read(&key()?) {
+        Ok(object) => object.take(LONGEST).read_to_string(&mut text),
+        Err(StorageError::NotFound(_)) => return Ok(None),
+        // The marker is every book's.
+        Err(StorageError::NotAFile { place }) => return Err(StorageError::Unsafe { place }),
+        Err(error) => return Err(error),
+    };
+    reading.map_err(StorageError::from_read)?;
+    // A marker that cannot be read is none of this catalog.
+    let read = serde_json::from_str(&text).map(|MarkerText { id, .. }| id);
+    Ok(Some(read.unwrap_or_default()))
+}
+
+fn write_in(place: &StorageBackend, text: &str) -> Result<(), StorageError> {
+    let mut upload = place.begin(BegunObject {
+        key: &key()?,
+        meta: &ObjectMeta::default(),
+        is_final: true,
+        room: None,
+    })?;
+    upload.write_all(text.as_bytes()).map_err(StorageError::from_write)?;
+    upload.publish().map(drop)
 }
 
 fn key() -> Result<ObjectKey, StorageError> {

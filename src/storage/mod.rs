@@ -7,6 +7,7 @@
 //! On disk there are no metadata beside an object: there the manifest (`meta/<BARCODE>.json`) serves. Object stores keep
 //! [`ObjectMeta`] as user metadata.
 
+mod backend;
 mod error;
 mod figures;
 mod from_settings;
@@ -16,9 +17,10 @@ mod marker;
 mod meta;
 mod object;
 mod open;
+mod places;
 mod upload;
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -29,23 +31,20 @@ pub(crate) use crate::storage::local::TEMPORARY;
 pub(crate) use crate::storage::marker::MARKER_NAME;
 pub use crate::storage::meta::ObjectMeta;
 pub(crate) use crate::storage::open::SpaceReserve;
-pub use crate::storage::open::StorageConfig;
+pub use crate::storage::open::{OwnUrl, StorageConfig};
 pub use crate::storage::upload::ObjectUpload;
 pub(crate) use crate::storage::upload::PublishedObject;
+
+use crate::storage::backend::{BegunObject, StorageBackend};
+use crate::storage::places::{ObjectPlace, StoragePlaces};
 
 /// The configured storage; clones share it.
 #[derive(Clone, Debug)]
 pub struct Storage {
-    backend: Backend,
+    places: Arc<StoragePlaces>,
     guard: Arc<marker::MarkerGuard>,
     /// Room that everything begun by this clone has on a disk.
     room: Option<Arc<local::SpaceReservation>>,
-}
-
-#[derive(Clone, Debug)]
-enum Backend {
-    Local(Arc<local::LocalStorage>),
-    Object(Arc<object::ObjectStorage>),
 }
 
 /// What is known of a stored object without reading it.
@@ -81,50 +80,45 @@ pub struct SweepResult {
 pub type ObjectListing = Box<dyn Iterator<Item = Result<ListedObject, StorageError>> + Send>;
 
 impl Storage {
-    /// Opens what `config.url` names. On disk the folder is made and tried; an object store is not asked yet (see [`Storage::check`]).
+    /// Opens what `config` names. On disk folders are made and tried; an object store is not asked yet (see [`Storage::check`]).
     pub fn open(config: &StorageConfig) -> Result<Self, StorageError> {
-        Ok(Self {
-            backend: open::backend(config)?,
-            guard: Arc::default(),
-            room: None,
-        })
+        open::storage(config, local::LocalStorage::open)
     }
 
     /// The same to read only: on disk the folder must be there, and nothing is written to it.
     pub fn open_to_read(config: &StorageConfig) -> Result<Self, StorageError> {
-        Ok(Self {
-            backend: open::backend_to_read(config)?,
-            guard: Arc::default(),
-            room: None,
-        })
+        open::storage(config, local::LocalStorage::open_existing)
     }
 
-    /// Does the storage take what is written to it? A file or a small object is made and removed again.
+    /// Does each place take what is written to it? A file or a small object is made and removed again.
     pub fn check(&self) -> Result<(), StorageError> {
         self.check_marker()?;
-        match &self.backend {
-            Backend::Local(local) => local.check(),
-            Backend::Object(objects) => objects.check(),
-        }
+        self.places.all().try_for_each(StorageBackend::check)
     }
 
-    /// Bytes that are free, at least the reserve; `None` where an object store has no such bound.
+    /// Bytes that are free for archives, at least the reserve; `None` where an object store has no such bound.
     ///
     /// # Errors
-    /// [`StorageError::Full`] when less is free than the reserve.
+    /// [`StorageError::Full`] when less is free than the reserve, in any place.
     pub fn room(&self) -> Result<Option<u64>, StorageError> {
-        match &self.backend {
-            Backend::Local(local) => local.check_room().map(Some),
-            Backend::Object(_) => Ok(None),
+        for place in self.places.all() {
+            place.room()?;
         }
+        self.places.archives.room()
     }
 
     /// What is known of it without asking it anything.
     pub(crate) fn figures(&self) -> StorageFigures {
-        match &self.backend {
-            Backend::Local(local) => local.figures(),
-            Backend::Object(objects) => objects.uploads.figures(),
-        }
+        let of_archives = self.places.archives.figures();
+        self.places.all().filter(|place| !place.is_same(&self.places.archives)).fold(of_archives, |sum, place| {
+            let figures = place.figures();
+            StorageFigures {
+                reserved_bytes: sum.reserved_bytes + figures.reserved_bytes,
+                open_uploads: sum.open_uploads + figures.open_uploads,
+                abort_failures: sum.abort_failures + figures.abort_failures,
+                ..sum
+            }
+        })
     }
 
     /// A clone for one book that will write about so many bytes. Until the clone and all that was begun by it are dropped, no other book
@@ -133,10 +127,7 @@ impl Storage {
     /// # Errors
     /// [`StorageError::Full`] when the disk would be filled beyond the reserve once this book and all others on their way are written.
     pub fn with_room_for(&self, bytes: u64) -> Result<Self, StorageError> {
-        let room = match &self.backend {
-            Backend::Local(local) => Some(Arc::new(local::SpaceReservation::take(local, bytes)?)),
-            Backend::Object(_) => None,
-        };
+        let room = self.places.archives.reserve(bytes)?;
         Ok(Self { room, ..self.clone() })
     }
 
@@ -159,24 +150,19 @@ impl Storage {
     fn begin_as(&self, key: &ObjectKey, meta: &ObjectMeta, is_final: bool) -> Result<ObjectUpload, StorageError> {
         meta.check()?;
         self.check_marker()?;
-        match &self.backend {
-            Backend::Local(local) => {
-                let upload = local::LocalUpload::begin(local, key, self.room.clone())?;
-                Ok(ObjectUpload::local(upload, is_final))
-            }
-            Backend::Object(objects) => {
-                let upload = object::StreamedUpload::begin(objects, key, meta, is_final);
-                Ok(ObjectUpload::object(upload, is_final))
-            }
-        }
+        let ObjectPlace { backend, key } = self.places.of(key);
+        let upload = backend.begin(BegunObject {
+            key: &key,
+            meta,
+            is_final,
+            room: self.room.clone().filter(|_| backend.is_same(&self.places.archives)),
+        })?;
+        Ok(upload.within(&self.places, backend))
     }
 
     /// Whether a large object costs less that is begun with [`Storage::begin_final`].
     pub fn gains_by_final_names(&self) -> bool {
-        match &self.backend {
-            Backend::Local(_) => false,
-            Backend::Object(objects) => objects.gains_by_final_names(),
-        }
+        self.places.archives.gains_by_final_names()
     }
 
     /// Stores a small object whole.
@@ -188,85 +174,74 @@ impl Storage {
 
     /// Reads an object from its beginning, in bounded memory; [`StorageError::NotFound`] if there is none.
     pub fn open_read(&self, key: &ObjectKey) -> Result<Box<dyn Read + Send>, StorageError> {
-        match &self.backend {
-            Backend::Local(local) => Ok(Box::new(local.open_read(key)?)),
-            Backend::Object(objects) => Ok(Box::new(object::ObjectReader::open(objects, key)?)),
-        }
+        let ObjectPlace { backend, key } = self.places.of(key);
+        backend.open_read(&key)
     }
 
     /// Reads the bytes of an object that lie in a range, as far as it has them; [`StorageError::NotFound`] if there is none.
     pub fn open_read_range(&self, key: &ObjectKey, range: Range<u64>) -> Result<Box<dyn Read + Send>, StorageError> {
-        match &self.backend {
-            Backend::Local(local) => Ok(Box::new(local.open_read_range(key, range)?)),
-            Backend::Object(objects) => Ok(Box::new(object::ObjectReader::open_range(objects, key, range)?)),
-        }
+        let ObjectPlace { backend, key } = self.places.of(key);
+        backend.open_read_range(&key, range)
     }
 
     /// Size and metadata of an object; `None` if there is none.
     pub fn stat(&self, key: &ObjectKey) -> Result<Option<ObjectStat>, StorageError> {
-        match &self.backend {
-            Backend::Local(local) => local.stat(key),
-            Backend::Object(objects) => objects.stat(key),
-        }
+        let ObjectPlace { backend, key } = self.places.of(key);
+        backend.stat(&key)
     }
 
     /// Removes one object; `false` if there was none.
     pub fn remove(&self, key: &ObjectKey) -> Result<bool, StorageError> {
-        match &self.backend {
-            Backend::Local(local) => local.remove(key),
-            Backend::Object(objects) => objects.remove(key),
-        }
+        let ObjectPlace { backend, key } = self.places.of(key);
+        backend.remove(&key)
     }
 
-    /// Gives an object another name, in place of the object that has it; an object store copies it for that.
+    /// Gives an object another name, in place of the object that has it; an object store copies it for that. Into another place its bytes
+    /// are sent.
     ///
     /// # Errors
     /// [`StorageError::NotFound`] if there is no such object; others if the store cannot do it.
     pub fn rename(&self, from: &ObjectKey, to: &ObjectKey) -> Result<(), StorageError> {
         self.check_marker()?;
-        match &self.backend {
-            Backend::Local(local) => local.rename(from, to),
-            Backend::Object(objects) => objects.rename(from, to),
+        let (source, target) = (self.places.of(from), self.places.of(to));
+        if source.backend.is_same(target.backend) {
+            return source.backend.rename(&source.key, &target.key);
         }
+        self.send(from, to)?;
+        self.remove(from).map(drop)
+    }
+
+    fn send(&self, from: &ObjectKey, to: &ObjectKey) -> Result<(), StorageError> {
+        let meta = self.stat(from)?.map(|found| found.meta).unwrap_or_default();
+        let mut object = self.open_read(from)?;
+        let mut upload = self.begin_final(to, &meta)?;
+        // Either side may fail, and each error says which it was.
+        io::copy(&mut object, &mut upload).map_err(StorageError::from_read)?;
+        upload.publish().map(drop)
     }
 
     /// Every object, or those under a folder, in no particular order and in bounded memory; uploads under way are not among them.
     pub fn list(&self, folder: Option<&ObjectKey>) -> Result<ObjectListing, StorageError> {
-        match &self.backend {
-            Backend::Local(local) => Ok(Box::new(local::list(local, folder))),
-            Backend::Object(objects) => Ok(Box::new(object::list(objects, folder))),
-        }
+        Ok(self.places.list(folder))
     }
 
     /// Whether what is stored outlives the process.
     pub fn is_lasting(&self) -> bool {
-        match &self.backend {
-            Backend::Local(_) => true,
-            Backend::Object(objects) => objects.is_lasting(),
-        }
-    }
-
-    /// The folder or bucket, for messages.
-    fn place(&self) -> String {
-        match &self.backend {
-            Backend::Local(local) => local.root(),
-            Backend::Object(objects) => objects.place().to_owned(),
-        }
-    }
-
-    /// Looks for the root anew, where something else may be mounted by now.
-    fn reopen(&self) -> Result<(), StorageError> {
-        match &self.backend {
-            Backend::Local(local) => local.reopen(),
-            Backend::Object(_) => Ok(()),
-        }
+        self.places.all().all(StorageBackend::is_lasting)
     }
 
     /// Removes what killed uploads left behind; those of running processes are spared.
     pub fn sweep(&self) -> SweepResult {
-        match &self.backend {
-            Backend::Local(local) => local.sweep(),
-            Backend::Object(objects) => objects.sweep(),
-        }
+        self.places.all().fold(SweepResult::default(), |mut all, place| {
+            let SweepResult {
+                removed,
+                aborted,
+                failures,
+            } = place.sweep();
+            all.removed += removed;
+            all.aborted += aborted;
+            all.failures.extend(failures);
+            all
+        })
     }
 }

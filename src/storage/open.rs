@@ -8,16 +8,21 @@ use std::sync::Arc;
 use url::Url;
 
 use crate::settings::StorageAddress;
-use crate::storage::Backend;
+use crate::storage::Storage;
+use crate::storage::backend::StorageBackend;
 use crate::storage::error::StorageError;
+use crate::storage::key::{ObjectKey, QUARANTINE};
 use crate::storage::local::LocalStorage;
 use crate::storage::object::ObjectStorage;
+use crate::storage::places::{OwnPlace, StoragePlaces};
 
 /// What storage needs to know of the settings.
 #[derive(Clone)]
 pub struct StorageConfig {
     /// `file:///path`, `s3://bucket/prefix`, `az://container/prefix`, `gs://bucket/prefix` or `memory:`.
     pub url: String,
+    /// Folders of keys whose objects are elsewhere.
+    pub own_urls: Vec<OwnUrl>,
     /// The object store, where it is not its provider's own; `http://` only on this machine.
     pub endpoint: Option<Url>,
     /// S3 region.
@@ -34,11 +39,29 @@ pub struct StorageConfig {
     pub environment: Option<BTreeMap<String, String>>,
 }
 
+/// A folder of keys whose objects have a place of their own.
+#[derive(Clone)]
+pub struct OwnUrl {
+    /// The folder.
+    pub folder: ObjectKey,
+    /// As [`StorageConfig::url`]; what is in the folder lies in its root.
+    pub url: String,
+    /// It is that of archives: those in quarantine are there, too, in a folder of that name.
+    pub holds_archives: bool,
+}
+
+impl fmt::Debug for OwnUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {}", self.folder, without_user(&self.url))
+    }
+}
+
 impl fmt::Debug for StorageConfig {
     /// Without the environment, which has secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StorageConfig")
             .field("url", &without_user(&self.url))
+            .field("own_urls", &self.own_urls)
             .field(
                 "endpoint",
                 &self.endpoint.as_ref().map(|endpoint| without_user(endpoint.as_str())),
@@ -57,6 +80,7 @@ impl StorageConfig {
     pub fn of_url(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
+            own_urls: Vec::new(),
             endpoint: None,
             region: None,
             account: None,
@@ -77,27 +101,54 @@ pub enum SpaceReserve {
     Bytes(u64),
 }
 
-pub(super) fn backend(config: &StorageConfig) -> Result<Backend, StorageError> {
-    opened(config, LocalStorage::open)
+pub(super) type OpenFolder = fn(&Path, SpaceReserve) -> Result<LocalStorage, StorageError>;
+
+/// Every place, each folder opened in this way.
+pub(super) fn storage(config: &StorageConfig, open: OpenFolder) -> Result<Storage, StorageError> {
+    let main = backend(config, open)?;
+    let (mut archives, mut own) = (main.clone(), Vec::new());
+    for given in &config.own_urls {
+        let backend = backend(
+            &StorageConfig {
+                url: given.url.clone(),
+                ..config.clone()
+            },
+            open,
+        )?;
+        let quarantine = ObjectKey::parse(QUARANTINE)?;
+        own.push(OwnPlace {
+            folder: given.folder.clone(),
+            backend: backend.clone(),
+            at: None,
+            without: given.holds_archives.then(|| quarantine.clone()).into_iter().collect(),
+        });
+        if given.holds_archives {
+            archives = backend.clone();
+            own.push(OwnPlace {
+                folder: quarantine.clone(),
+                backend,
+                at: Some(quarantine),
+                without: Vec::new(),
+            });
+        }
+    }
+    Ok(Storage {
+        places: Arc::new(StoragePlaces { main, archives, own }),
+        guard: Arc::default(),
+        room: None,
+    })
 }
 
-/// Without a folder being made, or anything written.
-pub(super) fn backend_to_read(config: &StorageConfig) -> Result<Backend, StorageError> {
-    opened(config, LocalStorage::open_existing)
-}
-
-type OpenFolder = fn(&Path, SpaceReserve) -> Result<LocalStorage, StorageError>;
-
-fn opened(config: &StorageConfig, open: OpenFolder) -> Result<Backend, StorageError> {
+fn backend(config: &StorageConfig, open: OpenFolder) -> Result<StorageBackend, StorageError> {
     let refused = |why: &str| StorageError::Url {
         url: without_user(&config.url),
         why: why.to_owned(),
     };
     Ok(match StorageAddress::parse(&config.url).map_err(refused)? {
-        StorageAddress::Folder(path) => Backend::Local(Arc::new(open(&path, config.reserve)?)),
-        StorageAddress::Memory => Backend::Object(Arc::new(ObjectStorage::in_memory()?)),
+        StorageAddress::Folder(path) => StorageBackend::Local(Arc::new(open(&path, config.reserve)?)),
+        StorageAddress::Memory => StorageBackend::Object(Arc::new(ObjectStorage::in_memory()?)),
         StorageAddress::Bucket { provider, name, prefix } => {
-            Backend::Object(Arc::new(ObjectStorage::bucket(config, provider, &name, &prefix)?))
+            StorageBackend::Object(Arc::new(ObjectStorage::bucket(config, provider, &name, &prefix)?))
         }
     })
 }
@@ -116,7 +167,7 @@ fn without_user(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::{ObjectListing, ObjectUpload, Storage};
+    use crate::storage::{ObjectListing, ObjectUpload};
 
     #[test]
     fn the_door_can_be_used_from_any_thread() {
@@ -164,7 +215,7 @@ mod tests {
                 environment: Some(BTreeMap::new()),
                 ..StorageConfig::of_url(url)
             };
-            let error = backend(&config).unwrap_err().to_string();
+            let error = Storage::open(&config).unwrap_err().to_string();
             assert!(error.contains(words) && error.contains("keys"), "{url}: {error}");
             assert!(!error.contains("sesame"), "{url}: {error}");
         }
@@ -172,7 +223,7 @@ mod tests {
             environment: Some(BTreeMap::new()),
             ..StorageConfig::of_url("az://bucket")
         };
-        let error = backend(&config).unwrap_err().to_string();
+        let error = Storage::open(&config).unwrap_err().to_string();
         assert!(error.contains("storage.account"), "{error}");
     }
 
@@ -190,7 +241,7 @@ mod tests {
             ("", "should begin"),
         ];
         for (url, words) in cases {
-            let error = backend(&StorageConfig::of_url(url)).unwrap_err().to_string();
+            let error = Storage::open(&StorageConfig::of_url(url)).unwrap_err().to_string();
             assert!(error.contains(words) && !error.contains("secret"), "{url}: {error}");
         }
     }

@@ -1,12 +1,15 @@
 //! An object being written.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
+use crate::storage::backend::StorageBackend;
 use crate::storage::error::StorageError;
 use crate::storage::key::ObjectKey;
 use crate::storage::local::LocalUpload;
 use crate::storage::meta::ObjectMeta;
 use crate::storage::object::StreamedUpload;
+use crate::storage::places::{ObjectPlace, StoragePlaces};
 
 /// An object that is not there yet: write it, then [`ObjectUpload::publish`]. Dropped, it leaves nothing under its name.
 ///
@@ -17,6 +20,14 @@ pub struct ObjectUpload {
     kind: Kind,
     /// Its key does not change any more.
     is_final: bool,
+    /// Where it goes, and by what its other names are found.
+    place: Option<UploadPlace>,
+}
+
+#[derive(Debug)]
+struct UploadPlace {
+    places: Arc<StoragePlaces>,
+    backend: StorageBackend,
 }
 
 #[derive(Debug)]
@@ -37,6 +48,7 @@ impl ObjectUpload {
         Self {
             kind: Kind::Local(upload),
             is_final,
+            place: None,
         }
     }
 
@@ -44,7 +56,25 @@ impl ObjectUpload {
         Self {
             kind: Kind::Object(Box::new(upload)),
             is_final,
+            place: None,
         }
+    }
+
+    pub(super) fn within(self, places: &Arc<StoragePlaces>, backend: &StorageBackend) -> Self {
+        let place = Some(UploadPlace {
+            places: Arc::clone(places),
+            backend: backend.clone(),
+        });
+        Self { place, ..self }
+    }
+
+    /// Its name in the place where it is; `None` where that is another place.
+    fn key_there(&self, key: &ObjectKey) -> Option<ObjectKey> {
+        let Some(UploadPlace { places, backend }) = &self.place else {
+            return Some(key.clone());
+        };
+        let ObjectPlace { backend: wanted, key } = places.of(key);
+        wanted.is_same(backend).then_some(key)
     }
 
     /// Replaces the metadata given at the beginning, up to the moment of publishing; kept by object stores only.
@@ -59,14 +89,14 @@ impl ObjectUpload {
     /// Publishes under another name than the one it was begun with, such as one in quarantine.
     ///
     /// # Errors
-    /// [`StorageError::Broken`] after [`crate::storage::Storage::begin_final`]; begun again with [`crate::storage::Storage::begin`] it can be done.
+    /// [`StorageError::Broken`] after [`crate::storage::Storage::begin_final`], and for a name in another place; begun again with [`crate::storage::Storage::begin`] it can be done.
     pub fn set_key(&mut self, key: &ObjectKey) -> Result<(), StorageError> {
-        if self.is_final {
+        let Some(key) = self.key_there(key).filter(|_| !self.is_final) else {
             return Err(StorageError::Broken);
-        }
+        };
         match &mut self.kind {
-            Kind::Local(upload) => upload.set_key(key),
-            Kind::Object(upload) => upload.set_key(key),
+            Kind::Local(upload) => upload.set_key(&key),
+            Kind::Object(upload) => upload.set_key(&key),
         }
         Ok(())
     }

@@ -33,6 +33,7 @@ mod import;
 mod import_facts;
 mod limits;
 mod mount;
+mod own_places;
 mod packages;
 mod parse_cases;
 mod pipeline;

@@ -27,32 +27,51 @@ pub fn storage(settings: &Settings) -> Vec<CheckLine> {
         Ok(config) => config,
         Err(error) => return vec![CheckLine::not_checked(STORAGE, error.to_string())],
     };
-    let made = MadeFolders::below(&settings.storage.url);
+    let made: Vec<_> = settings
+        .storage
+        .addresses()
+        .map(|(_, url)| MadeFolders::below(url))
+        .collect();
     let lines = match Storage::open(&config) {
-        Ok(storage) => vec![tried(&storage), room(&storage)],
+        Ok(storage) => {
+            let tried = folders(settings).map(|(key, folder)| tried(&storage, key, folder));
+            tried.chain([room(&storage)]).collect()
+        }
         Err(error) => vec![
             failed(STORAGE, "cannot be opened", &error),
             CheckLine::not_checked(ROOM, "the storage cannot be opened"),
         ],
     };
-    made.remove();
+    made.into_iter().for_each(MadeFolders::remove);
     lines
+}
+
+/// Each place, and a folder of keys that is there; empty for the root.
+fn folders(settings: &Settings) -> impl Iterator<Item = (&'static str, &str)> {
+    let storage = &settings.storage;
+    storage.addresses().map(|(key, _)| match key {
+        "storage.raw_url" => (key, storage.raw_prefix.as_str()),
+        "storage.full_url" => (key, storage.full_prefix.as_str()),
+        "storage.meta_url" => (key, storage.meta_prefix.as_str()),
+        _ => (key, ""),
+    })
 }
 
 /// Why a storage cannot be used; `None`: it took an object and gave it back.
 pub fn storage_fault(config: &StorageConfig) -> Option<String> {
     let made = MadeFolders::below(&config.url);
     let fault = match Storage::open(config) {
-        Ok(storage) => Some(tried(&storage)).filter(|line| !line.is_passed()),
+        Ok(storage) => Some(tried(&storage, STORAGE, "")).filter(|line| !line.is_passed()),
         Err(error) => Some(failed(STORAGE, "cannot be opened", &error)),
     };
     made.remove();
     fault.map(|line| line.to_string())
 }
 
-fn tried(storage: &Storage) -> CheckLine {
+fn tried(storage: &Storage, setting: &'static str, folder: &str) -> CheckLine {
+    let slash = if folder.is_empty() { "" } else { "/" };
     let name = format!(
-        "grind-check-config-{}-{}",
+        "{folder}{slash}grind-check-config-{}-{}",
         std::process::id(),
         Timestamp::now().as_millisecond()
     );
@@ -61,15 +80,15 @@ fn tried(storage: &Storage) -> CheckLine {
         error: error.into(),
     });
     match named.and_then(|key| round_trip(storage, &key)) {
-        Ok(true) => CheckLine::passed(STORAGE, "a small object was written, read back, compared and removed"),
+        Ok(true) => CheckLine::passed(setting, "a small object was written, read back, compared and removed"),
         Ok(false) => CheckLine::failed(
-            STORAGE,
+            setting,
             ExitStatus::Config,
             format!(
                 "the object {name} that was written is not what is read back. Look at the file system or the object store."
             ),
         ),
-        Err(fault) => failed(STORAGE, fault.what, &fault.error),
+        Err(fault) => failed(setting, fault.what, &fault.error),
     }
 }
 
@@ -185,7 +204,10 @@ mod tests {
     fn a_storage_that_takes_an_object_keeps_nothing_of_it() {
         let folder = tempfile::tempdir().unwrap();
         let storage = Storage::open(&StorageConfig::of_url(format!("file://{}", folder.path().display()))).unwrap();
-        assert_eq!(exit_of(&[tried(&storage), room(&storage)]), ExitStatus::Done);
+        assert_eq!(
+            exit_of(&[tried(&storage, STORAGE, ""), room(&storage)]),
+            ExitStatus::Done
+        );
         assert_eq!(storage.list(None).unwrap().count(), 0);
     }
 

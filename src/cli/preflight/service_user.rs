@@ -47,13 +47,11 @@ pub fn check(settings: &Settings) -> Vec<CheckLine> {
         .secret_files()
         .filter_map(|(key, file)| user.unread(key, file))
         .collect();
-    let folders = [
-        ("storage.url", StorageAddress::folder_of(&settings.storage.url)),
-        ("catalog.url", catalog_folder(settings)),
-    ];
+    let places = settings.storage.addresses();
+    let folders = places.map(|(key, url)| (key, StorageAddress::folder_of(url)));
     lines.extend(
         folders
-            .into_iter()
+            .chain([("catalog.url", catalog_folder(settings))])
             .filter_map(|(key, folder)| user.unwritten(key, &folder?)),
     );
     if lines.is_empty() {

@@ -23,18 +23,20 @@ pub(super) fn check(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
 }
 
 fn storage(storage: &StorageSettings, findings: &mut Vec<SettingsFinding>) {
-    const KEY: &str = "storage.url";
-    let address = StorageAddress::parse(&storage.url);
-    match &address {
-        Ok(StorageAddress::Folder(folder)) => writable(KEY, folder, findings),
-        Ok(StorageAddress::Memory) => warning(findings, KEY, "is memory:, so every book is gone when the program ends"),
-        Ok(StorageAddress::Bucket { .. }) => {
-            if let Some(endpoint) = &storage.endpoint {
-                check_address("storage.endpoint", endpoint, findings);
+    for (key, url) in storage.addresses() {
+        match StorageAddress::parse(url) {
+            Ok(StorageAddress::Folder(folder)) => writable(key, &folder, findings),
+            Ok(StorageAddress::Memory) => {
+                warning(findings, key, "is memory:, so every book is gone when the program ends");
             }
+            Ok(StorageAddress::Bucket { .. }) => {}
+            Err(why) => error(findings, key, format!("is {:?}: {why}", masked(url))),
         }
-        Err(why) => error(findings, KEY, format!("is {:?}: {why}", masked(&storage.url))),
     }
+    if let Some(endpoint) = storage.endpoint.as_ref().filter(|_| !providers(storage).is_empty()) {
+        check_address("storage.endpoint", endpoint, findings);
+    }
+    places_apart(storage, findings);
     meaningless(storage, findings);
     if matches!(storage.disk_reserve, DiskReserve::Percent(share) if share >= 100.0) {
         error(
@@ -45,19 +47,61 @@ fn storage(storage: &StorageSettings, findings: &mut Vec<SettingsFinding>) {
     }
 }
 
+/// Whose object stores are named.
+fn providers(storage: &StorageSettings) -> Vec<StoreProvider> {
+    let mut all: Vec<StoreProvider> = Vec::new();
+    for (_, url) in storage.addresses() {
+        if let Some(provider) = StorageAddress::provider_of(url)
+            && !all.contains(&provider)
+        {
+            all.push(provider);
+        }
+    }
+    all
+}
+
+/// No place may be that of another, nor inside it, and keys of one object store are not sent to another's.
+fn places_apart(storage: &StorageSettings, findings: &mut Vec<SettingsFinding>) {
+    let all: Vec<_> = storage.addresses().collect();
+    let is_inside = |one: &str, two: &str| {
+        format!("{}/", one.trim_end_matches('/')).starts_with(&format!("{}/", two.trim_end_matches('/')))
+    };
+    for (index, (key, url)) in all.iter().enumerate() {
+        if let Some((other, _)) = all[..index]
+            .iter()
+            .find(|(_, other)| is_inside(url, other) || is_inside(other, url))
+        {
+            let text = format!("is the place of {other}, or one is inside the other, so objects would be mixed up");
+            error(findings, key, text);
+        }
+    }
+    let shared = [
+        ("storage.endpoint", storage.endpoint.is_some()),
+        ("storage.credentials_file", storage.credentials_file.is_some()),
+    ];
+    for (key, _) in shared
+        .into_iter()
+        .filter(|(_, is_set)| *is_set && providers(storage).len() > 1)
+    {
+        let text =
+            "is that of one object store, but storage.url and the URLs beside it name those of several providers";
+        error(findings, key, text);
+    }
+}
+
 /// Keys that say nothing about a storage of this kind.
 fn meaningless(storage: &StorageSettings, findings: &mut Vec<SettingsFinding>) {
     let scheme = storage.url.split(':').next().unwrap_or_default();
-    let provider = StorageAddress::provider_of(&storage.url);
-    let is = |wanted| provider == Some(wanted);
+    let providers = providers(storage);
+    let is = |wanted| providers.contains(&wanted);
     for (key, is_set, has_meaning) in [
-        ("storage.endpoint", storage.endpoint.is_some(), provider.is_some()),
+        ("storage.endpoint", storage.endpoint.is_some(), !providers.is_empty()),
         ("storage.region", storage.region.is_some(), is(StoreProvider::S3)),
         ("storage.account", storage.account.is_some(), is(StoreProvider::Azure)),
         (
             "storage.credentials_file",
             storage.credentials_file.is_some(),
-            provider.is_some(),
+            !providers.is_empty(),
         ),
     ] {
         if is_set && !has_meaning {

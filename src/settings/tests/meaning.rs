@@ -150,6 +150,7 @@ fn storage_and_catalog_addresses_are_judged_by_scheme() {
         ("STORAGE__URL", "gs:///x", "no bucket"),
         ("STORAGE__URL", "az://key@container/x", "storage.credentials_file"),
         ("STORAGE__URL", "ftp://bucket/x", "az://"),
+        ("STORAGE__RAW_URL", "s3://bucket/../x", "no folder"),
         ("STORAGE__URL", "/var/lib/grind", "should begin with file://"),
         ("STORAGE__URL", "file:library", "absolute path"),
         ("STORAGE__URL", "file:///srv/../etc", "absolute path"),
@@ -177,6 +178,61 @@ fn storage_and_catalog_addresses_are_judged_by_scheme() {
         assert_said(&said, &["error: ", words]);
         assert!(!said.join("\n").contains("pw@"), "a password was shown: {said:#?}");
     }
+}
+
+#[test]
+fn keys_of_another_kind_of_store_mean_nothing() {
+    for (url, key, value, words) in [
+        (
+            "s3://b",
+            "ACCOUNT",
+            "books",
+            "storage.account means nothing for s3: storage",
+        ),
+        ("az://b", "REGION", "eu", "storage.region means nothing for az: storage"),
+    ] {
+        let house = House::new().env("GRIND__STORAGE__URL", url);
+        let said = house.env(&format!("GRIND__STORAGE__{key}"), value).said();
+        assert_said(&said, &["warning: ", words]);
+    }
+}
+
+#[test]
+fn places_of_objects_are_apart_and_one_provider_s_keys_go_to_no_other() {
+    type Given<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(&str, Given<'_>, &[&str]); 4] = [
+        (
+            "s3://b/x",
+            &[("META_URL", "s3://b/x/")],
+            &["error: storage.meta_url", "place of storage.url"],
+        ),
+        (
+            "s3://b/x",
+            &[("RAW_URL", "s3://b/x/raw")],
+            &["error: storage.raw_url", "inside the other"],
+        ),
+        (
+            "s3://b",
+            &[("RAW_URL", "s3://c"), ("FULL_URL", "s3://c")],
+            &["error: storage.full_url", "place of storage.raw_url"],
+        ),
+        (
+            "s3://b",
+            &[("RAW_URL", "az://b"), ("ENDPOINT", "https://s3.example.org")],
+            &["error: storage.endpoint", "several providers"],
+        ),
+    ];
+    for (url, more, words) in cases {
+        let mut house = House::new().env("GRIND__STORAGE__URL", url);
+        for (key, value) in more {
+            house = house.env(&format!("GRIND__STORAGE__{key}"), value);
+        }
+        assert_said(&house.said(), words);
+    }
+    let apart = House::new()
+        .env("GRIND__STORAGE__URL", "s3://b/x")
+        .env("GRIND__STORAGE__RAW_URL", "s3://b/xy");
+    assert!(!apart.said().join("\n").contains("storage."), "{:#?}", apart.said());
 }
 
 #[test]

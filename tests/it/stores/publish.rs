@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use grind::storage::{ObjectMeta, ObjectUpload, Storage, StorageError};
+use grind::storage::{ObjectMeta, ObjectUpload, OwnUrl, Storage, StorageConfig, StorageError};
 
 use super::{Kind, TestStore, stores};
 use crate::storage_s3::server::{bytes, key, meta};
@@ -104,6 +104,34 @@ fn an_upload_may_take_another_name_unless_it_was_begun_under_its_final_one() {
         assert!(matches!(upload.set_key(&key(aside)), Err(StorageError::Broken)));
         drop(upload);
         only(&store, &[aside, RAW]);
+    }
+}
+
+#[test]
+#[ignore = "needs the servers that tests/parts/stores starts"]
+fn archives_may_be_in_a_store_and_the_rest_in_a_folder() {
+    for store in stores(|kind| matches!(kind, Kind::Moto | Kind::Seaweed | Kind::Azurite)) {
+        let folder = tempfile::tempdir().unwrap();
+        let config = store.config();
+        let storage = Storage::open(&StorageConfig {
+            own_urls: vec![OwnUrl {
+                folder: key("raw"),
+                url: config.url.clone(),
+                holds_archives: true,
+            }],
+            url: format!("file://{}", folder.path().display()),
+            ..config
+        })
+        .unwrap();
+        published(&storage, true, 20 * MIB, "1").unwrap();
+        storage
+            .put(&key("meta/X1.json"), b"{}", &ObjectMeta::default())
+            .unwrap();
+        only(&store, &["X1/X1.tar.gz"]);
+        assert!(folder.path().join("meta/X1.json").is_file());
+        assert!(read(&storage, RAW) == bytes(20 * MIB));
+        storage.rename(&key("meta/X1.json"), &key("quarantine/X1/x")).unwrap();
+        only(&store, &["X1/X1.tar.gz", "quarantine/X1/x"]);
     }
 }
 
