@@ -242,7 +242,10 @@ impl<B: BufRead> InflateReader<B> {
             match next {
                 [] => break self.ended = true,
                 [0x1f, ..] => break self.begin_member_or_end()?,
-                _ if zeros > 0 => self.input.consume(zeros),
+                _ if zeros > 0 => {
+                    self.input.consume(zeros);
+                    self.used += zeros as u64;
+                }
                 _ => break (self.ended, self.trailing) = (true, true),
             }
         }
@@ -252,6 +255,7 @@ impl<B: BufRead> InflateReader<B> {
     /// Another member begins with 1f 8b; 1f and something else is foreign. The buffer may end between the two.
     fn begin_member_or_end(&mut self) -> io::Result<()> {
         self.input.consume(1);
+        self.used += 1;
         if self.input.fill_buf()?.first() != Some(&0x8b) {
             (self.ended, self.trailing) = (true, true);
             return Ok(());

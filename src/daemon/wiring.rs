@@ -28,7 +28,7 @@ use crate::pipeline::workers::{
 };
 use crate::pipeline::{
     BeginRun, CLAIM_LEASE, ChangeOptions, CopyMaker, DrainRun, LibraryMembership, RunProgress, RunReport, RunScope,
-    Supervisor, WorkOptions, WorkerPools, archive_keys, decrypted_options, storage_config, work_options,
+    StoredHook, Supervisor, WorkOptions, WorkerPools, archive_keys, decrypted_options, storage_config, work_options,
 };
 use crate::session::{CloseSession, ReconfigureSession, RetryBackoff, Session, SessionConfig, SessionThread};
 use crate::settings::Settings;
@@ -325,6 +325,7 @@ impl Parts<'_> {
                 storage: services.storage.clone(),
                 layout: layout.clone(),
             },
+            hook: StoredHook::of(settings, &services.session, &services.storage, &layout),
             layout,
             options: decrypted_options(settings),
             addresses: self.addresses.clone(),

@@ -223,6 +223,7 @@ impl ChainInputs<'_> {
             ),
             "state" => link("state store", 0, 0.0),
             "auth" => link("token service", 0, 0.0),
+            "hook" => link("hook", 0, 0.0),
             _ => link("GRIN", 0, 0.0),
         }
     }

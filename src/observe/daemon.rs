@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalog::LibraryForecast;
 use crate::observe::rates::MeasuredRates;
 use crate::observe::sharing::MemberView;
-use crate::pipeline::RereadForecast;
+use crate::pipeline::{HookCounts, RereadForecast};
 use crate::vocabulary::{BookOutcome, FailureReason, FixityOutcome, WaitCause, WaitReason, words};
 
 /// The version of the program.
@@ -75,6 +75,9 @@ pub struct DaemonSnapshot {
     /// How far the reading of stored books is; `None` before the catalog was asked, or where it is switched off.
     #[serde(default)]
     pub fixity: Option<RereadForecast>,
+    /// What the operator's hook was told of stored books.
+    #[serde(default)]
+    pub hooks: HookCounts,
     /// How far the shutdown has come; `None` while running.
     pub shutdown: Option<ShutdownPhase>,
     /// The last reading of the config after the start.
@@ -125,6 +128,7 @@ impl DaemonSnapshot {
             reread: BTreeMap::new(),
             reread_bytes: 0,
             fixity: None,
+            hooks: HookCounts::default(),
             shutdown: None,
             reload: None,
             paused: Vec::new(),

@@ -11,6 +11,7 @@ impl MetricFamilies {
         let mut families = Self::new();
         barcodes(&mut families, daemon);
         fixity(&mut families, daemon);
+        hooks(&mut families, daemon);
         condition(&mut families, daemon);
         let live = daemon.members.iter().filter(|member| member.live);
         families.count(Metric::Members, &[], live.count() as u64);
@@ -57,6 +58,12 @@ fn fixity(families: &mut MetricFamilies, daemon: &DaemonSnapshot) {
     families.number(Metric::FixityOldest, &[], seconds(forecast.oldest));
     families.count(Metric::FixityDue, &[], forecast.due);
     families.count(Metric::FixityUnsound, &[], forecast.unsound);
+}
+
+fn hooks(families: &mut MetricFamilies, daemon: &DaemonSnapshot) {
+    families.count(Metric::HookCalls, &["told"], daemon.hooks.told);
+    families.count(Metric::HookCalls, &["failed"], daemon.hooks.failed);
+    families.count(Metric::HookWaiting, &[], daemon.hooks.waiting);
 }
 
 fn condition(families: &mut MetricFamilies, daemon: &DaemonSnapshot) {

@@ -10,6 +10,7 @@ mod copies;
 mod fan_out;
 mod fixity;
 mod from_settings;
+mod hooks;
 mod intake;
 mod membership;
 mod mount;
@@ -34,10 +35,11 @@ pub use from_settings::scope_of;
 pub(crate) use from_settings::{
     CLAIM_LEASE, archive_keys, archive_options, decrypted_options, storage_config, work_options,
 };
+pub(crate) use hooks::StoredHook;
 pub(crate) use membership::{LibraryMembership, RoundResult, UnbrokenMembership};
 pub(crate) use mount::{MountError, adopt_storage, confirm_by_hand};
 pub(crate) use package::{BookPacker, PackageError, PackageForm, PackageOrder, PackageOutcome, PackedBook};
-pub(crate) use progress::{ProgressSnapshot, RunProgress};
+pub(crate) use progress::{HookCounts, ProgressSnapshot, RunProgress};
 pub use publish::{
     ArchiveTaken, KeepReason, PublicationWindow, PublishError, PublishRecipe, StoredCondition, VolumePublished,
     stage_taken_over,

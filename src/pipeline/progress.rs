@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::pipeline::fixity::RereadForecast;
+use crate::pipeline::hooks::HookStep;
 use crate::vocabulary::{BookOutcome, FailureReason, FixityOutcome, WaitReason};
 
 /// What a task does just now or did last.
@@ -30,6 +31,9 @@ pub struct RunProgress {
     reread: [AtomicU64; FixityOutcome::ALL.len()],
     reread_bytes: AtomicU64,
     fixity: Mutex<Option<RereadForecast>>,
+    hooks_told: AtomicU64,
+    hooks_failed: AtomicU64,
+    hooks_waiting: AtomicU64,
     rows: Arc<AtomicU64>,
     enriched: AtomicU64,
     requested: AtomicU64,
@@ -39,6 +43,17 @@ pub struct RunProgress {
     active: Mutex<BTreeSet<&'static str>>,
     failures: Mutex<BTreeMap<FailureReason, u64>>,
     is_intake_closed: AtomicBool,
+}
+
+/// What the operator's hook was told of stored books.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookCounts {
+    /// Books of which this daemon told it, and it took them.
+    pub told: u64,
+    /// Attempts of this daemon that failed.
+    pub failed: u64,
+    /// Books of which it is still to be told, by whichever member.
+    pub waiting: u64,
 }
 
 /// The progress at one moment.
@@ -60,6 +75,8 @@ pub struct ProgressSnapshot {
     pub reread_bytes: u64,
     /// How far the reading of stored books is, by whichever member.
     pub fixity: Option<RereadForecast>,
+    /// What the operator's hook was told.
+    pub hooks: HookCounts,
     /// Rows collected in this run.
     pub rows: u64,
     /// Books enriched in this run.
@@ -109,6 +126,24 @@ impl RunProgress {
     /// How far the reading of stored books is.
     pub(super) fn tell_fixity(&self, forecast: RereadForecast) {
         *self.fixity.lock().unwrap_or_else(PoisonError::into_inner) = Some(forecast);
+    }
+
+    /// The hook is still to be told of so many books.
+    pub(super) fn hooks_waiting(&self, waiting: u64) {
+        self.hooks_waiting.store(waiting, Ordering::Relaxed);
+    }
+
+    /// The hook was told of a book, or was not.
+    pub(super) fn hook_step(&self, step: &HookStep) {
+        match step {
+            HookStep::NoneDue => {}
+            HookStep::Told => {
+                self.hooks_told.fetch_add(1, Ordering::Relaxed);
+            }
+            HookStep::Failed(_) => {
+                self.hooks_failed.fetch_add(1, Ordering::Relaxed);
+            }
+        }
     }
 
     pub(super) fn failure(&self, reason: FailureReason) {
@@ -201,6 +236,11 @@ impl RunProgress {
                 .collect(),
             reread_bytes: self.reread_bytes.load(Ordering::Relaxed),
             fixity: *self.fixity.lock().unwrap_or_else(PoisonError::into_inner),
+            hooks: HookCounts {
+                told: self.hooks_told.load(Ordering::Relaxed),
+                failed: self.hooks_failed.load(Ordering::Relaxed),
+                waiting: self.hooks_waiting.load(Ordering::Relaxed),
+            },
             rows: self.rows.load(Ordering::Relaxed),
             enriched: self.enriched.load(Ordering::Relaxed),
             requested: self.requested.load(Ordering::Relaxed),

@@ -121,6 +121,7 @@ async fn run<S: TaskServices + BookServices>(state: Rc<SupervisorState<S>>, scop
     let sources = [scope.collect, scope.enrich, scope.convert];
     state.sources.set(sources.into_iter().filter(|wanted| *wanted).count());
     state.collecting.set(scope.collect);
+    tasks::begin_hook(&state).await;
     state.look_up_named(&scope).await;
     let work = async {
         futures::join!(
@@ -130,7 +131,9 @@ async fn run<S: TaskServices + BookServices>(state: Rc<SupervisorState<S>>, scop
             fan_out::sync(&state, &scope),
             tasks::keep_copies(&state, &scope),
             tasks::reread(&state, &scope),
+            tasks::tell_hook(&state, &scope),
         );
+        tasks::tell_hook_at_end(&state, &scope).await;
         tasks::copies_at_end(&state, &scope).await;
     };
     tokio::select! {

@@ -8,12 +8,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::{AskContext, AskError};
 use crate::catalog::{
-    AskFixity, AskLastCopy, AskUnknown, CatalogError, ClaimBackups, EndPause, EnrichBatch, EnsureKnown, FixityStanding,
-    KeptCopy, NoteCopy, PlanConversions, RecordConversions, RecordEnrichment, SharedTask, TaskAnswer, ToEnrich,
+    AskFixity, AskLastCopy, AskUnknown, BeginHook, CatalogError, ClaimBackups, EndPause, EnrichBatch, EnsureKnown,
+    FixityStanding, KeptCopy, NoteCopy, PlanConversions, RecordConversions, RecordEnrichment, SharedTask, TaskAnswer,
+    ToEnrich,
 };
 use crate::grin::{Barcode, GrinAddresses};
 use crate::pipeline::KeptCopyError;
 use crate::pipeline::fixity::{RereadBook, RereadNext};
+use crate::pipeline::hooks::HookTurn;
 use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::mount;
 use crate::pipeline::supervisor::WorkerPools;
@@ -131,6 +133,12 @@ pub(super) trait TaskServices: 'static {
     async fn fixity_standing(&self, before: Timestamp, cx: &AskContext) -> Result<FixityStanding, CatalogError>;
     /// Reads the next stored book again; `None`: none is due.
     async fn reread(&self, next: RereadNext, cx: &AskContext) -> Result<Option<RereadBook>, TaskFault>;
+    /// Is there a hook that is told of stored books?
+    fn has_hook(&self) -> bool;
+    /// Notes that there is.
+    async fn begin_hook(&self, cx: &AskContext) -> Result<(), CatalogError>;
+    /// Tells it of the next book, not beyond `stop`.
+    async fn tell_hook(&self, stop: &CancellationToken, cx: &AskContext) -> Result<HookTurn, TaskFault>;
     /// Records that the pause of this daemon ended by itself.
     async fn pause_is_over(&self) -> Result<(), CatalogError>;
     /// This program among those that share the catalog.
@@ -251,6 +259,21 @@ impl TaskServices for WorkerPools {
 
     async fn reread(&self, next: RereadNext, cx: &AskContext) -> Result<Option<RereadBook>, TaskFault> {
         self.reread_next(next, cx).await
+    }
+
+    fn has_hook(&self) -> bool {
+        self.hook.is_some()
+    }
+
+    async fn begin_hook(&self, cx: &AskContext) -> Result<(), CatalogError> {
+        if self.hook.is_none() {
+            return Ok(());
+        }
+        self.catalog.ask(BeginHook, cx).await
+    }
+
+    async fn tell_hook(&self, stop: &CancellationToken, cx: &AskContext) -> Result<HookTurn, TaskFault> {
+        self.tell_next(stop, cx).await
     }
 
     async fn pause_is_over(&self) -> Result<(), CatalogError> {

@@ -20,11 +20,20 @@ pub enum PermitClass {
     Auth,
     /// The state store, with limits and timeouts of its own.
     State,
+    /// The operator's hook, with permits and timeouts of its own.
+    Hook,
 }
 
 impl PermitClass {
     /// Every class, in the order of [`PermitClass::index`].
-    pub const ALL: [Self; 5] = [Self::Check, Self::Bulk, Self::Lists, Self::Auth, Self::State];
+    pub const ALL: [Self; 6] = [
+        Self::Check,
+        Self::Bulk,
+        Self::Lists,
+        Self::Auth,
+        Self::State,
+        Self::Hook,
+    ];
 
     /// Place in tables by class.
     pub const fn index(self) -> usize {
@@ -39,6 +48,7 @@ impl PermitClass {
             Self::Lists => "lists",
             Self::Auth => "auth",
             Self::State => "state",
+            Self::Hook => "hook",
         }
     }
 
@@ -50,6 +60,7 @@ impl PermitClass {
             Self::Lists => "permit(lists)",
             Self::Auth => "permit(auth)",
             Self::State => "permit(state)",
+            Self::Hook => "permit(hook)",
         }
     }
 }
@@ -73,13 +84,15 @@ pub enum RequestKind {
     Token,
     /// The state store.
     State,
+    /// The operator's hook.
+    Hook,
     /// Anything else.
     Other,
 }
 
 impl RequestKind {
     /// Every kind, in the order of [`RequestKind::index`].
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::ArchiveHead,
         Self::ArchiveBody,
         Self::ListPage,
@@ -88,6 +101,7 @@ impl RequestKind {
         Self::Process,
         Self::Token,
         Self::State,
+        Self::Hook,
         Self::Other,
     ];
 
@@ -107,6 +121,7 @@ impl RequestKind {
             Self::Process => "process",
             Self::Token => "token",
             Self::State => "state",
+            Self::Hook => "hook",
             Self::Other => "other",
         }
     }
@@ -233,9 +248,9 @@ pub enum TokenSource {
 /// Everything a session needs to know.
 #[derive(Debug, Clone)]
 pub struct SessionConfig {
-    /// Permits for all classes but `state`.
+    /// Permits for all classes but `state` and `hook`.
     pub limits: ConnectionLimits,
-    /// Timeouts for all classes but `state`.
+    /// Timeouts for all classes but `state` and `hook`.
     pub timeouts: RequestTimeouts,
     /// Archives on their way at once, while GRIN can keep up.
     pub bulk_most: usize,
@@ -243,6 +258,8 @@ pub struct SessionConfig {
     pub state_limits: ConnectionLimits,
     /// Timeouts for `state`.
     pub state_timeouts: RequestTimeouts,
+    /// Timeouts for `hook`.
+    pub hook_timeouts: RequestTimeouts,
     /// The least speed of bodies.
     pub minimum_speed: MinimumSpeed,
     /// The most bytes a second of all bodies together.
@@ -292,6 +309,7 @@ impl SessionConfig {
                 total: Duration::from_secs(10),
                 download: Duration::from_secs(10),
             },
+            hook_timeouts: RequestTimeouts::default(),
             minimum_speed: MinimumSpeed::default(),
             bandwidth: BandwidthTimetable::OFF,
             keep_alive: Duration::from_secs(30),
@@ -313,10 +331,10 @@ impl SessionConfig {
 
     /// The timeouts of a class.
     pub fn timeouts_of(&self, class: PermitClass) -> &RequestTimeouts {
-        if class == PermitClass::State {
-            &self.state_timeouts
-        } else {
-            &self.timeouts
+        match class {
+            PermitClass::State => &self.state_timeouts,
+            PermitClass::Hook => &self.hook_timeouts,
+            _ => &self.timeouts,
         }
     }
 }

@@ -46,6 +46,11 @@ impl SessionConfig {
         let state_directory = std::env::var_os("STATE_DIRECTORY");
         config.diagnostics =
             DiagnosticsFolder::in_folder(diagnostics_folder(&settings.catalog.url, state_directory.as_deref()));
+        config.hook_timeouts = RequestTimeouts {
+            read: settings.hooks.timeout,
+            total: settings.hooks.timeout,
+            ..config.timeouts.clone()
+        };
         let state = &settings.state_store;
         config.state_limits = ConnectionLimits::unshared(state.limit as usize, state.limit_per_host as usize);
         config.state_timeouts = RequestTimeouts {

@@ -26,11 +26,15 @@ const CLASSES: usize = PermitClass::ALL.len();
 /// Hosts whose accounts are kept though nobody uses them.
 const IDLE_HOSTS: usize = 64;
 
-/// The permits of all classes but `state` and, apart from them, those of `state`.
+/// Requests to the operator's hook at once: as many as books it is told of at once.
+pub(super) const HOOKS: usize = 4;
+
+/// The permits of all classes but `state` and `hook` and, apart from them, those of either.
 #[derive(Clone)]
 pub(super) struct RequestPermits {
     common: Rc<Pool>,
     state: Rc<Pool>,
+    hook: Rc<Pool>,
     counters: Arc<SessionCounters>,
 }
 
@@ -88,6 +92,7 @@ impl RequestPermits {
         let permits = Self {
             common: Pool::new(common),
             state: Pool::new(state),
+            hook: Pool::new(&ConnectionLimits::unshared(HOOKS, HOOKS)),
             counters: Arc::clone(counters),
         };
         permits.publish();
@@ -136,10 +141,10 @@ impl RequestPermits {
     }
 
     fn pool(&self, class: PermitClass) -> &Rc<Pool> {
-        if class == PermitClass::State {
-            &self.state
-        } else {
-            &self.common
+        match class {
+            PermitClass::State => &self.state,
+            PermitClass::Hook => &self.hook,
+            _ => &self.common,
         }
     }
 

@@ -173,6 +173,7 @@ impl SessionEngine {
     fn host_asked(&self, spec: &RequestSpec, url: &Url) -> &'static str {
         match spec.class {
             PermitClass::State => "state store",
+            PermitClass::Hook => "hook",
             PermitClass::Auth => "token service",
             _ if self.config().redirect.may_carry_token(url) => "GRIN",
             _ => "redirect host",

@@ -1,5 +1,6 @@
 //! The second pass, over what the values mean together.
 
+mod hooks;
 mod places;
 mod secrets;
 mod session;
@@ -20,6 +21,7 @@ pub(super) fn meaning(settings: &Settings) -> Vec<SettingsFinding> {
     work::check(settings, &mut findings);
     session::check(settings, &mut findings);
     places::check(settings, &mut findings);
+    hooks::check(&settings.hooks, &mut findings);
     secrets::check(settings, &mut findings);
     findings
 }

@@ -279,6 +279,16 @@ section! {
 }
 
 section! {
+    /// `[hooks]`: who is told of stored books.
+    HooksSettings = "hooks" {
+        /// A command with its arguments, or an address.
+        on_stored: Option<String> => NeedsRestart,
+        /// How long one telling may take.
+        timeout: Duration => NeedsRestart,
+    }
+}
+
+section! {
     /// `[observe]`: where the daemon can be watched.
     ObserveSettings = "observe" {
         /// Page, metrics and probes.
@@ -370,6 +380,8 @@ settings! {
     schedule: ScheduleSettings,
     /// Stored books are read again.
     fixity: FixitySettings,
+    /// Who is told of stored books.
+    hooks: HooksSettings,
     /// Where the daemon can be watched.
     observe: ObserveSettings,
     /// The log.

@@ -29,6 +29,7 @@ mod daemon;
 mod dependencies;
 mod first_contact;
 mod full_run;
+mod hooks;
 mod import;
 mod import_facts;
 mod limits;

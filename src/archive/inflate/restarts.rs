@@ -137,9 +137,11 @@ mod tests {
         let (noise, other) = (noise(1, WINDOW), noise(7, WINDOW));
         let words = b"words and words and words, ".repeat(WINDOW / 27 + 1);
         let words = &words[..WINDOW];
-        let full = FlushCompress::Full;
-        let sync = FlushCompress::Sync;
-        let late = [&noise[..WINDOW - 100], &other[..100]].concat();
+        // A repetition must not be further away than a window.
+        let near = &noise[..20_000];
+        let again = &[near, &other[..WINDOW - near.len()]].concat()[..];
+        let late = &[&other[..WINDOW - 100], &noise[..100]].concat()[..];
+        let (full, sync) = (FlushCompress::Full, FlushCompress::Sync);
         let deflate = |bytes: &[u8]| {
             let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
             encoder.write_all(bytes).unwrap();
@@ -147,11 +149,11 @@ mod tests {
         };
         let cases: [(&str, Vec<u8>, &[u8], bool); 8] = [
             ("noise after noise", packed_after(&other, &noise, sync), &noise, true),
-            ("the same again", packed_after(&noise, &noise, sync), &noise, false),
+            ("the same again", packed_after(near, again, sync), again, false),
             (
-                "the same again, a flush between",
-                packed_after(&noise, &noise, full),
-                &noise,
+                "the same again, all forgotten between",
+                packed_after(near, again, full),
+                again,
                 true,
             ),
             (
@@ -162,10 +164,10 @@ mod tests {
             ),
             ("words after noise", packed_after(&noise, words, sync), words, true),
             (
-                "a repetition at the end",
-                packed_after(&other, &late, sync),
-                &late,
-                false,
+                "a repetition near the end",
+                packed_after(&noise[..200], late, sync),
+                late,
+                true,
             ),
             ("other bytes", deflate(&other), &noise, false),
             ("not at a block", deflate(&noise)[1..].to_vec(), &noise, false),

@@ -66,6 +66,13 @@ fn a_bomb_is_refused_before_it_has_unpacked() {
     );
 }
 
+/// As gzip packs by itself: what does not compress is left as it is.
+fn slow_gz(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
 /// Pages that do not compress between texts that do.
 fn book() -> Vec<u8> {
     let mut state = 1u64;
@@ -85,9 +92,9 @@ fn book() -> Vec<u8> {
 #[test]
 fn from_each_place_that_was_found_the_rest_inflates() {
     let book = book();
-    let two = [gz(&book[..4_000_000]), gz(&book[4_000_000..])].concat();
+    let two = [slow_gz(&book[..4_000_000]), slow_gz(&book[4_000_000..])].concat();
     let limits = ArchiveLimits::default();
-    for (packed, capacity) in [(gz(&book), 64 << 10), (gz(&book), 1_000), (two, 64 << 10)] {
+    for (packed, capacity) in [(slow_gz(&book), 64 << 10), (slow_gz(&book), 1_000), (two, 64 << 10)] {
         let input = io::BufReader::with_capacity(capacity, &packed[..]);
         let mut inflate = InflateReader::with_restarts(input, &limits);
         let mut out = Vec::new();

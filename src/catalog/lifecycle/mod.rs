@@ -4,6 +4,7 @@ pub(crate) mod claim;
 pub(crate) mod counters;
 pub(crate) mod decide;
 pub(crate) mod history;
+pub(crate) mod hooks;
 pub(crate) mod leases;
 pub(crate) mod named;
 pub(crate) mod next_state;

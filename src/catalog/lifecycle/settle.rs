@@ -8,6 +8,7 @@ use crate::catalog::engine::value::arguments;
 use crate::catalog::lifecycle::claim::{ClaimToken, release, release_unnamed};
 use crate::catalog::lifecycle::counters::CounterKind;
 use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote};
+use crate::catalog::lifecycle::hooks;
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, BookTransition};
 use crate::catalog::lifecycle::take_back::{TAKEN_BACK_FOR, take_back};
 use crate::catalog::observations::dates::READABLE;
@@ -244,6 +245,7 @@ impl Settling<'_> {
     fn store(&self, tx: &mut CatalogTransaction<'_>, stored: &StoredBook) -> Result<BookState, CatalogError> {
         let next = self.next(tx, BookChange::Stored);
         write_stored(tx, self.book.id, next, stored)?;
+        hooks::is_due(tx, self.book.id)?;
         let day = tx.day().to_owned();
         tx.totals.add(CounterKind::StoredOn, &day, 1);
         tx.totals.add(

@@ -181,7 +181,16 @@ fn stored(book: &Map<String, Value>) -> String {
         (Some(outcome), Some(at)) => format!(" Read again at {at} and found {outcome}."),
         _ => String::new(),
     };
-    format!("It is stored: {path}; {pages}, {proof}{finding}.{check}{newer}")
+    let hook = match (text("hook_due_at"), text("hook_told_at")) {
+        (Some(at), _) => {
+            let attempts = book.get("hook_attempts").and_then(Value::as_u64).unwrap_or(0);
+            let error = text("hook_error").map_or_else(String::new, |error| format!(" ({error})"));
+            format!(" The hook was not told of it yet, in {attempts} attempts{error}; it is told at {at}.")
+        }
+        (None, Some(at)) => format!(" The hook was told of it at {at}."),
+        (None, None) => String::new(),
+    };
+    format!("It is stored: {path}; {pages}, {proof}{finding}.{check}{hook}{newer}")
 }
 
 /// Events that the story tells one by one.

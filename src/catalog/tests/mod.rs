@@ -9,6 +9,7 @@ mod exports;
 mod failures;
 mod fixity;
 mod groups;
+mod hooks;
 mod leases;
 mod lists;
 mod month;

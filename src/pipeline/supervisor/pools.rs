@@ -5,6 +5,7 @@ use crate::archive::PassOptions;
 use crate::catalog::Catalog;
 use crate::grin::GrinAddresses;
 use crate::pipeline::copies::CopyMaker;
+use crate::pipeline::hooks::StoredHook;
 use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::workers::{CheckWorker, CollectWorker, ConvertWorker, DownloadWorker, EnrichWorker};
 use crate::storage::{Storage, StorageLayout};
@@ -34,6 +35,8 @@ pub struct WorkerPools {
     pub options: PassOptions,
     /// Where GRIN's resources lie; batches are cut to its address length.
     pub addresses: GrinAddresses,
+    /// Tells the operator of stored books.
+    pub hook: Option<StoredHook>,
     /// This program among those that share the catalog.
     pub membership: LibraryMembership,
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::catalog::FixityStanding;
@@ -14,6 +15,7 @@ use crate::catalog::{
 use crate::grin::{Barcode, GrinAddresses};
 use crate::pipeline::fan_out::tests::library::{Fate, LibraryStub};
 use crate::pipeline::fixity::{RereadBook, RereadNext};
+use crate::pipeline::hooks::HookTurn;
 use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::task_services::TaskFault;
 use crate::pipeline::workers::{
@@ -95,6 +97,18 @@ impl TaskServices for LibraryStub {
 
     async fn reread(&self, _next: RereadNext, _cx: &AskContext) -> Result<Option<RereadBook>, TaskFault> {
         Ok(None)
+    }
+
+    fn has_hook(&self) -> bool {
+        false
+    }
+
+    async fn begin_hook(&self, _cx: &AskContext) -> Result<(), CatalogError> {
+        Ok(())
+    }
+
+    async fn tell_hook(&self, _stop: &CancellationToken, _cx: &AskContext) -> Result<HookTurn, TaskFault> {
+        unreachable!("there is no hook")
     }
 
     async fn pause_is_over(&self) -> Result<(), CatalogError> {

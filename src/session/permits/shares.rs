@@ -1,7 +1,7 @@
 //! What each class may take of the permits, leaving the others their shares.
 
 use crate::session::PermitClass;
-use crate::session::permits::CLASSES;
+use crate::session::permits::{CLASSES, HOOKS};
 
 /// What a class could take of `limit` now, leaving the others what is left of their shares.
 pub(super) fn free(limit: usize, shares: &[usize; CLASSES], held: &[usize; CLASSES], class: PermitClass) -> usize {
@@ -55,10 +55,12 @@ impl PermitView {
     pub(in crate::session) fn free(&self, held: &[usize; CLASSES]) -> [usize; CLASSES] {
         let mut common = *held;
         common[PermitClass::State.index()] = 0;
+        common[PermitClass::Hook.index()] = 0;
         let mut result = PermitClass::ALL.map(|class| free(self.limit, &self.shares, &common, class));
         let bulk = PermitClass::Bulk.index();
         result[bulk] = result[bulk].min(self.bulk_places.saturating_sub(held[bulk]));
         result[PermitClass::State.index()] = self.state_limit.saturating_sub(held[PermitClass::State.index()]);
+        result[PermitClass::Hook.index()] = HOOKS.saturating_sub(held[PermitClass::Hook.index()]);
         result
     }
 }

@@ -73,6 +73,8 @@ fn manifest(barcode: &str, sha256: &str) -> ManifestRead {
         text_characters: None,
         reading_order: None,
         nonblank_texts: None,
+        text_characters: None,
+        reading_order: None,
         images: None,
         page_numbers: None,
         image_numbers: None,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use crate::actor::AskContext;
 use crate::catalog::{
@@ -14,6 +15,7 @@ use crate::catalog::{
 };
 use crate::grin::{Barcode, GrinAddresses, LibraryDirectory, ListKind, ProcessOutcome};
 use crate::pipeline::fixity::{RereadBook, RereadNext};
+use crate::pipeline::hooks::HookTurn;
 use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::task_services::{TaskFault, TaskServices};
 use crate::pipeline::workers::{
@@ -340,6 +342,18 @@ impl TaskServices for TaskStub {
             return Err(fault.clone());
         }
         Ok(self.to_reread.borrow_mut().pop_front())
+    }
+
+    fn has_hook(&self) -> bool {
+        false
+    }
+
+    async fn begin_hook(&self, _cx: &AskContext) -> Result<(), CatalogError> {
+        Ok(())
+    }
+
+    async fn tell_hook(&self, _stop: &CancellationToken, _cx: &AskContext) -> Result<HookTurn, TaskFault> {
+        unreachable!("there is no hook")
     }
 
     async fn pause_is_over(&self) -> Result<(), CatalogError> {

@@ -1,0 +1,90 @@
+//! Of which books the hook is told, once each, whoever is killed meanwhile.
+
+use std::time::Duration;
+
+use crate::catalog::lifecycle::hooks::{DueHook, HookQueue};
+use crate::catalog::tests::shelf::{HOUR, Shelf, three};
+use crate::catalog::*;
+
+const LEASE: Duration = Duration::from_secs(90);
+
+fn shelf() -> Shelf {
+    let mut shelf = Shelf::in_file();
+    three(&mut shelf);
+    shelf
+}
+
+fn claim(shelf: &mut Shelf) -> HookQueue {
+    shelf.ledger.execute(ClaimHook { lease: LEASE }).unwrap()
+}
+
+fn due(shelf: &mut Shelf) -> DueHook {
+    claim(shelf).due.unwrap()
+}
+
+fn settle(shelf: &mut Shelf, due: DueHook, settlement: HookSettlement) {
+    shelf.ledger.execute(SettleHook { due, settlement }).unwrap();
+}
+
+#[test]
+fn books_are_due_that_were_stored_since_there_is_a_hook() {
+    let mut shelf = shelf();
+    shelf.store("TL0001", "\"a\"");
+    assert_eq!(claim(&mut shelf), HookQueue::default());
+    shelf.ledger.execute(BeginHook).unwrap();
+    shelf.ledger.execute(BeginHook).unwrap();
+    shelf.store("TL0002", "\"a\"");
+    shelf.clock.advance(HOUR);
+    shelf.store("TL0003", "\"a\"");
+    let queue = claim(&mut shelf);
+    assert_eq!(queue.waiting, 2);
+    assert_eq!(
+        queue.due.unwrap().barcode.as_str(),
+        "TL0002",
+        "the first that was stored"
+    );
+    assert_eq!(due(&mut shelf).barcode.as_str(), "TL0003");
+    assert_eq!(claim(&mut shelf), HookQueue { due: None, waiting: 2 });
+}
+
+#[test]
+fn what_was_taken_and_not_settled_is_due_again_and_only_the_last_taking_settles_it() {
+    let mut shelf = shelf();
+    shelf.ledger.execute(BeginHook).unwrap();
+    shelf.store("TL0001", "\"a\"");
+    let killed = due(&mut shelf);
+    shelf.clock.advance(LEASE);
+    let second = due(&mut shelf);
+    assert_eq!((killed.attempts, second.attempts), (1, 2));
+    settle(&mut shelf, killed, HookSettlement::Told);
+    assert_eq!(shelf.text("TL0001", "hook_told_at"), None, "another tells it");
+    let at = shelf.now_plus(HOUR);
+    let error = "it is full".to_owned();
+    settle(&mut shelf, second, HookSettlement::Retry { at, error });
+    assert_eq!(shelf.text("TL0001", "hook_error").as_deref(), Some("it is full"));
+    assert_eq!(claim(&mut shelf), HookQueue { due: None, waiting: 1 });
+    shelf.clock.advance(HOUR);
+    let third = due(&mut shelf);
+    settle(&mut shelf, third, HookSettlement::Told);
+    assert!(shelf.text("TL0001", "hook_told_at").is_some());
+    assert_eq!(shelf.text("TL0001", "hook_error"), None);
+    assert_eq!(claim(&mut shelf), HookQueue::default());
+}
+
+#[test]
+fn a_book_whose_objects_are_gone_is_due_no_more() {
+    let mut shelf = shelf();
+    shelf.ledger.execute(BeginHook).unwrap();
+    shelf.store("TL0001", "\"a\"");
+    let taken = due(&mut shelf);
+    settle(&mut shelf, taken, HookSettlement::Dropped);
+    assert_eq!(claim(&mut shelf), HookQueue::default());
+    assert_eq!(shelf.text("TL0001", "hook_told_at"), None);
+}
+
+#[test]
+fn the_next_book_is_found_by_an_index() {
+    let shelf = shelf();
+    let plan = shelf.plan("SELECT id FROM books WHERE hook_due_at <= '2' ORDER BY hook_due_at, id LIMIT 1");
+    assert!(plan.contains("books_hook"), "{plan}");
+}

@@ -1,0 +1,223 @@
+//! The operator's hook is told of each book that was recorded as stored, at least once: the book's manifest goes to a command's standard input, or to
+//! an address by POST. What it was not told of yet is in the catalog.
+
+mod command;
+
+use std::io::{self, Read};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::actor::AskContext;
+use crate::catalog::{ClaimHook, HookSettlement, SettleHook};
+use crate::clock::later;
+use crate::grin::Barcode;
+use crate::pipeline::publish::MANIFEST_LIMIT;
+use crate::pipeline::supervisor::WorkerPools;
+use crate::pipeline::task_services::TaskFault;
+use crate::session::{AuthMode, FetchAnswer, PermitClass, RequestKind, RequestMethod, Session, SessionError};
+use crate::settings::{HookTarget, Settings};
+use crate::storage::{Storage, StorageError, StorageLayout};
+
+/// The first wait after a failure.
+const FIRST_WAIT: Duration = Duration::from_secs(10);
+/// No wait is longer.
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
+/// Beyond the hook's own time: for the storage and the catalog.
+const LEASE_MARGIN: Duration = Duration::from_secs(30);
+/// What an address answers is not read further.
+const LONGEST_ANSWER: usize = 64 << 10;
+
+/// Tells the hook.
+#[derive(Clone)]
+pub struct StoredHook {
+    /// Whom.
+    target: HookTarget,
+    /// How long one telling may take.
+    timeout: Duration,
+    /// Sends what goes to an address.
+    session: Session,
+    /// Has the manifests.
+    storage: Storage,
+    /// Under which names.
+    layout: StorageLayout,
+}
+
+/// Why the hook was not told.
+#[derive(Debug, thiserror::Error)]
+enum HookFault {
+    /// The storage has no manifest of the book any more.
+    #[error("the manifest is not in the storage any more")]
+    Gone,
+    /// The storage could not be read.
+    #[error("the manifest cannot be read: {0}")]
+    Manifest(StorageError),
+    /// The command could not be begun, or not be given the manifest.
+    #[error("the command cannot be run: {0}")]
+    Command(#[from] io::Error),
+    /// The command ended otherwise than with 0.
+    #[error("the command ended with {0}")]
+    Failed(String),
+    /// The command took too long, and was killed.
+    #[error("the command did not end within {0:?}, and was killed")]
+    Hung(Duration),
+    /// The address answered otherwise than with 2xx.
+    #[error("the address answered {0}")]
+    Refused(u16),
+    /// The address did not answer.
+    #[error(transparent)]
+    Unanswered(#[from] SessionError),
+    /// The program ends.
+    #[error("the daemon was stopped meanwhile")]
+    Stopped,
+    /// A thread panicked.
+    #[error("it panicked")]
+    Panicked,
+}
+
+/// What was done about the book that is due for the longest time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum HookStep {
+    /// None is due.
+    NoneDue,
+    /// The hook was told of it, or there was nothing to tell.
+    Told,
+    /// It was not, and why.
+    Failed(String),
+}
+
+/// A step, and how many books are left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct HookTurn {
+    pub step: HookStep,
+    /// Books of which the hook is still to be told.
+    pub waiting: u64,
+}
+
+/// How long to wait before a book is told again, after so many attempts.
+pub(super) fn wait_after(attempts: u32) -> Duration {
+    let doubled = FIRST_WAIT.saturating_mul(1 << attempts.saturating_sub(1).min(16));
+    doubled.min(LONGEST_WAIT)
+}
+
+impl WorkerPools {
+    /// Tells the hook of the next book; not beyond `stop`.
+    pub(super) async fn tell_next(&self, stop: &CancellationToken, cx: &AskContext) -> Result<HookTurn, TaskFault> {
+        let Some(hook) = &self.hook else {
+            let (step, waiting) = (HookStep::NoneDue, 0);
+            return Ok(HookTurn { step, waiting });
+        };
+        let lease = hook.timeout + LEASE_MARGIN;
+        let queue = self.catalog.ask(ClaimHook { lease }, cx).await?;
+        let Some(due) = queue.due else {
+            let (step, waiting) = (HookStep::NoneDue, queue.waiting);
+            return Ok(HookTurn { step, waiting });
+        };
+        let told = tokio::select! {
+            biased;
+            told = hook.tell(&due.barcode, cx) => told,
+            () = stop.cancelled() => Err(HookFault::Stopped),
+        };
+        let now = Timestamp::now();
+        let (settlement, step) = match told {
+            Ok(()) => (HookSettlement::Told, HookStep::Told),
+            Err(HookFault::Gone) => (HookSettlement::Dropped, HookStep::Told),
+            Err(fault) => {
+                let error = fault.to_string();
+                let wait = match fault {
+                    HookFault::Stopped => Duration::ZERO,
+                    _ => wait_after(due.attempts),
+                };
+                let why = format!("{}: {error}", due.barcode);
+                let at = later(now, wait);
+                (HookSettlement::Retry { at, error }, HookStep::Failed(why))
+            }
+        };
+        let is_over = !matches!(settlement, HookSettlement::Retry { .. });
+        self.catalog.ask(SettleHook { due, settlement }, cx).await?;
+        let waiting = queue.waiting - u64::from(is_over);
+        Ok(HookTurn { step, waiting })
+    }
+}
+
+impl StoredHook {
+    /// The one that the settings name, if they name one; what makes no sense was refused before.
+    pub(crate) fn of(
+        settings: &Settings,
+        session: &Session,
+        storage: &Storage,
+        layout: &StorageLayout,
+    ) -> Option<Self> {
+        Some(Self {
+            target: HookTarget::parse(settings.hooks.on_stored.as_deref()?).ok()?,
+            timeout: settings.hooks.timeout,
+            session: session.clone(),
+            storage: storage.clone(),
+            layout: layout.clone(),
+        })
+    }
+
+    async fn tell(&self, barcode: &Barcode, cx: &AskContext) -> Result<(), HookFault> {
+        let manifest = self.manifest(barcode).await?;
+        match &self.target {
+            HookTarget::Command(words) => command::run(words, barcode, manifest, self.timeout).await,
+            HookTarget::Address(url) => {
+                let post = FetchAnswer {
+                    url: url.clone(),
+                    method: RequestMethod::Post {
+                        content_type: "application/json",
+                        body: manifest.into(),
+                    },
+                    headers: vec![("GRIND-Barcode".to_owned(), barcode.to_string())],
+                    class: PermitClass::Hook,
+                    kind: RequestKind::Hook,
+                    // No token, and no redirect is followed.
+                    auth: AuthMode::None,
+                    limit: LONGEST_ANSWER,
+                };
+                match self.session.ask(post, cx).await?.status {
+                    200..=299 => Ok(()),
+                    status => Err(HookFault::Refused(status)),
+                }
+            }
+        }
+    }
+
+    async fn manifest(&self, barcode: &Barcode) -> Result<Vec<u8>, HookFault> {
+        let (storage, key) = (self.storage.clone(), self.layout.manifest(barcode));
+        let read = actix_rt::task::spawn_blocking(move || -> Result<Vec<u8>, StorageError> {
+            let mut manifest = Vec::new();
+            let object = storage.open_read(&key)?;
+            let read = object.take(MANIFEST_LIMIT).read_to_end(&mut manifest);
+            read.map_err(StorageError::from_read)?;
+            Ok(manifest)
+        });
+        match read.await {
+            Ok(Ok(manifest)) => Ok(manifest),
+            Ok(Err(StorageError::NotFound(_))) => Err(HookFault::Gone),
+            Ok(Err(error)) => Err(HookFault::Manifest(error)),
+            Err(_) => Err(HookFault::Panicked),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_wait_is_twice_as_long_up_to_an_hour() {
+        for (attempts, seconds) in [
+            (0, 10),
+            (1, 10),
+            (2, 20),
+            (3, 40),
+            (9, 2_560),
+            (10, 3_600),
+            (u32::MAX, 3_600),
+        ] {
+            assert_eq!(wait_after(attempts), Duration::from_secs(seconds), "{attempts}");
+        }
+    }
+}

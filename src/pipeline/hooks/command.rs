@@ -1,0 +1,103 @@
+//! A command that is given a manifest on its standard input, without a shell, in an environment of its own.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::time::timeout;
+
+use crate::grin::Barcode;
+use crate::pipeline::hooks::HookFault;
+
+/// What a command may find its programs in.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Of what a command says about its failure so much is kept, the last.
+const LAST_WORDS: u64 = 300;
+
+/// A command under way with all that it began; killed when this is dropped before its end.
+struct RunningGroup {
+    leader: Pid,
+    has_ended: bool,
+}
+
+impl Drop for RunningGroup {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            // One that has just ended is no fault.
+            let _ended = kill_process_group(self.leader, Signal::KILL);
+        }
+    }
+}
+
+/// Runs it to its end, or kills it after `limit`.
+pub(super) async fn run(
+    words: &[String],
+    barcode: &Barcode,
+    manifest: Vec<u8>,
+    limit: Duration,
+) -> Result<(), HookFault> {
+    // A file, not a pipe: whom a command leaves behind may keep it open for ever.
+    let mut errors = tempfile::tempfile()?;
+    let child = begin(words, barcode, &errors)?;
+    let mut running = RunningGroup {
+        leader: Pid::from_child(&child),
+        has_ended: false,
+    };
+    // Waits on a thread of its own, which ends with the command.
+    let ending = actix_rt::task::spawn_blocking(move || feed(child, &manifest));
+    let Ok(ended) = timeout(limit, ending).await else {
+        return Err(HookFault::Hung(limit));
+    };
+    let status = ended.map_err(|_| HookFault::Panicked)??;
+    running.has_ended = true;
+    if status.success() {
+        return Ok(());
+    }
+    Err(HookFault::Failed(format!("{status}{}", last_words(&mut errors))))
+}
+
+fn begin(words: &[String], barcode: &Barcode, errors: &File) -> io::Result<Child> {
+    let (program, arguments) = words.split_first().ok_or_else(|| io::Error::other("it has no name"))?;
+    Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .env("PATH", PATH)
+        .env("LANG", "C.UTF-8")
+        .env("GRIND_BARCODE", barcode.as_str())
+        .env("GRIND_EVENT", "stored")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(errors.try_clone()?)
+        .process_group(0)
+        .spawn()
+}
+
+/// Gives it the manifest, and waits for its end.
+fn feed(mut child: Child, manifest: &[u8]) -> io::Result<ExitStatus> {
+    let fed = match child.stdin.take() {
+        Some(mut input) => input.write_all(manifest),
+        None => Ok(()),
+    };
+    let ended = child.wait()?;
+    match fed {
+        // It need not read it.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(ended),
+    }
+}
+
+/// The end of what it wrote to its standard error, behind a colon.
+fn last_words(errors: &mut File) -> String {
+    let mut said = Vec::new();
+    let length = errors.seek(SeekFrom::End(0)).unwrap_or(0);
+    let found = errors.seek(SeekFrom::Start(length.saturating_sub(LAST_WORDS)));
+    let _nothing_said = found.and_then(|_| errors.take(LAST_WORDS).read_to_end(&mut said));
+    let said = String::from_utf8_lossy(&said);
+    match said.trim() {
+        "" => String::new(),
+        words => format!(": {words}"),
+    }
+}
