@@ -53,6 +53,9 @@ pub struct WindowSnapshot {
     pub wait: WindowQuantiles,
     /// By message, those first that took the most time.
     pub messages: Vec<MessageWindow>,
+    /// Messages that ended, a second, in each part of the window, oldest first; the last part is under way.
+    #[serde(default)]
+    pub course: Vec<f64>,
 }
 
 /// One message in one window.
@@ -134,6 +137,11 @@ impl ActorCounts {
         }
     }
 
+    /// Messages that ended.
+    fn handled(&self) -> u64 {
+        self.messages.values().map(|message| message.handle.count()).sum()
+    }
+
     fn shown(&self, seconds: f64) -> WindowSnapshot {
         let (mut handled, mut failed) = (0.0, 0.0);
         let messages = self.messages.iter().map(|(kind, counts)| {
@@ -157,6 +165,7 @@ impl ActorCounts {
             busy_share: nanos_as_seconds(self.busy_nanos) / seconds,
             wait: (&self.wait).into(),
             messages,
+            course: Vec::new(),
         }
     }
 }
@@ -196,6 +205,15 @@ impl WindowParts {
         while self.0.len() > shape.parts + 1 {
             self.0.pop_front();
         }
+    }
+
+    /// Messages of an actor that ended, a second, part by part.
+    fn course(&self, name: ActorName) -> Vec<f64> {
+        let handled = |part: &WindowPart| part.actors.get(&name).map_or(0, ActorCounts::handled);
+        let parts = self.0.iter().filter(|part| part.nanos > 0);
+        parts
+            .map(|part| a_second(handled(part), nanos_as_seconds(part.nanos)))
+            .collect()
     }
 
     fn sum(&self) -> WindowPart {
@@ -250,7 +268,9 @@ fn shown(windows: &[WindowParts; WINDOWS.len()]) -> WindowsByActor {
         let stretch = nanos_as_seconds(sum.nanos);
         for (name, counts) in sum.actors.iter().filter(|_| stretch > 0.0) {
             let of_actor = shown.entry(*name).or_default();
-            of_actor.insert(shape.label.into(), counts.shown(stretch));
+            let course = window.course(*name);
+            let shown = counts.shown(stretch);
+            of_actor.insert(shape.label.into(), WindowSnapshot { course, ..shown });
         }
     }
     shown
@@ -328,6 +348,8 @@ mod tests {
         assert!((810.0..=900.0).contains(&quarter.seconds), "{quarter:?}");
         assert!(quarter.wait.p50_seconds.unwrap() > 0.9, "{quarter:?}");
         assert_eq!(quarter.messages[0].kind, "check");
+        assert!(quarter.course.len() > 8 && close(quarter.course[1], 0.5), "{quarter:?}");
+        assert!(*quarter.course.last().unwrap() > 0.5, "{quarter:?}");
     }
 
     #[test]

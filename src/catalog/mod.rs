@@ -66,11 +66,14 @@ pub use planning::select::BookSelection;
 pub(crate) use planning::select::PutOffBook;
 pub use queries::ask::CountBooks;
 pub(crate) use queries::ask::{AskRemaining, ListPutOff, ListReady, StateCounts};
-pub(crate) use queries::explain::WholeStory;
+pub(crate) use queries::explain::{BookEvent, BookStory, WholeStory};
 pub(crate) use queries::export::ExportError;
 pub use queries::export_filter::ExportFilter;
+pub(crate) use queries::failures::FailedBooks;
+#[cfg(test)]
+pub(crate) use queries::failures::{FailedBook, FailureCount};
 pub(crate) use queries::forecast::{DownloadLoad, ForecastInputs, LibraryForecast, forecast};
-pub(crate) use queries::pace::{AskPace, LibraryPace, PutOffCounts};
+pub(crate) use queries::pace::{AskPace, DayReport, LibraryPace};
 pub use queries::reader::CatalogReader;
 #[cfg(test)]
 pub(crate) use queries::verification::VerificationCounts;

@@ -169,6 +169,7 @@ mod tests {
                 p99_seconds: Some(0.000_45),
                 ..WindowQuantiles::default()
             },
+            course: Vec::new(),
             messages: vec![MessageWindow {
                 kind: "download".into(),
                 handled_per_second: 2.5,

@@ -161,6 +161,9 @@ fn explain(error: &StartError) -> CliError {
             ExitStatus::CannotCreate,
             "Each daemon of a catalog needs a name of its own: set work.instance, or stop the other one (`systemctl stop grind`).",
         ),
+        StartError::Observer(error @ (ObserverError::Token(_) | ObserverError::NoToken { .. })) => {
+            (ExitStatus::Config, observer_advice(error))
+        }
         StartError::Observer(error) => (ExitStatus::CannotCreate, observer_advice(error)),
         StartError::Signals(_) | StartError::Watchdog(_) => (ExitStatus::Internal, "Nothing was changed."),
     };
@@ -180,6 +183,9 @@ fn observer_advice(error: &ObserverError) -> &'static str {
         }
         ObserverError::Socket { .. } => {
             "Let observe.socket name a file in a folder that exists and that this user may write to."
+        }
+        ObserverError::Token(_) | ObserverError::NoToken { .. } => {
+            "Let observe.token_file name a file that this user may read, with the token in its first line."
         }
         ObserverError::Server(_) => "Nothing was changed; try it again.",
     }
@@ -220,6 +226,11 @@ mod tests {
                 }),
                 ExitStatus::CannotCreate,
                 "observe.socket",
+            ),
+            (
+                observer(ObserverError::NoToken { path: "token".into() }),
+                ExitStatus::Config,
+                "observe.token_file",
             ),
             (
                 StartError::Build(BuildError::InstanceTaken {

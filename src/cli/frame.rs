@@ -158,6 +158,7 @@ pub mod tests {
             chains: BlockingChains::default(),
             sharing: None,
             places: PlaceFigures::default(),
+            stuck: Vec::new(),
             process: ProcessFigures {
                 resident_bytes: Some(45_000_000),
                 ..ProcessFigures::default()

@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 
 use crate::actor::tasks::TaskHandle;
 use crate::actor::{AskContext, AskError, tasks};
-use crate::catalog::{AskPace, MemberRow};
+use crate::catalog::MemberRow;
 use crate::daemon::build_error::BuildError;
 use crate::daemon::published_status::StatusPublisher;
 use crate::daemon::signals::{DaemonSignals, RunStage};
@@ -19,7 +19,7 @@ use crate::daemon::view::LiveDaemonView;
 use crate::daemon::watchdog::WatchdogThread;
 use crate::daemon::wiring::Daemon;
 use crate::daemon::{ShutdownLedger, course, notify, reload};
-use crate::observe::{DaemonView, ObserverError, ObserverServer, PROGRAM_VERSION, ShutdownPhase};
+use crate::observe::{DaemonView, FrontDoor, ObserverError, ObserverServer, PROGRAM_VERSION, ShutdownPhase};
 use crate::pipeline::{RunReport, RunScope};
 use crate::settings::{Settings, SettingsSources, diagnostics_folder};
 use crate::vocabulary::{WaitCause, WaitReason};
@@ -285,8 +285,7 @@ fn replaced_by(by: &MemberRow) -> WaitReason {
 /// The counts come out of running totals, but for the books put off, which are counted once a minute; so this is cheap whatever the
 /// size of the catalog.
 async fn count(daemon: &Daemon, view: &LiveDaemonView) {
-    let ask = AskPace { last: view.put_off() };
-    match daemon.catalog.ask(ask, &AskContext::root("daemon")).await {
+    match daemon.catalog.ask(view.ask_pace(), &AskContext::root("daemon")).await {
         Ok(pace) => view.counted(pace),
         Err(error) => warn!(%error, "the books in the catalog could not be counted; the status shows the last counts"),
     }
@@ -313,7 +312,8 @@ fn publish(daemon: &Daemon, settings: &Settings, view: &Arc<LiveDaemonView>) -> 
 fn observe(settings: &Settings, view: &Arc<LiveDaemonView>) -> Result<ObserverServer, ObserverError> {
     let socket: PathBuf = settings.observe.socket.clone();
     let view: Arc<dyn crate::observe::DaemonView> = Arc::<LiveDaemonView>::clone(view);
-    ObserverServer::start(Some(settings.observe.listen), Some(socket), view)
+    let door = FrontDoor::of(settings.observe.token_file.as_deref())?;
+    ObserverServer::start(Some(settings.observe.listen), Some(socket), door, view)
 }
 
 #[cfg(test)]

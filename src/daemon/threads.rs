@@ -137,6 +137,7 @@ impl WatchedThreads {
             thread.role.is_stuck(silent, self.limit).then(|| ThreadSilence {
                 thread: thread.role.name.into(),
                 seconds: silent.as_secs_f64(),
+                actors: thread.role.actors.to_vec(),
             })
         });
         stuck.collect()

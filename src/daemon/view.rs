@@ -13,19 +13,22 @@ use tokio::time::Instant;
 
 use crate::actor::{ActorName, ActorRegistry, BlackBoxDump, HubSnapshot};
 use crate::catalog::{
-    Catalog, ForecastInputs, LibraryForecast, LibraryPace, MemberRow, PutOffCounts, SharedTask, forecast,
+    AskPace, BookStory, Catalog, ForecastInputs, LibraryForecast, LibraryPace, MemberRow, SharedTask, forecast,
 };
 use crate::daemon::control::DaemonControl;
+use crate::daemon::space_gauge::SpaceGauge;
+use crate::daemon::story_reader::StoryReader;
 use crate::daemon::threads::WatchedThreads;
 use crate::daemon::view::phases::{CountedBooks, finished, most_books, of, phases, reached};
 use crate::daemon::view::words::{readiness, status_line};
 use crate::daemon::wiring::Daemon;
 use crate::dapr::{StateCounters, StateStore};
+use crate::grin::Barcode;
 use crate::log;
 use crate::observe::{
     ControlError, ControlReply, ControlRequest, DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView,
     DownloadPlaces, MemberView, MeterTotals, PROGRAM_COMMIT, PROGRAM_VERSION, PlaceFigures, RateMeter, ReloadState,
-    SharingView, ShutdownPhase, SignedOut, SpeedLimits, ThreadSilence, TransferView, cpu_seconds,
+    SharingView, ShutdownPhase, SignedOut, SpeedLimits, StoryError, ThreadSilence, TransferView, cpu_seconds,
 };
 use crate::pipeline::workers::TransferTable;
 use crate::pipeline::{LibraryMembership, ProgressSnapshot, RunProgress, RunScope};
@@ -45,7 +48,10 @@ pub struct LiveDaemonView {
     store: Option<Arc<StateCounters>>,
     catalog: Catalog,
     library: Storage,
+    directory: String,
     storage: String,
+    space: SpaceGauge,
+    stories: StoryReader,
     since: Timestamp,
     /// See [`most_books`].
     most_books: Option<u64>,
@@ -59,6 +65,8 @@ struct Changing {
     /// What the catalog knew last of how fast the library comes.
     pace: Option<LibraryPace>,
     are_conversions_off: bool,
+    /// The config in force, as TOML without secrets.
+    config: Arc<str>,
     /// `grin.requests_per_second` as it is in force.
     requests_per_second: f64,
     state: DaemonState,
@@ -97,6 +105,7 @@ impl LiveDaemonView {
             counted: CountedBooks::default(),
             pace: None,
             are_conversions_off: !Queue::ask_for_conversions(&settings.work.queues),
+            config: settings.effective().into(),
             requests_per_second: settings.grin.requests_per_second,
             state: DaemonState::Starting,
             state_since: Timestamp::now(),
@@ -116,7 +125,10 @@ impl LiveDaemonView {
             store: daemon.store.as_ref().map(StateStore::counters),
             catalog: daemon.catalog.clone(),
             library: daemon.storage().clone(),
+            directory: settings.library.directory.clone(),
             storage: settings.storage.url.clone(),
+            space: SpaceGauge::of(daemon.storage().clone()),
+            stories: StoryReader::of(&settings.catalog.url),
             since: Timestamp::now(),
             most_books: most_books(scope),
             threads: Arc::clone(&daemon.threads),
@@ -124,9 +136,11 @@ impl LiveDaemonView {
         }
     }
 
-    /// What limits the speed is another from now on.
+    /// These settings are in force from now on.
     pub fn limited(&self, settings: &Settings) {
-        self.changing().requests_per_second = settings.grin.requests_per_second;
+        let mut changing = self.changing();
+        changing.config = settings.effective().into();
+        changing.requests_per_second = settings.grin.requests_per_second;
     }
 
     /// Everything is up.
@@ -139,9 +153,13 @@ impl LiveDaemonView {
         self.changing().page = page;
     }
 
-    /// The books put off, as they were counted last.
-    pub fn put_off(&self) -> Option<PutOffCounts> {
-        self.changing().pace.as_ref().map(|pace| pace.put_off)
+    /// What to ask the catalog for next, beside what it said last.
+    pub fn ask_pace(&self) -> AskPace {
+        let changing = self.changing();
+        AskPace {
+            last: changing.pace.as_ref().map(|pace| pace.put_off),
+            failed: changing.pace.as_ref().map(|pace| pace.failed.clone()),
+        }
     }
 
     /// Where the page is served.
@@ -165,6 +183,7 @@ impl LiveDaemonView {
 
     /// What the catalog counted last; also a tick for the rates.
     pub fn counted(&self, pace: LibraryPace) {
+        self.space.look();
         let (progress, session) = (self.progress.snapshot(), self.session.snapshot());
         let mut changing = self.changing();
         changing.counted = CountedBooks {
@@ -204,7 +223,9 @@ impl DaemonView for LiveDaemonView {
         let mut changing = self.changing();
         let mut shown = DaemonSnapshot::starting(PROGRAM_VERSION, PROGRAM_COMMIT, self.since);
         shown.taken_at = Timestamp::now();
+        shown.directory.clone_from(&self.directory);
         shown.library.clone_from(&self.storage);
+        shown.space = self.space.space();
         shown.finished.clone_from(&progress.finished);
         shown.failures.clone_from(&progress.failures);
         shown.barcodes = changing
@@ -223,10 +244,17 @@ impl DaemonView for LiveDaemonView {
             .filter(|(_, news)| news.is_unfinished)
             .map(|(task, _)| task)
             .collect();
+        let next = progress.next.iter();
+        shown.next = next.map(|(task, at)| ((*task).to_owned(), *at)).collect();
         shown.stored_bytes = progress.bytes_stored;
         shown.books_in_hand = progress.claimed;
         shown.transfers = self.transfers.under_way().into_iter().map(transfer).collect();
         shown.rates = changing.meter.rates();
+        shown.minutes = changing.meter.minutes();
+        if let Some(pace) = &changing.pace {
+            shown.days.clone_from(&pace.days);
+            shown.failed.clone_from(&pace.failed);
+        }
         shown.eta_seconds = total.and_then(|total| changing.meter.eta_seconds(total - done));
         shown.forecast = changing.forecast(&progress, &session);
         shown.last_success = progress.last_stored;
@@ -302,6 +330,14 @@ impl DaemonView for LiveDaemonView {
 
     fn set_log_level(&self, level: &str) -> Result<(), String> {
         log::set_level(level).map_err(|error| error.to_string())
+    }
+
+    fn config(&self) -> Arc<str> {
+        Arc::clone(&self.changing().config)
+    }
+
+    fn story(&self, barcode: Barcode) -> LocalBoxFuture<'static, Result<Option<BookStory>, StoryError>> {
+        Box::pin(self.stories.clone().story(barcode))
     }
 
     fn control(&self, request: ControlRequest) -> LocalBoxFuture<'static, Result<ControlReply, ControlError>> {

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::LibraryForecast;
-use crate::observe::rates::MeasuredRates;
+use crate::catalog::{DayReport, FailedBooks, LibraryForecast};
+use crate::observe::rates::{MeasuredRates, MinuteCount};
 use crate::observe::sharing::MemberView;
 use crate::pipeline::{HookCounts, RereadForecast};
+use crate::storage::StorageSpace;
 use crate::vocabulary::{BookOutcome, FailureReason, FixityOutcome, WaitCause, WaitReason, words};
 
 /// The version of the program.
@@ -31,6 +32,9 @@ pub struct DaemonSnapshot {
     pub version: String,
     /// Commit it was built from.
     pub commit: String,
+    /// Whose books: GRIN's directory of the library.
+    #[serde(default)]
+    pub directory: String,
     /// Where the books go, as the configured address (never with a key in it).
     pub library: String,
     /// What is being waited for, most important first; empty while work goes on.
@@ -48,6 +52,9 @@ pub struct DaemonSnapshot {
     /// Of these tasks those of which something is still to be done, after trouble.
     #[serde(default)]
     pub unfinished: BTreeSet<String>,
+    /// When each task that sleeps goes on: `collect`, `enrich`, `convert`, `backup`, `export`, `fixity`.
+    #[serde(default)]
+    pub next: BTreeMap<String, Timestamp>,
     /// Bytes of decrypted archives published.
     pub stored_bytes: u64,
     /// Books being checked or downloaded.
@@ -56,6 +63,18 @@ pub struct DaemonSnapshot {
     pub transfers: Vec<TransferView>,
     /// Speed over the last minute, quarter of an hour and hour.
     pub rates: MeasuredRates,
+    /// What was stored in each minute of the last hour, oldest first; the last one is under way.
+    #[serde(default)]
+    pub minutes: Vec<MinuteCount>,
+    /// What happened on each of the last 30 days (UTC), today first, of all members; empty before the catalog was asked.
+    #[serde(default)]
+    pub days: Vec<DayReport>,
+    /// Books that failed for good, of all runs and members, as the catalog has them.
+    #[serde(default)]
+    pub failed: FailedBooks,
+    /// Room on the storage's disk, as it was measured last; `None` in an object store.
+    #[serde(default)]
+    pub space: Option<StorageSpace>,
     /// Seconds until every book that is ready at GRIN now is stored; `None` while nobody can tell.
     pub eta_seconds: Option<f64>,
     /// When the whole library will be stored, and what keeps it from being so earlier; `None` before the catalog was asked.
@@ -109,6 +128,7 @@ impl DaemonSnapshot {
             taken_at: now,
             version: version.to_owned(),
             commit: commit.to_owned(),
+            directory: String::new(),
             library: String::new(),
             waiting: Vec::new(),
             barcodes: BTreeMap::new(),
@@ -117,10 +137,15 @@ impl DaemonSnapshot {
             phases: BTreeMap::new(),
             tasks: BTreeMap::new(),
             unfinished: BTreeSet::new(),
+            next: BTreeMap::new(),
             stored_bytes: 0,
             books_in_hand: 0,
             transfers: Vec::new(),
             rates: MeasuredRates::default(),
+            minutes: Vec::new(),
+            days: Vec::new(),
+            failed: FailedBooks::default(),
+            space: None,
             eta_seconds: None,
             forecast: None,
             last_success: None,

@@ -8,6 +8,8 @@ mod daemon;
 mod daemon_families;
 mod facts;
 mod family;
+mod front_door;
+mod headline;
 mod hub;
 mod liveness;
 mod names;
@@ -23,6 +25,7 @@ mod session;
 mod sharing;
 mod socket;
 mod status;
+mod story;
 mod text;
 mod view;
 
@@ -42,6 +45,7 @@ pub(crate) use crate::observe::daemon::{
     ShutdownPhase, SignedOut, TransferView, WorkPhase,
 };
 pub use crate::observe::facts::facts;
+pub(crate) use crate::observe::front_door::FrontDoor;
 pub(crate) use crate::observe::liveness::ThreadSilence;
 #[cfg(test)]
 pub(crate) use crate::observe::names::MetricName;
@@ -56,6 +60,7 @@ pub(crate) use crate::observe::readiness::DaemonReadiness;
 pub(crate) use crate::observe::server::{ObserverError, ObserverServer};
 pub(crate) use crate::observe::sharing::{MemberView, SharingView};
 pub(crate) use crate::observe::status::DaemonStatus;
+pub(crate) use crate::observe::story::StoryError;
 #[cfg(test)]
 pub(crate) use crate::observe::text::render;
 pub use crate::observe::view::DaemonView;

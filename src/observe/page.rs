@@ -1,68 +1,130 @@
-//! The status page: one plain document, nothing loaded from elsewhere, no script.
+//! The page: made here, from the same snapshots as everything else, and useful without its script.
+//!
+//! `GET /` the whole document · `/events` its live part again, every two seconds · `/book/BARCODE` · `/config` · `/page.css`, `/page.js`,
+//! `/icon.svg`. Nothing comes from elsewhere, and no script or style stands in a document.
 
-use std::fmt;
+mod actors;
+mod book;
+mod charts;
+mod clock;
+mod health;
+mod live;
+mod machine;
+mod rest;
+mod routes;
+#[cfg(test)]
+mod tests;
+mod top;
 
-use html_escape::encode_text;
+use jiff::tz::TimeZone;
+use maud::{DOCTYPE, Markup, html};
 
-use crate::actor::ActorSnapshot;
-use crate::log::{DisplayCount, DisplayDuration};
-use crate::observe::facts::facts;
+pub(super) use crate::observe::page::live::LivePage;
+pub(super) use crate::observe::page::routes::all;
+
+use crate::observe::headline::{PlainHeadline, person_tasks};
+use crate::observe::page::clock::PageClock;
 use crate::observe::status::DaemonStatus;
 
-const HEAD: &str = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-<meta http-equiv=\"refresh\" content=\"5\"><meta name=\"viewport\" content=\"width=device-width\">\
-<title>grind</title><style>body{font:15px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}\
-table{border-collapse:collapse;margin:1em 0}th,td{text-align:left;padding:.1em 1.5em .1em 0;vertical-align:top}\
-.n{text-align:right}</style></head><body><h1>grind</h1>";
+/// The whole document.
+pub(super) fn document(status: &DaemonStatus, zone: TimeZone) -> Markup {
+    let daemon = &status.daemon;
+    let title = match daemon.directory.as_str() {
+        "" => "grind".to_owned(),
+        directory => format!("{directory} – grind"),
+    };
+    let body = html! {
+        (header(&daemon.directory, true))
+        main #main { (live_part(status, zone)) }
+    };
+    framed(&title, true, &body)
+}
 
-const ACTORS: &str = "<h2>Actors</h2>\n<table>\n<tr><th>actor</th><th>state</th><th>mailbox</th><th>oldest</th>\
-<th>in flight</th><th>waits for</th></tr>";
-
-const TAIL: &str = "<p><a href=\"/metrics\">metrics</a> · <a href=\"/api/status\">status as JSON</a></p></body></html>";
-
-/// The page for a status; every text in it is escaped.
-pub struct StatusPage<'a>(pub &'a DaemonStatus);
-
-impl fmt::Display for StatusPage<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{HEAD}\n<table>")?;
-        for (heading, text) in facts(&self.0.daemon) {
-            writeln!(
-                f,
-                "<tr><th>{}</th><td>{}</td></tr>",
-                encode_text(heading),
-                encode_text(&text)
-            )?;
+fn header(directory: &str, is_live: bool) -> Markup {
+    html! {
+        header.top {
+            h1 { a href="/" { "grind" } @if !directory.is_empty() { " " span { (directory) } } }
+            @if is_live { p #live role="status" data-state="still" { "Not live: loaded again every 10 s." } }
         }
-        writeln!(f, "</table>\n{ACTORS}")?;
-        self.0.hub.actors.iter().try_for_each(|actor| row(f, actor))?;
-        writeln!(f, "</table>\n{TAIL}")
     }
 }
 
-fn row(f: &mut fmt::Formatter<'_>, actor: &ActorSnapshot) -> fmt::Result {
-    let states: Vec<_> = actor
-        .states
-        .iter()
-        .map(|(state, count)| format!("{count} {}", state.as_str()))
-        .collect();
-    let waits = actor
-        .protected
-        .as_ref()
-        .map(|wait| format!("{} ({})", wait.what, DisplayDuration(wait.seconds)))
-        .unwrap_or_default();
-    write!(f, "<tr><td>{}</td><td>{}</td>", actor.name.as_str(), states.join(", "))?;
-    write!(
-        f,
-        "<td class=\"n\">{} / {}</td>",
-        DisplayCount(actor.depth),
-        DisplayCount(actor.capacity)
-    )?;
-    write!(
-        f,
-        "<td class=\"n\">{}</td><td class=\"n\">{}</td>",
-        DisplayDuration(actor.oldest_age_seconds),
-        DisplayCount(actor.in_flight())
-    )?;
-    writeln!(f, "<td>{}</td></tr>", encode_text(&waits))
+/// All that changes.
+pub(super) fn live_part(status: &DaemonStatus, zone: TimeZone) -> Markup {
+    let (daemon, session) = (&status.daemon, &status.session);
+    let clock = PageClock::new(daemon.taken_at, zone);
+    let (headline, tasks) = (PlainHeadline::of(status), person_tasks(status));
+    html! {
+        div.first {
+            (top::hero(daemon, &headline))
+            (top::person(&tasks, headline.mood))
+            (top::throughput(daemon))
+        }
+        div.pair { (machine::transfers(daemon)) (actors::chain(status)) }
+        (actors::actors(status))
+        div.grid {
+            (machine::pool(session, daemon, &clock))
+            (machine::schedule(daemon, &clock))
+            (machine::storage(daemon, &clock))
+            (rest::failures(&daemon.failed, &clock))
+            (rest::members(daemon, &clock))
+            (rest::config(daemon, &clock))
+        }
+        footer data-build=(daemon.commit) {
+            p {
+                "As of " (clock.moment(daemon.taken_at)) ", times in " (clock.zone()) ". Running since " (clock.moment(daemon.since)) ". "
+                "grind " (daemon.version) " (" (daemon.commit) "). "
+                a href="/metrics" { "Metrics" } " · " a href="/api/status" { "status as JSON" }
+            }
+        }
+    }
+}
+
+/// A document around what it says.
+fn framed(title: &str, is_live: bool, body: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) }
+                link rel="icon" href="/icon.svg" type="image/svg+xml";
+                link rel="stylesheet" href="/page.css";
+                @if is_live {
+                    script src="/page.js" defer {}
+                    noscript { meta http-equiv="refresh" content="10"; }
+                }
+            }
+            body {
+                a.skip href="#main" { "Skip to the content" }
+                (body)
+            }
+        }
+    }
+}
+
+/// A document that says one thing only.
+pub(super) fn note(title: &str, text: &str) -> Markup {
+    let body = html! {
+        (header("", false))
+        main #main { section.card { h2 { (title) } p { (text) } } }
+    };
+    framed(&format!("{title} – grind"), false, &body)
+}
+
+/// The config in force.
+pub(super) fn config(config: &str) -> Markup {
+    let body = html! {
+        (header("", false))
+        main #main {
+            section.card {
+                h2 { "The config in force" }
+                p { "Secrets are in files of their own, and passwords in addresses are left out." }
+                pre tabindex="0" { (config) }
+            }
+        }
+    };
+    framed("Config – grind", false, &body)
 }

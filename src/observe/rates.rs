@@ -1,6 +1,6 @@
 //! Books and bytes a second over the last minute, quarter of an hour and hour.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,15 @@ pub struct MeasuredRates {
     pub quarter_hour: MeasuredRate,
     /// The last hour.
     pub hour: MeasuredRate,
+}
+
+/// What was stored in one minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct MinuteCount {
+    /// Books.
+    pub books: u64,
+    /// Bytes of their archives.
+    pub bytes: u64,
 }
 
 /// Totals since the start.
@@ -64,6 +73,8 @@ struct Mark {
 /// Marks are kept this far apart, so that an hour is [`MOST_MARKS`] of them.
 const STEP: Duration = Duration::from_secs(5);
 const MOST_MARKS: usize = 722;
+/// Minutes that are told one by one.
+const MOST_MINUTES: u64 = 60;
 const MINUTE: Duration = Duration::from_mins(1);
 const QUARTER_HOUR: Duration = Duration::from_mins(15);
 const HOUR: Duration = Duration::from_hours(1);
@@ -73,6 +84,7 @@ const HOUR: Duration = Duration::from_hours(1);
 pub struct RateMeter {
     marks: VecDeque<Mark>,
     latest: Mark,
+    began: Instant,
 }
 
 impl RateMeter {
@@ -85,6 +97,7 @@ impl RateMeter {
         Self {
             marks: VecDeque::from([latest]),
             latest,
+            began: now,
         }
     }
 
@@ -113,6 +126,30 @@ impl RateMeter {
             quarter_hour: self.over(QUARTER_HOUR),
             hour: self.over(HOUR),
         }
+    }
+
+    /// What was stored in each minute of the last hour, oldest first; the last minute is under way. A young daemon has fewer.
+    pub fn minutes(&self) -> Vec<MinuteCount> {
+        let minute = |mark: &Mark| mark.at.duration_since(self.began).as_secs() / MINUTE.as_secs();
+        let marks = self.marks.iter().chain([&self.latest]);
+        // Of several marks of a minute the last one stays: the totals at its end.
+        let ends: BTreeMap<u64, MeterTotals> = marks.map(|mark| (minute(mark), mark.totals)).collect();
+        let at_end = |minute: u64| ends.range(..=minute).next_back().map(|(_, totals)| *totals);
+        let now = minute(&self.latest);
+        let oldest = self
+            .marks
+            .front()
+            .map_or(now, minute)
+            .max(now.saturating_sub(MOST_MINUTES - 1));
+        let counts = (oldest..=now).map(|minute| {
+            let before = minute.checked_sub(1).and_then(at_end).unwrap_or_default();
+            let end = at_end(minute).unwrap_or_default();
+            MinuteCount {
+                books: end.books.saturating_sub(before.books),
+                bytes: end.bytes.saturating_sub(before.bytes),
+            }
+        });
+        counts.collect()
     }
 
     /// Seconds until so many books are done at the speed of the last quarter of an hour; `None` while nothing moves.
@@ -203,6 +240,34 @@ mod tests {
         assert!(close(rates.minute.bytes_per_second, 200.0), "{rates:?}");
         assert!(close(rates.quarter_hour.books_per_second, 960.0 / 900.0), "{rates:?}");
         assert!(close(rates.hour.books_per_second, 3_660.0 / 3_600.0), "{rates:?}");
+    }
+
+    #[test]
+    fn each_minute_of_the_hour_has_what_was_stored_in_it() {
+        let start = Instant::now();
+        let mut meter = RateMeter::new(start);
+        assert_eq!(meter.minutes(), [MinuteCount::default()]);
+        let of = |books| MinuteCount {
+            books,
+            bytes: books * 100,
+        };
+        // One book a second in the first minute, none in the second, two a second in the third, which is half over.
+        let books = |second: u64| second.min(59) + second.saturating_sub(119) * 2;
+        for second in 1..=149 {
+            meter.note(
+                start + Duration::from_secs(second),
+                totals(books(second), books(second) * 100),
+            );
+        }
+        let told: u64 = meter.minutes().iter().map(|minute| minute.books).sum();
+        assert_eq!(told, books(149), "none is lost and none told twice");
+        assert_eq!(meter.minutes().len(), 3);
+        assert_eq!(meter.minutes()[1], of(4), "marks are 5 s apart");
+        for second in 150..=10_000 {
+            meter.note(start + Duration::from_secs(second), totals(books(149) + 7, 0));
+        }
+        let hour = meter.minutes();
+        assert_eq!((hour.len(), hour[0]), (60, of(0)));
     }
 
     #[test]

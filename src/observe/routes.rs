@@ -1,16 +1,16 @@
 //! What is answered at which address.
 //!
-//! `GET /` page · `GET /metrics` Prometheus text · `GET /api/status` the same as JSON · `GET /api/actors/NAME/black-box` an actor's
+//! `GET /` and what belongs to it: the page (`src/observe/page.rs`) · `GET /metrics` Prometheus text · `GET /api/status` the same as JSON · `GET /api/actors/NAME/black-box` an actor's
 //! last messages · `GET /api/log` the last lines of the log (over the Unix socket only) · `GET /live` 200 while all threads answer, else 503 · `GET /ready` 200 or 503 with the reason · `PUT /api/log-level` changes the log level live · `POST /api/control`
 //! does what an operator asks for (over the Unix socket only, whose file says who may).
 
 use actix_web::http::header;
 use actix_web::web::{Data, Json, JsonConfig, PayloadConfig, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, get, post, put, web};
+use actix_web::{HttpRequest, HttpResponse, post, put, route, web};
 
 use crate::actor::ActorName;
 use crate::observe::control::ControlRequest;
-use crate::observe::page::StatusPage;
+use crate::observe::page;
 use crate::observe::readiness::DaemonReadiness;
 use crate::observe::status::DaemonStatus;
 use crate::observe::text;
@@ -25,7 +25,7 @@ const LONGEST_REQUEST: usize = 512 * 1024;
 pub fn all(config: &mut ServiceConfig) {
     config
         .app_data(PayloadConfig::new(LONGEST_BODY))
-        .service(page)
+        .configure(page::all)
         .service(metrics)
         .service(api_status)
         .service(black_box)
@@ -37,15 +37,7 @@ pub fn all(config: &mut ServiceConfig) {
         .service(control);
 }
 
-#[get("/")]
-async fn page(view: Data<dyn DaemonView>) -> HttpResponse {
-    let status = DaemonStatus::of(view.get_ref());
-    HttpResponse::Ok()
-        .content_type("text/html; charset=utf-8")
-        .body(StatusPage(&status).to_string())
-}
-
-#[get("/metrics")]
+#[route("/metrics", method = "GET", method = "HEAD")]
 async fn metrics(view: Data<dyn DaemonView>) -> HttpResponse {
     let families = DaemonStatus::of(view.get_ref()).families();
     HttpResponse::Ok()
@@ -53,12 +45,12 @@ async fn metrics(view: Data<dyn DaemonView>) -> HttpResponse {
         .body(text::render(&families))
 }
 
-#[get("/api/status")]
+#[route("/api/status", method = "GET", method = "HEAD")]
 async fn api_status(view: Data<dyn DaemonView>) -> HttpResponse {
     HttpResponse::Ok().json(DaemonStatus::of(view.get_ref()))
 }
 
-#[get("/api/actors/{name}/black-box")]
+#[route("/api/actors/{name}/black-box", method = "GET", method = "HEAD")]
 async fn black_box(name: web::Path<String>, view: Data<dyn DaemonView>) -> HttpResponse {
     match ActorName::ALL.into_iter().find(|actor| actor.as_str() == *name) {
         Some(actor) => HttpResponse::Ok().json(view.black_box(actor)),
@@ -74,7 +66,7 @@ async fn recent_log(request: HttpRequest, view: Data<dyn DaemonView>) -> HttpRes
     HttpResponse::Ok().json(view.recent_log())
 }
 
-#[get("/live")]
+#[route("/live", method = "GET", method = "HEAD")]
 async fn live(view: Data<dyn DaemonView>) -> HttpResponse {
     let stuck = view.stuck_threads();
     if stuck.is_empty() {
@@ -90,7 +82,7 @@ async fn live(view: Data<dyn DaemonView>) -> HttpResponse {
     plain(&mut HttpResponse::ServiceUnavailable(), &told)
 }
 
-#[get("/ready")]
+#[route("/ready", method = "GET", method = "HEAD")]
 async fn ready(view: Data<dyn DaemonView>) -> HttpResponse {
     match view.ready() {
         DaemonReadiness::Yes => plain(&mut HttpResponse::Ok(), "ready"),

@@ -1,5 +1,6 @@
 //! The HTTP server, on a thread and runtime of its own, so that it answers while the daemon is stuck.
 
+use std::any::Any;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
@@ -9,10 +10,15 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
-use actix_web::middleware::DefaultHeaders;
+use actix_web::dev::{Extensions, Server, ServerHandle};
+use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::rt::net::TcpStream;
 use actix_web::{App, HttpServer, web};
+use rustix::net::sockopt;
 
+use crate::grin::SecretFileError;
+use crate::observe::front_door::{FrontDoor, let_in};
+use crate::observe::page::LivePage;
 use crate::observe::routes;
 use crate::observe::socket;
 use crate::observe::socket::SocketFile;
@@ -24,6 +30,9 @@ const MOST_CONNECTIONS: usize = 16;
 const BACKLOG: u32 = 64;
 /// How long a connection may take to ask, or be idle between two questions.
 const IDLE: Duration = Duration::from_secs(5);
+
+/// How long a client may take nothing of what it was sent.
+const LONGEST_SILENCE: Duration = Duration::from_secs(10);
 
 /// How often the counters are read for what is shown of the last seconds and minutes.
 pub(super) const READ_EVERY: Duration = Duration::from_secs(2);
@@ -53,6 +62,15 @@ pub enum ObserverError {
         /// `observe.socket`.
         path: PathBuf,
     },
+    /// The file with the token cannot be read.
+    #[error("cannot read observe.token_file")]
+    Token(#[source] SecretFileError),
+    /// Nothing stands in it.
+    #[error("{} has no token in its first line (observe.token_file)", path.display())]
+    NoToken {
+        /// `observe.token_file`.
+        path: PathBuf,
+    },
     /// The server could not be set up.
     #[error("cannot start the server for page and metrics")]
     Server(#[source] io::Error),
@@ -71,6 +89,7 @@ pub struct ObserverServer {
 struct Doors {
     tcp: Option<TcpListener>,
     unix: Option<UnixListener>,
+    front: FrontDoor,
 }
 
 impl ObserverServer {
@@ -86,12 +105,13 @@ impl ObserverServer {
     pub fn start(
         listen: Option<SocketAddr>,
         socket: Option<PathBuf>,
+        door: FrontDoor,
         view: Arc<dyn DaemonView>,
     ) -> Result<Self, ObserverError> {
         let (unix, file) = socket.map(socket::listen).transpose()?.unzip();
         let tcp = listen.map(bind).transpose()?;
         let address = tcp.as_ref().and_then(|listener| listener.local_addr().ok());
-        let (thread, handle) = spawn(Doors { tcp, unix }, view)?;
+        let (thread, handle) = spawn(Doors { tcp, unix, front: door }, view)?;
         Ok(Self {
             address,
             handle,
@@ -133,7 +153,8 @@ fn spawn(doors: Doors, view: Arc<dyn DaemonView>) -> Result<(JoinHandle<()>, Ser
     let (started, starting) = mpsc::sync_channel(1);
     let serve = move || {
         actix_rt::System::new().block_on(async move {
-            let server = match server(doors, Arc::clone(&view)) {
+            let live = Arc::new(LivePage::default());
+            let server = match server(doors, Arc::clone(&view), Arc::clone(&live)) {
                 Ok(server) => server,
                 Err(error) => return drop(started.send(Err(error))),
             };
@@ -142,7 +163,7 @@ fn spawn(doors: Doors, view: Arc<dyn DaemonView>) -> Result<(JoinHandle<()>, Ser
                 ended = server => if let Err(error) = ended {
                     tracing::error!(%error, "the server for page and metrics has ended");
                 },
-                () = read_windows(&*view) => {}
+                () = read_windows(&*view, &live) => {}
             }
         });
     };
@@ -158,27 +179,45 @@ fn spawn(doors: Doors, view: Arc<dyn DaemonView>) -> Result<(JoinHandle<()>, Ser
     Ok((thread, handle))
 }
 
-async fn read_windows(view: &dyn DaemonView) {
+/// Reads the counters at intervals, and tells those who watch.
+async fn read_windows(view: &dyn DaemonView, live: &LivePage) {
     let mut due = tokio::time::interval(READ_EVERY);
     loop {
         due.tick().await;
         view.note_windows();
+        live.tell(view);
     }
 }
 
-fn server(doors: Doors, view: Arc<dyn DaemonView>) -> io::Result<Server> {
-    let view = web::Data::from(view);
+/// The system cuts off a client that takes nothing of what it was sent: as many of them as there are places would keep everybody out.
+/// Those of the Unix socket are let be, as its mode says who they may be.
+fn bound_silence(connection: &dyn Any, _: &mut Extensions) {
+    if let Some(tcp) = connection.downcast_ref::<TcpStream>() {
+        let milliseconds = u32::try_from(LONGEST_SILENCE.as_millis()).unwrap_or(u32::MAX);
+        sockopt::set_tcp_user_timeout(tcp, milliseconds).ok();
+    }
+}
+
+fn server(doors: Doors, view: Arc<dyn DaemonView>, live: Arc<LivePage>) -> io::Result<Server> {
+    let (view, live) = (web::Data::from(view), web::Data::from(live));
+    let front = web::Data::new(doors.front);
     let app = move || {
         let headers = DefaultHeaders::new()
             .add(("Cache-Control", "no-store"))
             .add((
                 "Content-Security-Policy",
-                "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; \
+                 form-action 'none'; frame-ancestors 'none'",
             ))
-            .add(("X-Content-Type-Options", "nosniff"));
+            .add(("X-Content-Type-Options", "nosniff"))
+            .add(("Referrer-Policy", "no-referrer"))
+            .add(("Cross-Origin-Resource-Policy", "same-origin"));
         App::new()
+            .wrap(from_fn(let_in))
             .wrap(headers)
             .app_data(web::Data::clone(&view))
+            .app_data(web::Data::clone(&live))
+            .app_data(web::Data::clone(&front))
             .configure(routes::all)
     };
     let mut server = HttpServer::new(app)
@@ -189,6 +228,7 @@ fn server(doors: Doors, view: Arc<dyn DaemonView>) -> io::Result<Server> {
         .client_request_timeout(IDLE)
         .client_disconnect_timeout(Duration::from_secs(1))
         .shutdown_timeout(1)
+        .on_connect(bound_silence)
         .disable_signals();
     if let Some(tcp) = doors.tcp {
         server = server.listen(tcp)?;

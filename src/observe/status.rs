@@ -8,6 +8,7 @@ use crate::actor::{ActorName, HubSnapshot};
 use crate::observe::chain::{BlockingChains, ChainInputs};
 use crate::observe::daemon::DaemonSnapshot;
 use crate::observe::family::MetricFamilies;
+use crate::observe::liveness::ThreadSilence;
 use crate::observe::places::PlaceFigures;
 use crate::observe::process::ProcessFigures;
 use crate::observe::readiness::DaemonReadiness;
@@ -39,6 +40,9 @@ pub struct DaemonStatus {
     /// How the library is shared with other daemons.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sharing: Option<SharingView>,
+    /// Threads that have not answered for longer than they may; empty: the daemon lives.
+    #[serde(default)]
+    pub stuck: Vec<ThreadSilence>,
     /// Memory, CPU time and files.
     pub process: ProcessFigures,
 }
@@ -58,6 +62,7 @@ impl DaemonStatus {
             readiness: view.ready(),
             sharing: view.sharing(),
             places: view.places(),
+            stuck: view.stuck_threads(),
             daemon,
             hub,
             session,

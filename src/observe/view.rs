@@ -1,14 +1,19 @@
 //! What the daemon lets be seen.
 
+use std::sync::Arc;
+
 use futures::future::LocalBoxFuture;
 
 use crate::actor::{ActorName, BlackBoxDump, HubSnapshot};
+use crate::catalog::BookStory;
+use crate::grin::Barcode;
 use crate::observe::control::{ControlError, ControlReply, ControlRequest};
 use crate::observe::daemon::DaemonSnapshot;
 use crate::observe::liveness::ThreadSilence;
 use crate::observe::places::PlaceFigures;
 use crate::observe::readiness::DaemonReadiness;
 use crate::observe::sharing::SharingView;
+use crate::observe::story::StoryError;
 use crate::session::SessionSnapshot;
 
 /// Snapshots of the running daemon. Each is a copy taken in microseconds, from counters and never by asking an actor, so
@@ -32,6 +37,10 @@ pub trait DaemonView: Send + Sync + 'static {
     fn sharing(&self) -> Option<SharingView> {
         None
     }
+    /// The config in force as TOML, without secrets.
+    fn config(&self) -> Arc<str> {
+        Arc::default()
+    }
     /// Threads that have not answered for longer than they may; empty: the daemon lives.
     fn stuck_threads(&self) -> Vec<ThreadSilence> {
         Vec::new()
@@ -45,6 +54,10 @@ pub trait DaemonView: Send + Sync + 'static {
     /// Changes the log level of the running daemon: `debug`, or `info,grind::session=trace`. `Err` says in one sentence what
     /// is wrong with it.
     fn set_log_level(&self, level: &str) -> Result<(), String>;
+    /// What the catalog knows of a book, read beside everything else; `None`: it does not know the book.
+    fn story(&self, _barcode: Barcode) -> LocalBoxFuture<'static, Result<Option<BookStory>, StoryError>> {
+        Box::pin(std::future::ready(Err(StoryError::Unsupported)))
+    }
     /// Does what an operator asks for. Unlike everything else here this asks an actor: it completes when the catalog has recorded it.
     fn control(&self, _request: ControlRequest) -> LocalBoxFuture<'static, Result<ControlReply, ControlError>> {
         Box::pin(std::future::ready(Err(ControlError::Unsupported)))

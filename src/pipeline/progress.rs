@@ -40,6 +40,7 @@ pub struct RunProgress {
     paused: Mutex<Option<WaitReason>>,
     waiting: Mutex<Option<WaitReason>>,
     tasks: Mutex<BTreeMap<&'static str, TaskNews>>,
+    next: Mutex<BTreeMap<&'static str, Timestamp>>,
     active: Mutex<BTreeSet<&'static str>>,
     failures: Mutex<BTreeMap<FailureReason, u64>>,
     is_intake_closed: AtomicBool,
@@ -89,6 +90,8 @@ pub struct ProgressSnapshot {
     pub waiting: Option<WaitReason>,
     /// What each task does just now or did last.
     pub tasks: BTreeMap<&'static str, TaskNews>,
+    /// When each task that sleeps goes on.
+    pub next: BTreeMap<&'static str, Timestamp>,
     /// Tasks that run now.
     pub active: BTreeSet<&'static str>,
     /// Books of this run that failed for good, by reason.
@@ -195,6 +198,15 @@ impl RunProgress {
         self.insert(name, TaskNews { words, is_unfinished });
     }
 
+    /// Says when a task goes on that sleeps from now on; `None`: it does not sleep, or nobody can tell.
+    pub(super) fn tell_next(&self, name: &'static str, at: Option<Timestamp>) {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        match at {
+            Some(at) => next.insert(name, at),
+            None => next.remove(name),
+        };
+    }
+
     fn insert(&self, name: &'static str, news: TaskNews) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         tasks.insert(name, news);
@@ -247,6 +259,7 @@ impl RunProgress {
             paused: self.paused.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             waiting: self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             tasks: self.tasks.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            next: self.next.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             active: self.active.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             failures: self.failures.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }

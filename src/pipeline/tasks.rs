@@ -12,6 +12,7 @@ mod wait;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
@@ -32,17 +33,9 @@ pub(super) use crate::pipeline::tasks::said::SaidTroubles;
 /// take; one that takes longer than its interval leaves out those that went by.
 #[derive(Debug)]
 struct TaskSchedule {
+    task: &'static str,
     began: Instant,
     failures: u32,
-}
-
-impl Default for TaskSchedule {
-    fn default() -> Self {
-        Self {
-            began: Instant::now(),
-            failures: 0,
-        }
-    }
 }
 
 /// A pass of a task that has just ended.
@@ -55,6 +48,15 @@ struct EndedPass {
 }
 
 impl TaskSchedule {
+    /// Of a task that begins now.
+    fn of(task: &'static str) -> Self {
+        Self {
+            task,
+            began: Instant::now(),
+            failures: 0,
+        }
+    }
+
     /// The moment of the next pass; `None`: there is none.
     fn next(&mut self, backoff: &RetryBackoff, ended: EndedPass) -> Option<Instant> {
         if ended.complete {
@@ -76,7 +78,7 @@ impl TaskSchedule {
     /// Waits for the next pass; `false` when there is none.
     async fn again<S>(&mut self, state: &SupervisorState<S>, scope: &RunScope, ended: EndedPass) -> bool {
         let backoff = state.options.borrow().retry.backoff;
-        !scope.once && sleep_till(state, self.next(&backoff, ended)).await
+        !scope.once && sleep_and_tell(state, self.task, self.next(&backoff, ended)).await
     }
 }
 
@@ -96,6 +98,20 @@ fn finished<S>(state: &SupervisorState<S>, task: &'static str) {
     if state.said.borrow_mut().is_over(task) {
         info!(task, "finished after trouble");
     }
+}
+
+/// Sleeps as [`sleep_till`] does, and shows meanwhile when the task goes on.
+async fn sleep_and_tell<S>(state: &SupervisorState<S>, task: &'static str, at: Option<Instant>) -> bool {
+    state.progress.tell_next(task, at.map(moment));
+    let is_due = sleep_till(state, at).await;
+    state.progress.tell_next(task, None);
+    is_due
+}
+
+/// The time on the clock at this instant.
+fn moment(at: Instant) -> Timestamp {
+    let wait = at.saturating_duration_since(Instant::now());
+    Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 
 /// Sleeps till `at`, or for good when there is no such moment; `false` when the drain came first.

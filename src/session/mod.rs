@@ -53,8 +53,8 @@ pub(crate) use messages::{
     CloseSession, FetchAnswer, OpenBody, OpenStream, ReconfigureSession, RequestMethod, SessionCloseReport,
 };
 #[cfg(test)]
-pub(crate) use snapshot::{PermitSnapshot, RetryCount};
-pub(crate) use snapshot::{RequestCount, SessionSnapshot};
+pub(crate) use snapshot::RetryCount;
+pub(crate) use snapshot::{PermitSnapshot, RequestCount, SessionSnapshot};
 #[cfg(test)]
 pub(crate) use stream::BodyReader;
 pub(crate) use stream::{ArchiveBody, BodyStream};

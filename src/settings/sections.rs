@@ -293,6 +293,8 @@ section! {
     ObserveSettings = "observe" {
         /// Page, metrics and probes.
         listen: SocketAddr => NeedsRestart,
+        /// What whoever asks over the network must have.
+        token_file: Option<PathBuf> => NeedsRestart,
         /// For `grind status` and `grind top`.
         socket: PathBuf => NeedsRestart,
     }

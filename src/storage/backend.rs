@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::storage::error::StorageError;
 use crate::storage::figures::StorageFigures;
 use crate::storage::key::ObjectKey;
-use crate::storage::local::{self, LocalStorage, SpaceReservation};
+use crate::storage::local::{self, LocalStorage, SpaceReservation, StorageSpace};
 use crate::storage::meta::ObjectMeta;
 use crate::storage::object::{self, ObjectStorage};
 use crate::storage::upload::ObjectUpload;
@@ -80,6 +80,13 @@ impl StorageBackend {
         match self {
             Self::Local(local) => Ok(Box::new(local.open_read_range(key, range)?)),
             Self::Object(objects) => Ok(Box::new(object::ObjectReader::open_range(objects, key, range)?)),
+        }
+    }
+
+    pub fn space(&self) -> Result<Option<StorageSpace>, StorageError> {
+        match self {
+            Self::Local(local) => local.space().map(Some),
+            Self::Object(_) => Ok(None),
         }
     }
 

@@ -27,6 +27,7 @@ pub(super) use crate::storage::local::upload::LocalUpload;
 use crate::storage::error::StorageError;
 use crate::storage::key::ObjectKey;
 use crate::storage::local::reservation::PromisedRoom;
+pub use crate::storage::local::space::StorageSpace;
 use crate::storage::local::space::{DiskSpace, SpaceDemand};
 use crate::storage::meta::ObjectMeta;
 use crate::storage::open::SpaceReserve;
@@ -113,6 +114,11 @@ impl LocalStorage {
     pub fn check_room(&self) -> Result<u64, StorageError> {
         let promised = *self.promised.bytes();
         self.measure(promised, 0)
+    }
+
+    /// Room on its disk.
+    pub fn space(&self) -> Result<StorageSpace, StorageError> {
+        Ok(self.disk()?.shown(self.reserve))
     }
 
     /// Free bytes; refuses when less than the reserve would be free after what is promised and wanted is written.

@@ -27,7 +27,7 @@ use std::sync::Arc;
 pub use crate::storage::error::{StorageError, StorageErrorClass};
 pub use crate::storage::figures::StorageFigures;
 pub use crate::storage::key::{ObjectKey, StorageLayout};
-pub(crate) use crate::storage::local::TEMPORARY;
+pub(crate) use crate::storage::local::{StorageSpace, TEMPORARY};
 pub(crate) use crate::storage::marker::MARKER_NAME;
 pub use crate::storage::meta::ObjectMeta;
 pub(crate) use crate::storage::open::SpaceReserve;
@@ -119,6 +119,11 @@ impl Storage {
                 ..sum
             }
         })
+    }
+
+    /// Room on the disk of the archives; `None` where an object store has no such bound.
+    pub(crate) fn space(&self) -> Result<Option<StorageSpace>, StorageError> {
+        self.places.archives.space()
     }
 
     /// A clone for one book that will write about so many bytes. Until the clone and all that was begun by it are dropped, no other book

@@ -219,6 +219,42 @@ fn an_actor_that_stands_still_is_named_and_systemd_hears_no_more() {
 }
 
 #[test]
+fn the_page_answers_while_the_main_thread_stands_still() {
+    let environment = [("WATCHDOG_USEC", "2000000"), ("GRIND_DEBUG_WEDGE", "main")];
+    let mut service = Service::with(Home::new(small(), ""), &environment);
+    service.told("READY=1");
+    service.told_when(|service| {
+        service
+            .ask("/")
+            .contains("A part of the daemon does not answer: its thread main")
+    });
+    let page = service.ask("/");
+    assert!(
+        page.contains("<article class=\"actor bad\" id=\"actor-supervisor\">"),
+        "{page}"
+    );
+    assert!(service.ask("/metrics").contains("grind_actors"));
+    service.signal(Signal::KILL);
+    service.finish();
+}
+
+#[test]
+fn the_page_tells_the_story_of_a_book_and_the_config_in_force() {
+    let mut service = Service::start(small(), "");
+    service.told("5 of 5 books stored");
+    let barcode = service.home.simulator.barcodes().next().unwrap();
+    let story = service.ask(&format!("/book/{barcode}"));
+    assert!(
+        story.contains("It is stored:") && story.contains("downloading"),
+        "{story}"
+    );
+    assert!(service.ask("/config").contains("[library]"));
+    service.told_when(|service| service.ask("/").contains("can be filled"));
+    service.signal(Signal::TERM);
+    assert!(service.finish().status.success());
+}
+
+#[test]
 fn systemd_hears_that_the_daemon_lives_as_long_as_its_threads_answer() {
     let service = Service::with(Home::new(small(), ""), &[("WATCHDOG_USEC", "2000000")]);
     service.told("READY=1");

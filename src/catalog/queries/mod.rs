@@ -5,6 +5,7 @@ mod dataset;
 pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod export_filter;
+pub(crate) mod failures;
 pub(crate) mod forecast;
 pub(crate) mod pace;
 pub(crate) mod reader;

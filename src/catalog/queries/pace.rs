@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::catalog::CatalogError;
 use crate::catalog::engine::SqlConnection;
@@ -12,6 +12,7 @@ use crate::catalog::engine::value::arguments;
 use crate::catalog::lifecycle::counters;
 use crate::catalog::lifecycle::counters::CounterKind;
 use crate::catalog::queries::ask::StateCounts;
+use crate::catalog::queries::failures::FailedBooks;
 use crate::catalog::queries::forecast::ForecastInputs;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
 use crate::clock::{earlier, read_stamp, stamp};
@@ -20,6 +21,8 @@ use crate::vocabulary::BookState;
 
 /// Days from which the speed of the forecast is taken.
 const SPEED_DAYS: u64 = 7;
+/// Days that are shown.
+const SHOWN_DAYS: u64 = 30;
 const DAY: Duration = Duration::from_hours(24);
 /// The books put off are counted one by one, which the status asks for no oftener than this.
 const COUNTED_EVERY: Duration = Duration::from_mins(1);
@@ -31,7 +34,7 @@ pub(crate) const PUT_OFF_FAILED: &str =
 const LEAST_PART: f64 = 1.0 / 24.0;
 
 /// One day (UTC).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DayReport {
     /// `2026-01-31`.
     pub day: String,
@@ -56,15 +59,21 @@ pub struct LibraryPace {
     pub states: StateCounts,
     /// What a forecast goes by, as far as the catalog knows it.
     pub inputs: ForecastInputs,
+    /// What happened on each of the last 30 days, today first.
+    pub days: Vec<DayReport>,
     /// For the next time.
     pub put_off: PutOffCounts,
+    /// Books that failed; also for the next time.
+    pub failed: FailedBooks,
 }
 
 /// Asks for the [`LibraryPace`]; of totals, so that it takes no longer for more books, but for those put off.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct AskPace {
     /// How many books were put off when this was asked last: they are counted anew only after a minute.
     pub last: Option<PutOffCounts>,
+    /// Which books had failed then: they are listed anew only after others failed.
+    pub failed: Option<FailedBooks>,
 }
 
 impl CatalogOperation for AskPace {
@@ -73,12 +82,14 @@ impl CatalogOperation for AskPace {
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<LibraryPace, CatalogError> {
         let states = StateCounts::read(tx.conn)?;
-        let days = last_days(tx.conn, tx.now, SPEED_DAYS)?;
+        let days = last_days(tx.conn, tx.now, SHOWN_DAYS)?;
         let put_off = match self.last.filter(|last| last.is_recent(tx.now)) {
             Some(last) => last,
             None => PutOffCounts::read(tx.conn, tx.now)?,
         };
-        pace(tx.conn, tx.now, states, &days, put_off)
+        let failed = FailedBooks::read(tx.conn, tx.now, self.failed.as_ref())?;
+        let pace = pace(tx.conn, tx.now, states, &days, put_off)?;
+        Ok(LibraryPace { days, failed, ..pace })
     }
 }
 
@@ -145,7 +156,9 @@ pub(super) fn pace(
     Ok(LibraryPace {
         states,
         inputs,
+        days: Vec::new(),
         put_off,
+        failed: FailedBooks::default(),
     })
 }
 

@@ -66,7 +66,7 @@ fn the_status_counts_the_books_put_off_once_a_minute() {
     let mut shelf = Shelf::new();
     three(&mut shelf);
     let put_off = |shelf: &mut Shelf, last| {
-        let pace = shelf.ledger.execute(AskPace { last }).unwrap();
+        let pace = shelf.ledger.execute(AskPace { last, failed: None }).unwrap();
         (pace.inputs.put_off, pace.put_off)
     };
     let (none, last) = put_off(&mut shelf, None);

@@ -1,9 +1,10 @@
 //! A daemon in which everything has happened, for tests.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::future::LocalBoxFuture;
 use jiff::Timestamp;
 
 use crate::actor::{
@@ -11,15 +12,16 @@ use crate::actor::{
     HistogramSnapshot, HubSnapshot, MessageOutcome as Handled, MessageSnapshot, ProtectedWait, SnapshotLabel,
     TaskSnapshot,
 };
-use crate::catalog::CatalogFigures;
+use crate::catalog::{BookStory, CatalogFigures};
 use crate::dapr::StateSnapshot;
+use crate::grin::Barcode;
 use crate::observe::{
     DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView, PhaseProgress, PlaceFigures, ReloadState, SharingView,
-    ShutdownPhase, SignedOut, TransferView, WorkPhase,
+    ShutdownPhase, SignedOut, StoryError, TransferView, WorkPhase,
 };
 use crate::session::{PermitSnapshot, RequestCount, RetryCount, SessionSnapshot};
 use crate::storage::StorageFigures;
-use crate::vocabulary::{BookOutcome, FailureReason, WaitCause, WaitReason};
+use crate::vocabulary::{BookOutcome, BookState, FailureReason, WaitCause, WaitReason};
 
 /// The barcode that must not appear in any metric.
 pub const BARCODE: &str = "HVD0000000001";
@@ -82,6 +84,15 @@ impl DaemonView for Seen {
         }
     }
 
+    fn config(&self) -> Arc<str> {
+        "[library]\ndirectory = \"<Harvard>\"\n".into()
+    }
+
+    fn story(&self, barcode: Barcode) -> LocalBoxFuture<'static, Result<Option<BookStory>, StoryError>> {
+        let story = (barcode.as_str() == BARCODE).then(|| story(barcode));
+        Box::pin(std::future::ready(Ok(story)))
+    }
+
     fn ready(&self) -> DaemonReadiness {
         self.readiness.lock().unwrap().clone()
     }
@@ -92,6 +103,18 @@ impl DaemonView for Seen {
         }
         level.clone_into(&mut self.level.lock().unwrap());
         Ok(())
+    }
+}
+
+fn story(barcode: Barcode) -> BookStory {
+    BookStory {
+        barcode,
+        state: BookState::Stored,
+        meaning: "It is stored.".into(),
+        book: serde_json::Map::new(),
+        lists: BTreeMap::new(),
+        checks: Vec::new(),
+        history: Vec::new(),
     }
 }
 
@@ -178,7 +201,7 @@ fn hub() -> HubSnapshot {
     }
 }
 
-fn actor(name: ActorName) -> ActorSnapshot {
+pub fn actor(name: ActorName) -> ActorSnapshot {
     ActorSnapshot {
         name,
         states: ActorState::ALL.into_iter().map(|state| (state, 1)).collect(),

@@ -1,22 +1,25 @@
 //! The server over real sockets.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::grin::Secret;
 use crate::observe::tests::fixture::{BARCODE, Seen};
 use crate::observe::tests::prometheus;
-use crate::observe::{ClientError, DaemonEndpoint, DaemonReadiness, DaemonView, ObserverError, ObserverServer, client};
+use crate::observe::{
+    ClientError, DaemonEndpoint, DaemonReadiness, DaemonView, FrontDoor, ObserverError, ObserverServer, client,
+};
 
 const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 fn observed() -> (Arc<Seen>, ObserverServer, DaemonEndpoint) {
     let seen = Arc::new(Seen::default());
     let view: Arc<dyn DaemonView> = Arc::<Seen>::clone(&seen);
-    let observer = ObserverServer::start(Some(ANY), None, view).unwrap();
+    let observer = ObserverServer::start(Some(ANY), None, FrontDoor::default(), view).unwrap();
     let endpoint = DaemonEndpoint::Address(observer.local_addr().unwrap());
     (seen, observer, endpoint)
 }
@@ -36,16 +39,143 @@ fn metrics_page_and_json_are_served() {
     let json: serde_json::Value = serde_json::from_str(&text(&endpoint, "/api/status")).unwrap();
     assert_eq!(json["daemon"]["transfers"][0]["barcode"], BARCODE);
     assert_eq!(json["session"]["sessions_created"], 1);
-    let page = text(&endpoint, "/");
-    assert!(
-        page.contains("the storage: &lt;HVD0000000001&gt;"),
-        "texts are escaped: {page}"
-    );
-    assert!(
-        !page.contains("http://") && !page.contains("<script"),
-        "nothing from elsewhere: {page}"
-    );
+    assert!(text(&endpoint, "/").contains("Signed out of GRIN"));
+    assert!(text(&endpoint, "/config").contains("directory = &quot;&lt;Harvard&gt;&quot;"));
+    for part in ["/page.css", "/page.js", "/icon.svg"] {
+        assert!(text(&endpoint, part).len() > 100, "{part}");
+    }
     assert_eq!(text(&endpoint, "/live"), "live\n");
+    observer.stop();
+}
+
+#[test]
+fn a_book_is_told_that_the_catalog_knows_and_no_other() {
+    let (_, observer, endpoint) = observed();
+    assert!(text(&endpoint, &format!("/book/{BARCODE}")).contains("It is stored."));
+    for (path, words) in [("/book/HVD2", "404"), ("/book/%3Cscript%3E", "404"), ("/book/", "404")] {
+        let refused = client::get(&endpoint, path).unwrap_err().to_string();
+        assert!(refused.contains(words) && !refused.contains("<script>"), "{refused}");
+    }
+    observer.stop();
+}
+
+/// `GET` and `HEAD` over TCP, with the head alone.
+fn head_of(observer: &ObserverServer, request: &str) -> String {
+    let stream = TcpStream::connect(observer.local_addr().unwrap()).unwrap();
+    let answer = raw(
+        stream,
+        &format!("{request} HTTP/1.1\r\nConnection: close\r\nHost: localhost\r\n\r\n"),
+    );
+    answer.split_once("\r\n\r\n").unwrap().0.to_lowercase()
+}
+
+#[test]
+fn head_says_what_get_would_and_sends_no_body() {
+    let (_, observer, _) = observed();
+    for path in [
+        "/",
+        "/metrics",
+        "/api/status",
+        "/live",
+        "/ready",
+        "/config",
+        "/page.css",
+        "/page.js",
+        "/icon.svg",
+    ] {
+        let head = head_of(&observer, &format!("HEAD {path}"));
+        assert!(
+            head.starts_with("http/1.1 200 ") && !head.contains("content-length: 0"),
+            "{path}: {head}"
+        );
+    }
+    let stream = TcpStream::connect(observer.local_addr().unwrap()).unwrap();
+    let answer = raw(
+        stream,
+        "HEAD / HTTP/1.1\r\nConnection: close\r\nHost: localhost\r\n\r\n",
+    );
+    assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+    observer.stop();
+}
+
+#[test]
+fn a_browser_runs_nothing_that_is_not_ours() {
+    let (_, observer, _) = observed();
+    let head = head_of(&observer, "GET /");
+    for line in [
+        "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self';",
+        "x-content-type-options: nosniff",
+        "referrer-policy: no-referrer",
+    ] {
+        assert!(head.contains(line), "{line}: {head}");
+    }
+    assert!(!head.contains("unsafe-"), "{head}");
+    observer.stop();
+}
+
+#[test]
+fn a_name_that_is_not_this_machines_own_is_refused() {
+    let (_, observer, _) = observed();
+    let ask = |host: &str| {
+        let stream = TcpStream::connect(observer.local_addr().unwrap()).unwrap();
+        raw(
+            stream,
+            &format!("GET /api/status HTTP/1.1\r\nConnection: close\r\nHost: {host}\r\n\r\n"),
+        )
+    };
+    assert!(ask("localhost:9618").starts_with("HTTP/1.1 200 "));
+    let refused = ask("evil.example");
+    assert!(
+        refused.starts_with("HTTP/1.1 403 ") && !refused.contains(BARCODE),
+        "{refused}"
+    );
+    observer.stop();
+}
+
+#[test]
+fn over_the_network_the_token_is_asked_for_and_over_the_socket_it_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("grind.sock");
+    let door = FrontDoor {
+        token: Some(Secret::new("s3cret")),
+    };
+    let observer = ObserverServer::start(Some(ANY), Some(path.clone()), door, Arc::new(Seen::default())).unwrap();
+    let without = head_of(&observer, "GET /");
+    assert!(
+        without.starts_with("http/1.1 401 ") && without.contains("www-authenticate: basic"),
+        "{without}"
+    );
+    assert!(head_of(&observer, "HEAD /live").starts_with("http/1.1 200 "));
+    let stream = TcpStream::connect(observer.local_addr().unwrap()).unwrap();
+    let question =
+        "GET / HTTP/1.1\r\nConnection: close\r\nHost: grind.example.org\r\nAuthorization: Bearer s3cret\r\n\r\n";
+    assert!(raw(stream, question).starts_with("HTTP/1.1 200 "));
+    assert!(text(&DaemonEndpoint::Socket(path), "/").contains("Signed out of GRIN"));
+    observer.stop();
+}
+
+#[test]
+fn the_live_part_comes_again_and_those_who_do_not_read_it_keep_nobody_out() {
+    let (_, observer, endpoint) = observed();
+    let address = observer.local_addr().unwrap();
+    let watch = || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream
+            .write_all(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            .unwrap();
+        stream
+    };
+    let mut reader = BufReader::new(watch());
+    let mut events = (&mut reader)
+        .lines()
+        .map(Result::unwrap)
+        .filter(|line| line.starts_with("data: <div"));
+    assert!(events.next().unwrap().contains("Signed out of GRIN"));
+    assert!(events.next().is_some());
+    let deaf: Vec<_> = (0..40).map(|_| watch()).collect();
+    let answered = (0..12).any(|_| client::get(&endpoint, "/live").is_ok());
+    assert!(answered, "they do not keep others out");
+    drop(deaf);
     observer.stop();
 }
 
@@ -94,7 +224,7 @@ fn the_log_level_is_changed_over_the_socket_and_by_nobody_else() {
     let seen = Arc::new(Seen::default());
     let view: Arc<dyn DaemonView> = Arc::<Seen>::clone(&seen);
     let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-    let observer = ObserverServer::start(Some(anywhere), Some(path.clone()), view).unwrap();
+    let observer = ObserverServer::start(Some(anywhere), Some(path.clone()), FrontDoor::default(), view).unwrap();
     let put = |request: &str| raw(UnixStream::connect(&path).unwrap(), request);
     for (level, status) in [("debug\n", 200), ("loud", 400), (&*"x".repeat(2_000), 413)] {
         let answer = put(&put_request(level));
@@ -126,7 +256,7 @@ fn the_same_is_served_on_a_unix_socket() {
     let path: PathBuf = folder.path().join("grind.sock");
     let seen = Arc::new(Seen::default());
     let view: Arc<dyn DaemonView> = Arc::<Seen>::clone(&seen);
-    let observer = ObserverServer::start(None, Some(path.clone()), view).unwrap();
+    let observer = ObserverServer::start(None, Some(path.clone()), FrontDoor::default(), view).unwrap();
     assert_eq!(observer.local_addr(), None);
     let endpoint = DaemonEndpoint::Socket(path.clone());
     assert!(text(&endpoint, "/metrics").contains("grind_actors"));
@@ -141,7 +271,7 @@ fn the_same_is_served_on_a_unix_socket() {
 fn an_address_in_use_is_named() {
     let (seen, observer, _) = observed();
     let taken = observer.local_addr().unwrap();
-    let error = ObserverServer::start(Some(taken), None, seen).unwrap_err();
+    let error = ObserverServer::start(Some(taken), None, FrontDoor::default(), seen).unwrap_err();
     assert!(
         matches!(&error, ObserverError::Listen { address, .. } if *address == taken),
         "{error}"
@@ -159,7 +289,9 @@ fn after_stop_nobody_answers_and_the_port_is_free() {
         client::get(&endpoint, "/live"),
         Err(ClientError::Unreachable { .. })
     ));
-    ObserverServer::start(Some(address), None, seen).unwrap().stop();
+    ObserverServer::start(Some(address), None, FrontDoor::default(), seen)
+        .unwrap()
+        .stop();
 }
 
 #[test]
@@ -170,13 +302,33 @@ fn those_who_ask_and_never_read_do_not_keep_others_out() {
     let deaf: Vec<_> = (0..40)
         .map(|_| {
             let mut stream = TcpStream::connect(address).unwrap();
-            stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+            stream
+                .write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                .unwrap();
             stream
         })
         .collect();
     let answered = (0..12).any(|_| client::get(&endpoint, "/live").is_ok());
     assert!(answered);
     drop(deaf);
+    observer.stop();
+}
+
+#[test]
+fn who_takes_nothing_is_cut_off() {
+    let (_, observer, _) = observed();
+    let mut stream = TcpStream::connect(observer.local_addr().unwrap()).unwrap();
+    stream.set_write_timeout(Some(Duration::from_secs(60))).unwrap();
+    let question = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(100);
+    let cut = loop {
+        if let Err(error) = stream.write_all(question.as_bytes()) {
+            break error.kind();
+        }
+    };
+    assert!(
+        matches!(cut, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe),
+        "{cut:?}"
+    );
     observer.stop();
 }
 

@@ -1,6 +1,6 @@
 //! Tests on a full snapshot, and over real sockets.
 
-mod fixture;
+pub(in crate::observe) mod fixture;
 mod http;
 mod metrics;
 mod prometheus;

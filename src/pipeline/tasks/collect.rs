@@ -13,7 +13,7 @@ use crate::grin::ListKind;
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::task_services::{TaskFault, TaskServices};
 use crate::pipeline::tasks::wait::TaskWait;
-use crate::pipeline::tasks::{EndedPass, TaskSchedule, finished, sleep_till, trouble};
+use crate::pipeline::tasks::{EndedPass, TaskSchedule, finished, sleep_and_tell, trouble};
 use crate::pipeline::workers::{CollectList, CollectResult, MonthlyArrivals};
 use crate::vocabulary::Queue;
 
@@ -53,7 +53,7 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
             state,
             scope,
             wait: TaskWait::new(state, TASK, scope),
-            schedule: TaskSchedule::default(),
+            schedule: TaskSchedule::of(TASK),
             full_at: Some(Instant::now()),
             known_to: Timestamp::now(),
             after_complete: true,
@@ -77,7 +77,7 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
             self.state.collecting.set(false);
             self.state.wake.send_replace(());
             let next = self.next(full, complete);
-            if self.scope.once || !sleep_till(self.state, next).await {
+            if self.scope.once || !sleep_and_tell(self.state, TASK, next).await {
                 return;
             }
         }

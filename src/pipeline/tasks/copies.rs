@@ -12,7 +12,7 @@ use crate::pipeline::copies::{due, jitter};
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::task_services::TaskServices;
 use crate::pipeline::tasks::wait::TaskWait;
-use crate::pipeline::tasks::{EndedPass, TaskSchedule, finished, sleep_till, trouble};
+use crate::pipeline::tasks::{EndedPass, TaskSchedule, finished, moment, sleep_till, trouble};
 
 const TASK: &str = "copies";
 
@@ -61,7 +61,7 @@ impl<'a, S: TaskServices> CopyTask<'a, S> {
             scope,
             copy,
             wait: TaskWait::new(state, TASK, scope),
-            schedule: TaskSchedule::default(),
+            schedule: TaskSchedule::of(copy.as_str()),
             began: state.services.membership().now(),
             share: rand::random(),
         }
@@ -86,9 +86,11 @@ impl<'a, S: TaskServices> CopyTask<'a, S> {
         let Some(interval) = self.interval() else { return };
         let later = jitter(interval, self.share);
         loop {
-            let left = self.left(interval, later).await.min(LOOK_AGAIN);
-            if !left.is_zero() {
-                if !sleep_till(self.state, Some(Instant::now() + left)).await {
+            let left = self.left(interval, later).await;
+            let next = (!left.is_zero()).then(|| moment(Instant::now() + left));
+            self.state.progress.tell_next(self.copy.as_str(), next);
+            if next.is_some() {
+                if !sleep_till(self.state, Some(Instant::now() + left.min(LOOK_AGAIN))).await {
                     return;
                 }
                 continue;
@@ -100,7 +102,7 @@ impl<'a, S: TaskServices> CopyTask<'a, S> {
             let complete = !self.left(interval, later).await.is_zero() || self.pass().await;
             self.wait.give_back(self.shared()).await;
             if complete {
-                self.schedule = TaskSchedule::default();
+                self.schedule = TaskSchedule::of(self.copy.as_str());
                 continue;
             }
             let ended = EndedPass {

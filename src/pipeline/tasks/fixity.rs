@@ -13,7 +13,7 @@ use crate::pipeline::fixity::{ReadPace, RereadNext, RereadPlan, RereadStep, fore
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::task_services::TaskServices;
 use crate::pipeline::tasks::wait::TaskWait;
-use crate::pipeline::tasks::{EndedPass, TaskSchedule, finished, sleep_till, trouble};
+use crate::pipeline::tasks::{EndedPass, TaskSchedule, finished, sleep_and_tell, trouble};
 
 const TASK: &str = "fixity";
 
@@ -58,7 +58,7 @@ impl<'a, S: TaskServices> RereadTask<'a, S> {
             state,
             scope,
             wait: TaskWait::new(state, TASK, scope),
-            schedule: TaskSchedule::default(),
+            schedule: TaskSchedule::of(TASK),
             plan,
             pace: Arc::new(ReadPace::new(plan.speed(), state.intake.clone())),
             after: CheckCursor::default(),
@@ -80,7 +80,7 @@ impl<'a, S: TaskServices> RereadTask<'a, S> {
                         SliceEnd::TimeOver => Duration::ZERO,
                         SliceEnd::Done => {
                             finished(self.state, TASK);
-                            self.schedule = TaskSchedule::default();
+                            self.schedule = TaskSchedule::of(TASK);
                             self.after = CheckCursor::default();
                             self.step().await;
                             LOOK_AGAIN.min(self.plan.every.unwrap_or(LOOK_AGAIN))
@@ -98,7 +98,7 @@ impl<'a, S: TaskServices> RereadTask<'a, S> {
                     }
                 }
             };
-            if !sleep_till(self.state, Some(Instant::now() + wait)).await {
+            if !sleep_and_tell(self.state, TASK, Some(Instant::now() + wait)).await {
                 return;
             }
         }

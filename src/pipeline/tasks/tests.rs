@@ -116,7 +116,7 @@ async fn in_ten_days_the_lists_are_read_no_later_than_on_the_first() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pass_that_is_longer_than_its_interval_leaves_out_those_that_went_by() {
-    let mut schedule = TaskSchedule::default();
+    let mut schedule = TaskSchedule::of("collect");
     let began = Instant::now();
     let backoff = WorkOptions::of_tests().retry.backoff;
     let ended = EndedPass {

@@ -216,11 +216,20 @@ fn catalog_server(key: &str, url: &str, findings: &mut Vec<SettingsFinding>) {
 
 fn observe(observe: &ObserveSettings, findings: &mut Vec<SettingsFinding>) {
     if !observe.listen.ip().is_loopback() {
-        let text = format!(
-            "is {}, so every machine that reaches this one can see page and metrics",
-            observe.listen
-        );
-        warning(findings, "observe.listen", text);
+        let listen = observe.listen;
+        let whoever = format!("is {listen}, so every machine that reaches this one can see page and metrics");
+        match &observe.token_file {
+            None => error(
+                findings,
+                "observe.listen",
+                format!("{whoever}; observe.token_file names a file with what they must know"),
+            ),
+            Some(_) => warning(
+                findings,
+                "observe.listen",
+                format!("{whoever} with the token, which goes over the network in clear unless a proxy is in front"),
+            ),
+        }
     }
     if observe.socket.as_os_str().len() > LONGEST_SOCKET {
         error(

@@ -32,6 +32,7 @@ const KEYS: [SecretKey; 7] = [
     ("archive.passphrase_file", Needed::Now, |all| {
         &all.archive.passphrase_file
     }),
+    ("observe.token_file", Needed::Now, |all| &all.observe.token_file),
     ("state_store.token_file", Needed::Now, |all| &all.state_store.token_file),
     ("archive.secret_key_file", Needed::Now, |all| {
         &all.archive.secret_key_file

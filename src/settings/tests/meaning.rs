@@ -66,6 +66,10 @@ fn contradictions_are_refused() {
             "[work]\nbarcodes_file = \"none.txt\"",
             &["work.barcodes_file", "none.txt", "not there"],
         ),
+        (
+            "[observe]\nlisten = \"0.0.0.0:9618\"",
+            &["observe.listen", "every machine", "observe.token_file"],
+        ),
         ("[session]\nlimit = 0", &["session.limit ", "is 0"]),
         (
             "[session]\nlimit = 10\nlimit_per_host = 11",
@@ -242,15 +246,6 @@ fn doubtful_things_are_warnings() {
             "[storage]\nendpoint = \"https://s3.example.org\"",
             "means nothing for file: storage",
         ),
-        (
-            "[storage]\nurl = \"s3://bucket\"\naccount = \"books\"",
-            "storage.account means nothing for s3: storage",
-        ),
-        (
-            "[storage]\nurl = \"az://books\"\nregion = \"eu\"",
-            "storage.region means nothing for az: storage",
-        ),
-        ("[observe]\nlisten = \"0.0.0.0:9618\"", "every machine"),
         ("[work]\nqueues = [\"all\", \"all\"]", "twice"),
         ("[work]\nleases = \"process\"", "sharing is automatic"),
         ("[work]\nleases = \"sqlite\"", "remove it"),

@@ -3,6 +3,7 @@
 use std::os::fd::BorrowedFd;
 
 use bytesize::ByteSize;
+use serde::{Deserialize, Serialize};
 
 use crate::storage::open::SpaceReserve;
 
@@ -24,6 +25,17 @@ pub(super) struct SpaceDemand {
     pub wanted: u64,
 }
 
+/// Room on the storage's disk, in bytes, as it is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StorageSpace {
+    /// What may still be filled, the reserve included.
+    pub free: u64,
+    /// All of it.
+    pub total: u64,
+    /// What `storage.disk_reserve` keeps free.
+    pub reserve: u64,
+}
+
 pub(super) fn of(folder: BorrowedFd<'_>) -> rustix::io::Result<DiskSpace> {
     let stat = rustix::fs::fstatvfs(folder)?;
     Ok(DiskSpace {
@@ -33,14 +45,17 @@ pub(super) fn of(folder: BorrowedFd<'_>) -> rustix::io::Result<DiskSpace> {
 }
 
 impl DiskSpace {
-    /// What is missing, in words; `None` when there is enough.
-    pub fn lacks(self, demand: SpaceDemand) -> Option<String> {
-        let SpaceDemand {
-            reserve,
-            promised,
-            wanted,
-        } = demand;
-        let kept = match reserve {
+    /// With what a reserve keeps free of it.
+    pub fn shown(self, reserve: SpaceReserve) -> StorageSpace {
+        StorageSpace {
+            free: self.free,
+            total: self.total,
+            reserve: self.kept(reserve),
+        }
+    }
+
+    fn kept(self, reserve: SpaceReserve) -> u64 {
+        match reserve {
             SpaceReserve::Bytes(bytes) => bytes,
             #[expect(
                 clippy::cast_precision_loss,
@@ -49,7 +64,17 @@ impl DiskSpace {
                 reason = "a share of a disk needs no exact bytes; the share is clamped to 0..=100"
             )]
             SpaceReserve::Percent(share) => (self.total as f64 * share.clamp(0.0, 100.0) / 100.0) as u64,
-        };
+        }
+    }
+
+    /// What is missing, in words; `None` when there is enough.
+    pub fn lacks(self, demand: SpaceDemand) -> Option<String> {
+        let SpaceDemand {
+            reserve,
+            promised,
+            wanted,
+        } = demand;
+        let kept = self.kept(reserve);
         if self.free >= kept.saturating_add(promised).saturating_add(wanted) {
             return None;
         }

@@ -1,0 +1,157 @@
+use jiff::Timestamp;
+
+use super::*;
+use crate::actor::{ActorName, ActorRegistry, ExitReason, GaveUp};
+use crate::observe::process::ProcessFigures;
+use crate::observe::{
+    BlockingChains, DaemonReadiness, PhaseProgress, ReloadState, ShutdownPhase, SignedOut, ThreadSilence, WorkPhase,
+};
+use crate::session::SessionCounters;
+use crate::vocabulary::WaitCause;
+
+/// A daemon with nothing to do and nothing wrong, changed.
+fn status(change: impl FnOnce(&mut DaemonStatus)) -> DaemonStatus {
+    let mut daemon = DaemonSnapshot::starting("0.1.0", "abc", Timestamp::UNIX_EPOCH);
+    daemon.state = DaemonState::Waiting;
+    let mut status = DaemonStatus {
+        daemon,
+        readiness: DaemonReadiness::Yes,
+        hub: ActorRegistry::new().snapshot(),
+        session: SessionCounters::default().snapshot(),
+        sentences: std::collections::BTreeMap::new(),
+        chains: BlockingChains::default(),
+        sharing: None,
+        stuck: Vec::new(),
+        process: ProcessFigures::default(),
+    };
+    change(&mut status);
+    status
+}
+
+fn stuck(status: &mut DaemonStatus) {
+    status.stuck.push(ThreadSilence {
+        thread: "session".into(),
+        seconds: 75.0,
+        actors: vec![ActorName::SessionOwner],
+    });
+}
+
+fn gave_up(status: &mut DaemonStatus) {
+    status.hub.gave_up = Some(GaveUp {
+        actor: ActorName::Catalog,
+        reason: ExitReason::ALL[0],
+        fault: Some("disk".into()),
+    });
+}
+
+fn signed_out(status: &mut DaemonStatus) {
+    status.daemon.signed_out = Some(SignedOut {
+        since: Timestamp::UNIX_EPOCH,
+        why: "revoked".into(),
+        advice: "sign in".into(),
+    });
+}
+
+fn waiting(cause: WaitCause) -> impl FnOnce(&mut DaemonStatus) {
+    move |status| status.daemon.waiting = vec![WaitReason::new(cause, "a reason", Timestamp::UNIX_EPOCH)]
+}
+
+fn working(books: u64) -> impl FnOnce(&mut DaemonStatus) {
+    move |status| {
+        (status.daemon.state, status.daemon.books_in_hand) = (DaemonState::Working, books);
+        let active = PhaseProgress {
+            active: true,
+            ..PhaseProgress::default()
+        };
+        status.daemon.phases.insert(WorkPhase::Collect, active);
+    }
+}
+
+#[test]
+fn the_headline_is_the_worst_that_is_so() {
+    use DaemonMood::{NeedsPerson, Waits, Well};
+    let all = |status: &mut DaemonStatus| {
+        waiting(WaitCause::Disk)(status);
+        signed_out(status);
+        gave_up(status);
+        stuck(status);
+    };
+    let stopping = |status: &mut DaemonStatus| {
+        signed_out(status);
+        status.daemon.shutdown = Some(ShutdownPhase::WorkersDraining);
+    };
+    let paused = |status: &mut DaemonStatus| {
+        waiting(WaitCause::Operator)(status);
+        status.daemon.state = DaemonState::Paused;
+    };
+    let gate = |status: &mut DaemonStatus| status.daemon.gate_closed_until = Some(Timestamp::MAX);
+    let starting = |status: &mut DaemonStatus| status.daemon.state = DaemonState::Starting;
+    for (status, mood, words, why) in [
+        (
+            status(all),
+            NeedsPerson,
+            "A part of the daemon does not answer: its thread session",
+            None,
+        ),
+        (
+            status(gave_up),
+            NeedsPerson,
+            "A part of the daemon could not be kept alive: catalog",
+            Some("disk"),
+        ),
+        (status(stopping), Waits, "Stopping", Some("step workers draining")),
+        (status(signed_out), NeedsPerson, "Signed out of GRIN", Some("revoked")),
+        (status(paused), NeedsPerson, "Paused by an operator", Some("a reason")),
+        (
+            status(waiting(WaitCause::Passphrase)),
+            NeedsPerson,
+            "Waiting for the passphrase",
+            Some("a reason"),
+        ),
+        (
+            status(waiting(WaitCause::Disk)),
+            Waits,
+            "Waiting for disk space",
+            Some("a reason"),
+        ),
+        (status(gate), Waits, "Waiting for GRIN, which asked for a pause", None),
+        (status(starting), Waits, "Starting", None),
+        (status(working(1)), Well, "Working", Some("1 book is in work")),
+        (status(working(1_200)), Well, "Working", Some("1 200 books are in work")),
+        (status(working(0)), Well, "Working", Some("collect")),
+        (status(|_| {}), Well, "Up to date: nothing can be fetched now", None),
+    ] {
+        let headline = PlainHeadline::of(&status);
+        assert_eq!(
+            (headline.mood, &*headline.words, headline.why.as_deref()),
+            (mood, words, why)
+        );
+    }
+}
+
+#[test]
+fn a_person_is_told_all_that_only_a_person_can_mend() {
+    assert!(person_tasks(&status(|_| {})).is_empty());
+    let by_itself = person_tasks(&status(waiting(WaitCause::Disk)));
+    assert!(by_itself.is_empty(), "{by_itself:?}");
+    let told = person_tasks(&status(|status| {
+        waiting(WaitCause::Passphrase)(status);
+        signed_out(status);
+        gave_up(status);
+        stuck(status);
+        status.daemon.reload = Some(ReloadState {
+            at: Timestamp::UNIX_EPOCH,
+            successful: false,
+            summary: "unknown key".into(),
+        });
+    }));
+    let begins = [
+        "The thread session has not answered for 75 s.",
+        "The actor catalog could not be kept alive: disk",
+        "Signed out of GRIN: revoked",
+        "Waiting for the passphrase: a reason",
+        "The changed config is not in force: unknown key",
+    ];
+    assert_eq!(told.iter().map(|task| &*task.what).collect::<Vec<_>>(), begins);
+    assert!(told.iter().all(|task| !task.advice.is_empty()), "{told:?}");
+}
