@@ -22,14 +22,17 @@ pub use crate::vocabulary::Queue;
 pub use address::CatalogAddress;
 pub(crate) use copy::{CatalogCopy, CatalogCopyError, CopiedRows, CopyProgress};
 pub use error::CatalogError;
+pub(crate) use fixity::mend::MendRecord;
 pub(crate) use fixity::premis::{PremisCounts, PremisSelection};
 pub(crate) use fixity::record::{FixityEvidence, RecordCheck};
+pub(crate) use fixity::removal::{BeginRemoval, RemovalAnswer};
 #[cfg(test)]
 pub(crate) use fixity::select::ToCheckCounts;
 pub(crate) use fixity::select::{
-    AskPlace, AskWhetherStored, BookToCheck, CheckCursor, CheckSelection, CountToCheck, ListToCheck, RecordedPlace,
+    AskPlace, AskWhetherStored, BookToCheck, CheckCursor, CheckPurpose, CheckSelection, CountToCheck, ListToCheck,
+    RecordedPlace,
 };
-pub(crate) use fixity::unsound::{AskFixity, EndWait, FetchAgain, FixityStanding, RecordRemoval, RemovalAnswer};
+pub(crate) use fixity::unsound::{AskFixity, EndWait, FetchAgain, FixityStanding, ListKept};
 pub(crate) use import::check_beginning;
 pub use import::{
     AdoptedArchive, ArchiveUnfit, BeginAdoption, ImportError, ImportPlan, ImportReport, ImportTarget, StoredFiles,

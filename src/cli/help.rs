@@ -208,9 +208,12 @@ else), missing (absent from a storage whose marker was just seen), or could not 
 stored books are read, those first that were not looked at for the longest time. A pass that is cut names the moment with which --older-than
 goes on. Nothing is written to the storage; the evidence stays in the catalog, and `grind explain` shows it.
 
-With --quick nothing is read: catalog and storage are compared both ways by listing. A recorded object may be missing, an archive have
-another size (damaged), an object be unknown: nothing that the catalog has recorded. --repair mends the catalog: a book whose archive is not
-there is fetched again, an archive that agrees with its manifest is recorded. No object is removed.
+The first digest that is read of an archive that was adopted unread is recorded, and compared from then on; until then it could not be checked.
+
+With --quick no archive is read: catalog and storage are compared both ways by listing, and the manifest of a book tells whether a text or MARC
+record that is not seen should be there. A recorded object may be missing, an archive have another size (damaged), an object be unknown: nothing
+that the catalog has recorded. --repair mends the catalog: a book whose archive is not there is fetched again, what is missing beside a sound
+archive is made anew from it, an archive that agrees with its manifest is recorded. No object is removed. The sum counts what is so after that.
 
 Exit code 1: something is damaged or missing, or unknown with --quick. 2: nothing is, and something could not be checked, as where the storage
 is away.",

@@ -48,7 +48,7 @@ pub struct VerifyArgs {
     /// Only books that `grind report --unverified` lists
     #[arg(long, help_heading = "Which books")]
     pub unverified: bool,
-    /// Read nothing: compare catalog and storage both ways by listing
+    /// Read no archive: compare catalog and storage both ways by listing
     #[arg(long, conflicts_with_all = ["named", "barcodes", "barcodes_file", "sample", "older_than", "unverified", "deep", "bandwidth"])]
     pub quick: bool,
     /// Mend the catalog where --quick finds that the storage has another state; no object is removed
@@ -101,6 +101,7 @@ fn selection(args: &VerifyArgs) -> Result<CheckSelection, CliError> {
         // What this pass has checked is not checked once more.
         before: Some(args.older_than.unwrap_or_else(Timestamp::now)),
         unverified: args.unverified,
+        ..CheckSelection::default()
     })
 }
 

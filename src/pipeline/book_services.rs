@@ -11,7 +11,7 @@ use crate::pipeline::policy::BookFault;
 use crate::pipeline::supervisor::WorkerPools;
 use crate::pipeline::workers::{CheckBook, CheckResult, DownloadBook, DownloadResult};
 use crate::pipeline::{CLAIM_LEASE, PublicationWindow, PublishedVolume, ReconcileBook, mount, recover};
-use crate::storage::StorageError;
+use crate::storage::{ObjectKey, StorageError};
 use crate::vocabulary::BookState;
 
 /// A context for what must be said even while a drain cuts everything else: settlements.
@@ -77,6 +77,7 @@ impl BookServices for WorkerPools {
             barcode: book.claim.barcode.clone(),
             recorded: book.stored.clone(),
             begun: book.publishing.clone(),
+            place: book.path.as_deref().and_then(|path| ObjectKey::parse(path).ok()),
             storage: self.storage.clone(),
             layout: self.layout.clone(),
             options: self.options.clone(),

@@ -10,7 +10,9 @@ mod reread;
 mod schedule;
 
 pub(crate) use check::{BookCheck, BookChecker, CheckStop, ObjectFinding};
-pub(crate) use listing::{ListingCounts, ListingFault, ListingFinding, ListingStop, StoreListing};
+pub(crate) use listing::{
+    ListingCounts, ListingFault, ListingFinding, ListingPart, ListingRepair, ListingStop, StoreListing,
+};
 pub(crate) use pace::ReadPace;
 pub(crate) use reread::{RereadBook, RereadNext};
-pub(crate) use schedule::{RereadForecast, RereadPlan, RereadStep, forecast_of};
+pub(crate) use schedule::{DueMoments, RereadForecast, RereadPlan, RereadStep, forecast_of};

@@ -28,8 +28,8 @@ pub mod workers;
 
 pub(crate) use copies::{CopyMaker, CopyScratch, KeptCopyError, unpack};
 pub(crate) use fixity::{
-    BookCheck, BookChecker, CheckStop, ListingCounts, ListingFault, ListingFinding, ListingStop, ObjectFinding,
-    ReadPace, RereadForecast, RereadPlan, StoreListing,
+    BookCheck, BookChecker, CheckStop, ListingCounts, ListingFault, ListingFinding, ListingPart, ListingRepair,
+    ListingStop, ObjectFinding, ReadPace, RereadForecast, RereadPlan, StoreListing,
 };
 pub use from_settings::scope_of;
 pub(crate) use from_settings::{

@@ -15,7 +15,7 @@ use crate::pipeline::publish::{
     ArchiveTaken, PublicationWindow, PublishError, PublishRecipe, VolumePublished, read_manifest, record_of,
     stage_taken_over,
 };
-use crate::storage::{Storage, StorageError, StorageLayout};
+use crate::storage::{ObjectKey, Storage, StorageError, StorageLayout};
 
 /// A volume in the store that the catalog does not know: archive, manifest and companions agree.
 #[derive(Debug)]
@@ -104,6 +104,8 @@ pub struct ReconcileBook {
     pub recorded: Option<StoredArchive>,
     /// What the catalog has recorded as being published.
     pub begun: Option<BegunPublication>,
+    /// Where the catalog says that its archive is: one that was adopted is not where the layout would put it.
+    pub place: Option<ObjectKey>,
     /// Where books are stored.
     pub storage: Storage,
     /// Under which names.
@@ -114,6 +116,13 @@ pub struct ReconcileBook {
     pub window: PublicationWindow,
     /// The archive is read also where no manifest or begun publication tells of an interrupted one.
     pub looks_closer: bool,
+}
+
+/// An archive in the store.
+struct PlacedArchive {
+    key: ObjectKey,
+    /// Its SHA-256 in hexadecimal digits.
+    sha256: String,
 }
 
 /// What became of it.
@@ -148,17 +157,21 @@ impl ReconcileBook {
         if manifest.is_none() && begun.is_none() && !(self.looks_closer && recorded.is_some()) {
             return Ok(ReconciledBook::default());
         }
-        let archive = self.archive_digest()?;
+        let named = manifest.as_ref().map(|manifest| manifest.sha256.as_str());
+        let archive = self.archive(&[begun, named, recorded])?;
+        let digest = archive.as_ref().map(|archive| archive.sha256.as_str());
         let finding = compare(BookDigests {
-            archive: archive.as_deref(),
-            manifest: manifest.as_ref().map(|manifest| manifest.sha256.as_str()),
+            archive: digest,
+            manifest: named,
             recorded,
             begun,
         });
-        Ok(ReconciledBook {
-            is_as_recorded: recorded.is_some() && archive.as_deref() == recorded,
-            volume: self.volume(finding, manifest, archive.as_deref())?,
-        })
+        let is_as_recorded = recorded.is_some() && digest == recorded;
+        let volume = match archive {
+            Some(archive) => self.volume(finding, manifest, &archive)?,
+            None => None,
+        };
+        Ok(ReconciledBook { volume, is_as_recorded })
     }
 
     /// The volume that is to be recorded, made whole where that is needed.
@@ -166,14 +179,14 @@ impl ReconcileBook {
         &self,
         finding: StoreFinding,
         manifest: Option<BookManifest>,
-        archive: Option<&str>,
+        archive: &PlacedArchive,
     ) -> Result<Option<PublishedVolume>, PublishError> {
-        let (layout, barcode) = (&self.layout, &self.barcode);
+        let barcode = &self.barcode;
         match (finding, manifest) {
             (StoreFinding::Agreed, _) => Ok(None),
-            (StoreFinding::Unrecorded, Some(manifest)) => {
+            (StoreFinding::Unrecorded, Some(manifest)) if self.has_all(&manifest)? => {
                 info!(%barcode, "found in the store, whole: an earlier run published it and did not record it");
-                let book = record_of(manifest, &layout.raw(barcode));
+                let book = record_of(manifest, &archive.key);
                 Ok(Some(PublishedVolume { book }))
             }
             (StoreFinding::Unrecorded | StoreFinding::Incomplete, _) => self.complete(archive),
@@ -188,9 +201,25 @@ impl ReconcileBook {
         }
     }
 
-    fn archive_digest(&self) -> Result<Option<String>, StorageError> {
-        let key = self.layout.raw(&self.barcode);
-        let mut archive = match self.storage.open_read(&key) {
+    /// The archive in the place that the layout gives it, or in the one that the catalog names: the first that is one of the known ones,
+    /// else the first that is there.
+    fn archive(&self, known: &[Option<&str>]) -> Result<Option<PlacedArchive>, StorageError> {
+        let raw = self.layout.raw(&self.barcode);
+        let elsewhere = self.place.clone().filter(|place| *place != raw);
+        let mut first = None;
+        for key in std::iter::once(raw).chain(elsewhere) {
+            let Some(sha256) = self.digest(&key)? else { continue };
+            let archive = PlacedArchive { key, sha256 };
+            if known.contains(&Some(archive.sha256.as_str())) {
+                return Ok(Some(archive));
+            }
+            first = first.or(Some(archive));
+        }
+        Ok(first)
+    }
+
+    fn digest(&self, key: &ObjectKey) -> Result<Option<String>, StorageError> {
+        let mut archive = match self.storage.open_read(key) {
             Ok(archive) => archive,
             Err(StorageError::NotFound(_)) => return Ok(None),
             Err(error) => return Err(error),
@@ -200,13 +229,27 @@ impl ReconcileBook {
         Ok(Some(hex(&digest.finalize())))
     }
 
+    /// Whether all that a manifest names beside the archive is there. One whose objects were lost since vouches for nothing.
+    fn has_all(&self, manifest: &BookManifest) -> Result<bool, StorageError> {
+        for companion in &manifest.companions {
+            let Ok(key) = ObjectKey::parse(&companion.key) else {
+                return Ok(false);
+            };
+            if self
+                .storage
+                .stat(&key)?
+                .is_none_or(|found| found.bytes != companion.bytes)
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Makes text, catalogue record and manifest anew from the archive in the store; `None` if that is no volume after all.
-    fn complete(&self, archive: Option<&str>) -> Result<Option<PublishedVolume>, PublishError> {
+    fn complete(&self, archive: &PlacedArchive) -> Result<Option<PublishedVolume>, PublishError> {
         let barcode = &self.barcode;
-        let begun = self
-            .begun
-            .as_ref()
-            .filter(|begun| archive == Some(begun.sha256.as_str()));
+        let begun = self.begun.as_ref().filter(|begun| archive.sha256 == begun.sha256);
         let etag = match begun {
             Some(begun) => begun.etag.as_deref(),
             None => self.recorded.as_ref().and_then(|stored| stored.etag.as_deref()),
@@ -220,13 +263,15 @@ impl ReconcileBook {
             recorded: None,
             options: self.options.clone(),
         };
-        let source = self.storage.open_read(&self.layout.raw(barcode))?;
+        let source = self.storage.open_read(&archive.key)?;
         let published =
             stage_taken_over(source, &recipe, ArchiveTaken::InPlace).and_then(|staged| staged.publish(&self.window));
         match published {
             Ok(VolumePublished::Stored(book)) => {
                 info!(%barcode, "an interrupted publication is complete now");
-                Ok(Some(PublishedVolume { book: *book }))
+                let storage_path = archive.key.to_string();
+                let book = StoredBook { storage_path, ..*book };
+                Ok(Some(PublishedVolume { book }))
             }
             Ok(VolumePublished::KeptAside { .. }) => Ok(None),
             Err(PublishError::Archive(error)) => {

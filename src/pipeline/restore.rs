@@ -163,6 +163,7 @@ impl StoreComparison {
             barcode: barcode.clone(),
             recorded: recorded.map(|book| book.stored.clone()),
             begun: recorded.and_then(|book| book.begun.clone()),
+            place: recorded.and_then(|book| ObjectKey::parse(&book.path).ok()),
             storage: self.storage.clone(),
             layout: self.layout.clone(),
             options: self.options.clone(),

@@ -129,8 +129,8 @@ pub(super) trait TaskServices: 'static {
     async fn last_copy(&self, copy: KeptCopy, cx: &AskContext) -> Result<Option<Timestamp>, CatalogError>;
     /// Makes a copy of the catalog in the storage.
     async fn make_copy(&self, copy: KeptCopy, cx: &AskContext) -> Result<(), TaskFault>;
-    /// How far the reading of stored books is; books are due that were last known to be good before this moment.
-    async fn fixity_standing(&self, before: Timestamp, cx: &AskContext) -> Result<FixityStanding, CatalogError>;
+    /// How far the reading of stored books is.
+    async fn fixity_standing(&self, ask: AskFixity, cx: &AskContext) -> Result<FixityStanding, CatalogError>;
     /// Reads the next stored book again; `None`: none is due.
     async fn reread(&self, next: RereadNext, cx: &AskContext) -> Result<Option<RereadBook>, TaskFault>;
     /// Is there a hook that is told of stored books?
@@ -253,8 +253,8 @@ impl TaskServices for WorkerPools {
             .map_err(TaskFault::from)
     }
 
-    async fn fixity_standing(&self, before: Timestamp, cx: &AskContext) -> Result<FixityStanding, CatalogError> {
-        self.catalog.ask(AskFixity { before }, cx).await
+    async fn fixity_standing(&self, ask: AskFixity, cx: &AskContext) -> Result<FixityStanding, CatalogError> {
+        self.catalog.ask(ask, cx).await
     }
 
     async fn reread(&self, next: RereadNext, cx: &AskContext) -> Result<Option<RereadBook>, TaskFault> {

@@ -646,6 +646,7 @@ fn reconcile_book(storage: &Storage, recorded: Option<&StoredBook>, begun: &[u8]
             sha256: sha256(begun),
             etag: Some("\"new\"".into()),
         }),
+        place: None,
         storage: storage.clone(),
         layout: layout(),
         options: PassOptions::default(),

@@ -9,21 +9,27 @@ use std::path::PathBuf;
 use crate::support::service::Service;
 use crate::support::{Finished, Home};
 use grind::grin::Barcode;
-use grind::lab::simulator::SimulatorConfig;
+use grind::lab::simulator::{SimulatorConfig, SimulatorRequest};
 use rustix::process::Signal;
 use serde_json::Value;
 
-fn library(books: u32) -> Home {
+pub fn library(books: u32) -> Home {
     library_with(books, "")
 }
 
-fn library_with(books: u32, extra: &str) -> Home {
+pub fn library_with(books: u32, extra: &str) -> Home {
     let library = SimulatorConfig {
         books,
         pages: 3,
         image_bytes: 2_000,
         ..SimulatorConfig::default()
     };
+    library_of(library, extra)
+}
+
+/// All books of a simulated library, at home.
+pub fn library_of(library: SimulatorConfig, extra: &str) -> Home {
+    let books = library.books;
     let home = Home::new(library, extra);
     let run = home.grind(&["run", "--once"]);
     assert!(run.status.success(), "{}\n{}", run.out, run.err);
@@ -32,7 +38,7 @@ fn library_with(books: u32, extra: &str) -> Home {
 }
 
 /// The lines of a pass as JSON, the summary apart.
-fn lines(run: &Finished) -> (Vec<Value>, Value) {
+pub fn lines(run: &Finished) -> (Vec<Value>, Value) {
     let mut lines: Vec<Value> = run
         .out
         .lines()
@@ -43,7 +49,7 @@ fn lines(run: &Finished) -> (Vec<Value>, Value) {
 }
 
 /// What came of each book that is not as it was stored.
-fn found(run: &Finished) -> BTreeMap<String, (String, String)> {
+pub fn found(run: &Finished) -> BTreeMap<String, (String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let (books, _) = lines(run);
     let bad = books.iter().filter(|book| book["outcome"] != "ok");
@@ -58,18 +64,18 @@ fn found(run: &Finished) -> BTreeMap<String, (String, String)> {
 }
 
 /// The place of an object in the library.
-fn place(home: &Home, key: &str) -> PathBuf {
+pub fn place(home: &Home, key: &str) -> PathBuf {
     home.root().join(key)
 }
 
-fn flip(path: &PathBuf, at: usize) {
+pub fn flip(path: &PathBuf, at: usize) {
     let mut bytes = fs::read(path).unwrap();
     bytes[at] ^= 0x10;
     fs::write(path, bytes).unwrap();
 }
 
 /// Ten damages, each with what is to be said of its book.
-fn plant(home: &Home, books: &[Barcode]) -> BTreeMap<String, (String, String)> {
+pub fn plant(home: &Home, books: &[Barcode]) -> BTreeMap<String, (String, String)> {
     let raw = |at: usize| home.raw(&books[at]);
     let text = |at: usize| place(home, &format!("full/{}_ocr.jsonl.gz", books[at]));
     let manifest = |at: usize| place(home, &format!("meta/{}.json", books[at]));
@@ -117,16 +123,42 @@ fn plant(home: &Home, books: &[Barcode]) -> BTreeMap<String, (String, String)> {
     expected.map(named).into()
 }
 
+/// What a listing tells of the ten: a flipped byte changes no size, nor does another book's archive that happens to be as long.
+pub fn seen_without_reading(home: &Home, books: &[Barcode]) -> Vec<(String, String)> {
+    let raw = |at: usize| format!("raw/{0}/{0}.tar.gz", books[at]);
+    let seen = |outcome: &str, key: String| (outcome.to_owned(), key);
+    let mut expected = vec![
+        seen("damaged", raw(3)),
+        seen("damaged", raw(4)),
+        seen("missing", raw(6)),
+        seen("missing", format!("full/{}_ocr.jsonl.gz", books[7])),
+        seen("missing", raw(8)),
+        seen("unknown", format!("raw/{}/wrong.tar.gz", books[8])),
+        seen("unknown", "raw/foreign.bin".to_owned()),
+    ];
+    let copied = fs::metadata(home.raw(&books[9])).unwrap().len();
+    if copied != home.simulator.truth(&books[9]).unwrap().archive_bytes {
+        expected.push(seen("damaged", raw(9)));
+    }
+    // A manifest is read where text or MARC record was not seen.
+    if !place(home, &format!("meta/{}.marc.xml", books[5])).is_file() {
+        expected.push(seen("damaged", format!("meta/{}.json", books[5])));
+    }
+    expected.sort();
+    expected
+}
+
 #[test]
-fn ten_planted_damages_among_sixty_books_are_all_found_and_none_is_invented() {
-    let home = library(60);
+fn ten_planted_damages_among_three_hundred_objects_are_all_found_and_none_is_invented() {
+    let home = library(80);
+    assert!(crate::support::files(&home.root()).len() > 300);
     let books: Vec<Barcode> = home.simulator.barcodes().collect();
     let good = home.grind(&["verify", "--json"]);
     assert_eq!(good.status.code(), Some(0), "{}\n{}", good.out, good.err);
     let (told, summary) = lines(&good);
     assert_eq!(
         (told.len(), &summary["ok"], &summary["complete"]),
-        (60, &60.into(), &true.into())
+        (80, &80.into(), &true.into())
     );
     let truth = home.simulator.truth(&books[0]).unwrap();
     let first = told.iter().find(|line| line["barcode"] == books[0].as_str()).unwrap();
@@ -138,10 +170,15 @@ fn ten_planted_damages_among_sixty_books_are_all_found_and_none_is_invented() {
         assert_eq!(run.status.code(), Some(1), "{}\n{}", run.out, run.err);
         assert_eq!(found(&run), planted, "{level:?}");
         let (told, summary) = lines(&run);
-        assert_eq!(told.len(), 60);
+        assert_eq!(told.len(), 80);
         let counted = ["ok", "damaged", "missing", "could_not_check"].map(|outcome| summary[outcome].as_u64().unwrap());
-        assert_eq!(counted, [50, 7, 3, 0]);
+        assert_eq!(counted, [70, 7, 3, 0]);
     }
+
+    // The listing tells of objects that belong to nobody, and of all that is seen without reading.
+    let quick = home.grind(&["verify", "--quick", "--json"]);
+    assert_eq!(quick.status.code(), Some(1), "{}\n{}", quick.out, quick.err);
+    assert_eq!(listed(&quick), seen_without_reading(&home, &books));
 
     let story = home.grind(&["explain", books[0].as_str(), "--json"]);
     let story: Value = serde_json::from_str(&story.out).unwrap();
@@ -207,7 +244,7 @@ fn a_storage_that_is_away_or_another_makes_no_book_missing() {
 }
 
 /// What `--quick` says: outcome and key of each finding.
-fn listed(run: &Finished) -> Vec<(String, String)> {
+pub fn listed(run: &Finished) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let (findings, _) = lines(run);
     let mut found: Vec<_> = findings
@@ -219,7 +256,7 @@ fn listed(run: &Finished) -> Vec<(String, String)> {
 }
 
 /// The names of the objects of a book.
-fn objects_of(home: &Home, barcode: &Barcode) -> Vec<String> {
+pub fn objects_of(home: &Home, barcode: &Barcode) -> Vec<String> {
     let objects = [
         format!("raw/{barcode}/{barcode}.tar.gz"),
         format!("meta/{barcode}.json"),
@@ -240,8 +277,10 @@ fn catalog_and_storage_are_compared_both_ways_and_the_catalog_is_mended_without_
     let (findings, summary) = lines(&good);
     assert_eq!((findings.len(), &summary["books"]), (0, &12.into()));
 
-    // Gone, cut, without a manifest, foreign, and one that the catalog has lost.
-    let [gone, cut, bare, lost] = [0, 1, 2, 3].map(|at| books[at].clone());
+    // Gone, cut, without a manifest, without its text, foreign, and one that the catalog has lost.
+    let [gone, cut, bare, lost, mute] = [0, 1, 2, 3, 4].map(|at| books[at].clone());
+    let text = format!("full/{mute}_ocr.jsonl.gz");
+    fs::remove_file(place(&home, &text)).unwrap();
     fs::remove_file(home.raw(&gone)).unwrap();
     fs::File::options()
         .write(true)
@@ -261,6 +300,7 @@ fn catalog_and_storage_are_compared_both_ways_and_the_catalog_is_mended_without_
         pair("damaged", raw(&cut)),
         pair("missing", raw(&gone)),
         pair("missing", format!("meta/{bare}.json")),
+        pair("missing", text.clone()),
         pair("unknown", "raw/foreign.bin".to_owned()),
     ];
     let lost_objects = objects_of(&home, &lost);
@@ -273,27 +313,42 @@ fn catalog_and_storage_are_compared_both_ways_and_the_catalog_is_mended_without_
 
     let before = crate::support::files(&home.root()).len();
     let mended = quick(&["--repair"]);
-    let (_, summary) = lines(&mended);
+    assert_eq!(mended.status.code(), Some(1), "{}", mended.err);
+    let (findings, summary) = lines(&mended);
+    let counted = |name: &str| summary[name].as_u64().unwrap();
+    let repairs = ["repaired", "recorded", "fetched_again", "made_anew"].map(counted);
+    assert_eq!(repairs, [4, 1, 1, 2], "{}", mended.out);
+    let found = ["ok", "missing", "missing_archives", "damaged", "unknown"].map(counted);
+    assert_eq!(found, [7, 3, 1, 1, 1], "{}", mended.out);
+    let told = |key: &str| findings.iter().find(|finding| finding["key"] == key).unwrap();
     assert_eq!(
-        (&summary["repaired"], &summary["recorded"]),
-        (&2.into(), &1.into()),
-        "{}",
+        (&told(&text)["part"], &told(&text)["repair"]),
+        (&"companion".into(), &"made_anew".into())
+    );
+    let of_lost = findings.iter().filter(|finding| finding["barcode"] == lost.as_str());
+    assert_eq!(
+        of_lost.count(),
+        1,
+        "what belongs to a book that is recorded is known: {}",
         mended.out
     );
     assert_eq!(crate::support::files(&home.root()).len(), before, "nothing is removed");
     let states = crate::support::states(&home);
     let state = |barcode: &Barcode| states[barcode.as_str()].0.as_str();
     assert_eq!(
-        [state(&gone), state(&lost), state(&cut)],
-        ["available", "stored", "stored"]
+        [state(&gone), state(&lost), state(&cut), state(&bare), state(&mute)],
+        ["available", "stored", "stored", "available", "available"]
     );
 
-    // What is gone is fetched again; what is left needs a person.
+    // What is gone is fetched again, and what is missing beside an archive is made anew from it; what is left needs a person.
+    let fetched = home.simulator.stats().count(SimulatorRequest::Get);
     let sync = home.grind(&["sync"]);
     assert!(sync.status.success(), "{}", sync.err);
-    expected.remove(1);
+    expected.retain(|(outcome, _)| outcome != "missing");
     expected.sort();
     assert_eq!(listed(&quick(&[])), expected);
+    home.text_is_right(&mute);
+    assert_eq!(home.simulator.stats().count(SimulatorRequest::Get), fetched + 1);
 }
 
 #[test]
@@ -341,51 +396,4 @@ fn a_daemon_reads_stored_books_again_and_fetches_what_is_damaged_or_missing() {
     assert_eq!(service.home.whole_books().len(), 6);
     let verified = service.home.grind(&["verify", "--deep"]);
     assert_eq!(verified.status.code(), Some(0), "{}\n{}", verified.out, verified.err);
-}
-
-#[test]
-fn the_storage_is_looked_into_and_a_book_is_removed_only_by_its_whole_name_and_when_it_is_meant() {
-    let home = library(3);
-    let books: Vec<Barcode> = home.simulator.barcodes().collect();
-    let all = home.grind(&["storage", "ls"]);
-    let keys: Vec<&str> = all.out.lines().filter_map(|line| line.split('\t').nth(1)).collect();
-    assert_eq!(keys.len(), crate::support::files(&home.root()).len(), "{}", all.out);
-    let of_book = home.grind(&["storage", "ls", books[0].as_str(), "--json"]);
-    assert!(
-        of_book.out.contains(&format!("raw/{}/{}.tar.gz", books[0], books[0])),
-        "{}",
-        of_book.out
-    );
-    assert!(!of_book.out.contains(books[1].as_str()), "{}", of_book.out);
-
-    let into = home.folder.path().join("one.tar.gz");
-    let get = |barcode: &Barcode| home.grind(&["storage", "get", barcode.as_str(), "--output", into.to_str().unwrap()]);
-    let got = get(&books[0]);
-    assert!(got.status.success(), "{}", got.err);
-    assert_eq!(
-        crate::support::sha256(&into),
-        home.simulator.truth(&books[0]).unwrap().sha256
-    );
-    flip(&home.raw(&books[1]), 20);
-    fs::remove_file(&into).unwrap();
-    let damaged = get(&books[1]);
-    assert_eq!(damaged.status.code(), Some(1), "{}", damaged.err);
-    assert!(damaged.err.contains("is damaged") && !into.exists(), "{}", damaged.err);
-
-    let before = crate::support::files(&home.root());
-    let cut = &books[0].as_str()[..books[0].as_str().len() - 1];
-    for (arguments, code) in [
-        (&["storage", "rm", books[0].as_str()][..], 2),
-        (&["storage", "rm", cut, "--yes"], 1),
-        (&["storage", "rm", "raw", "--yes"], 1),
-    ] {
-        let refused = home.grind(arguments);
-        assert_eq!(refused.status.code(), Some(code), "{arguments:?}: {}", refused.err);
-        assert_eq!(crate::support::files(&home.root()), before, "{arguments:?}");
-    }
-    let removed = home.grind(&["storage", "rm", books[0].as_str(), "--yes"]);
-    assert!(removed.status.success(), "{}", removed.err);
-    let left = crate::support::files(&home.root());
-    assert!(left.len() < before.len() && left.iter().all(|path| !path.ends_with(format!("{}.tar.gz", books[0]))));
-    assert_eq!(crate::support::states(&home)[books[0].as_str()].0, "available");
 }

@@ -18,6 +18,15 @@ pub struct FixityEvidence {
     pub bytes: u64,
     /// Each object that is not as it should be, as JSON.
     pub findings: Option<String>,
+    /// Nothing said before which digest the archive should have: the one that was read is recorded, and compared from now on.
+    pub is_first: bool,
+}
+
+impl FixityEvidence {
+    /// Whether the book is not due for a while: something came of the check. What could not be read is looked at again.
+    fn counts(&self) -> bool {
+        self.is_first || self.outcome != FixityOutcome::CouldNotCheck
+    }
 }
 
 /// Records a check of the book with this number; `false`, and nothing is recorded, if what is stored of it was replaced since, or
@@ -51,11 +60,17 @@ impl CatalogOperation for RecordCheck {
         if is_bad && is_replaced {
             return Ok(false);
         }
-        if evidence.outcome != FixityOutcome::CouldNotCheck {
+        if evidence.counts() {
             tx.conn.execute(
                 "UPDATE books SET checked_at = :now, check_outcome = :outcome WHERE id = :id",
                 &arguments! { id: self.book, now: tx.stamp, outcome: evidence.outcome.as_str() },
             )?;
+        }
+        if evidence.is_first {
+            // It stays unverified: that the archive was stored whole is proven by nothing.
+            let first = "UPDATE books SET sha256 = ifnull(sha256, :sha256) WHERE id = :id";
+            tx.conn
+                .execute(first, &arguments! { id: self.book, sha256: evidence.sha256 })?;
         }
         let session = tx.session();
         tx.conn.execute(
@@ -67,5 +82,33 @@ impl CatalogOperation for RecordCheck {
             },
         )?;
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use FixityOutcome as O;
+
+    #[test]
+    fn a_check_counts_where_something_came_of_it() {
+        for (what, outcome, is_first, expected) in [
+            ("as it was stored", O::Ok, false, true),
+            ("damaged", O::Damaged, false, true),
+            ("missing", O::Missing, false, true),
+            ("could not be read", O::CouldNotCheck, false, false),
+            ("adopted unread, read for the first time", O::CouldNotCheck, true, true),
+            ("the same, and its pages agree", O::Ok, true, true),
+        ] {
+            let evidence = FixityEvidence {
+                level: FixityLevel::Digest,
+                outcome,
+                sha256: None,
+                bytes: 0,
+                findings: None,
+                is_first,
+            };
+            assert_eq!(evidence.counts(), expected, "{what}");
+        }
     }
 }

@@ -19,7 +19,24 @@ pub struct CheckSelection {
     pub before: Option<Timestamp>,
     /// Only those that are not known to be verified.
     pub unverified: bool,
+    /// Why they are read.
+    pub purpose: CheckPurpose,
 }
+
+/// Why books are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CheckPurpose {
+    /// Somebody wants to know.
+    #[default]
+    Asked,
+    /// Their time has come: not those that were tried in vain since this moment.
+    Due(Timestamp),
+    /// By their last check they are damaged or missing, and by now they can be fetched: what was told then is acted upon.
+    Unsound,
+}
+
+/// Of books that are damaged or missing, those that GRIN may have.
+pub(super) const CAN_BE_MENDED: &str = "check_outcome IN ('damaged', 'missing') AND state = 'stored' AND (check_outcome = 'missing' OR listed_converted = 1)";
 
 /// The place of a book in that order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,8 +67,6 @@ pub struct BookToCheck {
     pub code: String,
     /// GRIN's list names it as converted.
     pub is_ready: bool,
-    /// When it was stored, which tells this archive from a later one.
-    pub stored_at: String,
     /// Its place.
     pub cursor: CheckCursor,
 }
@@ -86,23 +101,43 @@ pub struct ToCheckCounts {
     pub bytes: u64,
 }
 
-/// The condition of a selection; its parameters are those of [`CheckSelection::with`].
+/// The condition of all selections; its parameters are those of [`CheckSelection::with`].
 const MEANT: &str = "sync_timestamp IS NOT NULL AND storage_path IS NOT NULL \
     AND ifnull(checked_at, sync_timestamp) < :before \
     AND (:all OR barcode IN (SELECT value FROM json_each(:barcodes))) \
     AND (:proven OR verified IS DISTINCT FROM 1)";
 
+/// Of books whose time has come, those that were not tried in vain a short time ago.
+const NOT_TRIED: &str = "NOT EXISTS (SELECT 1 FROM fixity_checks WHERE fixity_checks.barcode = books.barcode \
+    AND fixity_checks.outcome = 'could_not_check' AND fixity_checks.checked_at >= :tried)";
+
 /// Later than any moment that is recorded.
 const END_OF_TIME: &str = "9";
 
 impl CheckSelection {
-    /// Calls `ask` with the arguments of [`MEANT`].
+    /// The condition; its parameters are those of [`Self::with`].
+    fn condition(&self) -> String {
+        match self.purpose {
+            CheckPurpose::Asked => MEANT.to_owned(),
+            CheckPurpose::Due(_) => format!("{MEANT} AND {NOT_TRIED}"),
+            CheckPurpose::Unsound => format!("{MEANT} AND {CAN_BE_MENDED}"),
+        }
+    }
+
+    /// Calls `ask` with the arguments of the condition.
     fn with<T>(&self, ask: impl FnOnce(&[SqlArgument<'_>]) -> T) -> T {
         let before = self.before.map_or_else(|| END_OF_TIME.to_owned(), stamp);
         let barcodes = json_list(self.barcodes.iter().flatten().map(Barcode::as_str));
-        ask(&arguments! {
+        let meant = arguments! {
             before: before, all: self.barcodes.is_none(), barcodes: barcodes, proven: !self.unverified,
-        })
+        };
+        match self.purpose {
+            CheckPurpose::Due(since) => {
+                let tried = stamp(since);
+                ask(&[&meant[..], &arguments! { tried: tried }[..]].concat())
+            }
+            CheckPurpose::Asked | CheckPurpose::Unsound => ask(&meant),
+        }
     }
 }
 
@@ -112,7 +147,6 @@ impl BookToCheck {
             recorded: RecordedBook::read(row)?,
             code: row.get("barcode")?,
             is_ready: row.get("listed_converted")?,
-            stored_at: row.get("sync_timestamp")?,
             cursor: CheckCursor {
                 known_since: row.get("known_since")?,
                 id: row.get("id")?,
@@ -126,9 +160,10 @@ impl CatalogOperation for ListToCheck {
     const KIND: &'static str = "list_to_check";
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<Vec<BookToCheck>, CatalogError> {
+        let columns = RecordedBook::COLUMNS;
+        let meant = self.selection.condition();
         let sql = format!(
-            "SELECT id, barcode, storage_path, encrypted_etag, sha256, archive_bytes, publishing_sha256, publishing_etag, \
-             sync_timestamp, listed_converted, ifnull(checked_at, sync_timestamp) AS known_since FROM books WHERE {MEANT} \
+            "SELECT {columns}, listed_converted, ifnull(checked_at, sync_timestamp) AS known_since FROM books WHERE {meant} \
              AND ifnull(checked_at, sync_timestamp) >= :since \
              AND (ifnull(checked_at, sync_timestamp) > :since OR id > :id) \
              ORDER BY ifnull(checked_at, sync_timestamp), id LIMIT :limit"
@@ -148,7 +183,8 @@ impl CatalogOperation for CountToCheck {
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<ToCheckCounts, CatalogError> {
         let sql = format!(
-            "SELECT count(*) AS books, CAST(ifnull(sum(archive_bytes), 0) AS BIGINT) AS bytes FROM books WHERE {MEANT}"
+            "SELECT count(*) AS books, CAST(ifnull(sum(archive_bytes), 0) AS BIGINT) AS bytes FROM books WHERE {}",
+            self.0.condition()
         );
         self.0.with(|meant| {
             tx.conn.one(&sql, meant, |row| {

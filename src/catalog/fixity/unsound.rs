@@ -1,18 +1,21 @@
 //! How far the reading of stored books is, and books that are to be fetched again because what is stored of them is not sound.
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::catalog::CatalogError;
+use crate::catalog::engine::SqlConnection;
 use crate::catalog::engine::value::arguments;
+use crate::catalog::fixity::select::CAN_BE_MENDED;
 use crate::catalog::lifecycle::history::ChangeNote;
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding};
 use crate::catalog::lifecycle::restore::forget_stored;
 use crate::catalog::queries::ask::StateCounts;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction, StateChange};
 use crate::clock::{later, read_stamp, stamp};
-use crate::grin::Barcode;
 use crate::vocabulary::BookState;
 
 /// Asks how far the reading of stored books is.
@@ -20,6 +23,8 @@ use crate::vocabulary::BookState;
 pub struct AskFixity {
     /// Books are due that were last known to be good before this moment.
     pub before: Timestamp,
+    /// Books that are damaged or missing are looked at again that were last looked at before this one.
+    pub again_before: Timestamp,
 }
 
 /// How far it is.
@@ -33,6 +38,8 @@ pub struct FixityStanding {
     pub due: u64,
     /// Books of which the last check told damage or loss.
     pub unsound: u64,
+    /// Those of them that may be fetched by now, and are looked at again.
+    pub again: u64,
     /// The mean size of the archives that were stored by this program; 0: none was.
     pub mean_bytes: u64,
 }
@@ -45,58 +52,24 @@ pub struct FetchAgain {
     pub book: i64,
     /// When that was stored which is not sound.
     pub stored_at: String,
-    /// Its archive is sound, and everything else is made anew from it.
-    pub keeps_archive: bool,
+    /// Its archive is sound, has this SHA-256 and stays where it is: everything else is made anew from it.
+    pub keeps: Option<String>,
     /// Not before so much time has passed.
     pub wait: Duration,
 }
 
-/// Records that what is stored of a book is being removed: it is to be fetched again, unless somebody wants it left out.
-#[derive(Debug, Clone)]
-pub struct RecordRemoval {
-    /// The book.
-    pub barcode: Barcode,
-}
+/// Where the archives are that are kept so, until a worker has made the rest anew.
+#[derive(Debug, Clone, Copy)]
+pub struct ListKept;
 
-/// Whether it may be removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RemovalAnswer {
-    /// Nobody relies on it any more.
-    Recorded,
-    /// A worker has claimed the book.
-    InWork,
-}
+impl CatalogOperation for ListKept {
+    type Output = Vec<String>;
+    const KIND: &'static str = "list_kept";
 
-impl CatalogOperation for RecordRemoval {
-    type Output = RemovalAnswer;
-    const KIND: &'static str = "record_removal";
-
-    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<RemovalAnswer, CatalogError> {
-        let sql = "SELECT id, state, claimed_by IS NOT NULL AS is_claimed, sync_timestamp IS NOT NULL AS stored FROM books \
-                   WHERE barcode = :barcode /*pg FOR UPDATE*/";
-        let found = tx.conn.first(sql, &arguments! { barcode: self.barcode }, |row| {
-            let state: BookState = row.get("state")?;
-            Ok((
-                row.get::<i64>("id")?,
-                state,
-                row.get::<bool>("is_claimed")?,
-                row.get::<bool>("stored")?,
-            ))
-        })?;
-        let (id, from) = match found {
-            Some((_, _, true, _)) => return Ok(RemovalAnswer::InWork),
-            Some((id, state, false, true)) => (id, state),
-            Some((.., false)) | None => return Ok(RemovalAnswer::Recorded),
-        };
-        if from == BookState::Failed {
-            tx.uncount_failure(id)?;
-        }
-        let next = tx.next_state(&BookStanding::of(from), BookChange::Removed);
-        let change = StateChange { from, to: next.state };
-        let note = ChangeNote::of(next.cause);
-        forget_stored(tx, id, next)?;
-        tx.record_transition(self.barcode.as_str(), change, note)?;
-        Ok(RemovalAnswer::Recorded)
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<Vec<String>, CatalogError> {
+        let sql = "SELECT storage_path FROM books WHERE publishing_sha256 IS NOT NULL AND sync_timestamp IS NULL \
+                   AND storage_path IS NOT NULL";
+        tx.conn.all(sql, &[], |row| row.at(0))
     }
 }
 
@@ -118,20 +91,59 @@ impl CatalogOperation for EndWait {
     }
 }
 
+/// The condition of all that is read again.
+const STORED: &str = "sync_timestamp IS NOT NULL AND storage_path IS NOT NULL";
+
+/// What the catalog tells of the checks, whatever the configuration wants of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct StoredChecks {
+    /// When the book that was not looked at for the longest time was checked or, if it never was, stored; `None`: nothing is stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest: Option<String>,
+    /// Books of which the last check told damage or loss.
+    pub unsound: u64,
+}
+
+impl StoredChecks {
+    /// From indexes alone.
+    pub(in crate::catalog) fn read(conn: &SqlConnection) -> Result<Self, CatalogError> {
+        let oldest = format!(
+            "SELECT ifnull(checked_at, sync_timestamp) AS known_since FROM books WHERE {STORED} \
+             ORDER BY ifnull(checked_at, sync_timestamp), id LIMIT 1"
+        );
+        let unsound = "SELECT count(*) FROM books WHERE check_outcome IN ('damaged', 'missing')";
+        Ok(Self {
+            oldest: conn.first(&oldest, &[], |row| row.at(0))?,
+            unsound: conn.one(unsound, &[], |row| row.at(0))?,
+        })
+    }
+}
+
+impl fmt::Display for StoredChecks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { oldest, unsound } = self;
+        if let Some(oldest) = oldest {
+            writeln!(f, "\nAll stored books were checked or stored since {oldest}")?;
+        }
+        if *unsound > 0 {
+            writeln!(f, "{unsound} books are damaged or missing by their last check")?;
+        }
+        Ok(())
+    }
+}
+
 impl CatalogOperation for AskFixity {
     type Output = FixityStanding;
     const KIND: &'static str = "ask_fixity";
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<FixityStanding, CatalogError> {
-        let meant = "sync_timestamp IS NOT NULL AND storage_path IS NOT NULL";
-        let oldest = format!(
-            "SELECT ifnull(checked_at, sync_timestamp) AS known_since FROM books WHERE {meant} \
-             ORDER BY ifnull(checked_at, sync_timestamp), id LIMIT 1"
-        );
-        let oldest: Option<String> = tx.conn.first(&oldest, &[], |row| row.at(0))?;
+        let meant = STORED;
+        let StoredChecks { oldest, unsound } = StoredChecks::read(tx.conn)?;
         let due = format!("SELECT count(*) FROM books WHERE {meant} AND ifnull(checked_at, sync_timestamp) < :before");
         let before = stamp(self.before);
-        let unsound = "SELECT count(*) FROM books WHERE check_outcome IN ('damaged', 'missing')";
+        let again =
+            format!("SELECT count(*) FROM books WHERE {meant} AND {CAN_BE_MENDED} AND checked_at < :again_before");
+        let again_before = stamp(self.again_before);
         // Totals of each day: some thousand rows after many years.
         let mean = "SELECT CAST(ifnull(sum(CASE WHEN kind = 'bytes_on' THEN n END) / \
                     nullif(sum(CASE WHEN kind = 'stored_on' THEN n END), 0), 0) AS BIGINT) FROM tallies \
@@ -140,7 +152,10 @@ impl CatalogOperation for AskFixity {
             oldest: oldest.as_deref().and_then(read_stamp),
             stored: StateCounts::read(tx.conn)?.of(BookState::Stored),
             due: tx.conn.one(&due, &arguments! { before: before }, |row| row.at(0))?,
-            unsound: tx.conn.one(unsound, &[], |row| row.at(0))?,
+            unsound,
+            again: tx
+                .conn
+                .one(&again, &arguments! { again_before: again_before }, |row| row.at(0))?,
             mean_bytes: tx.conn.one(mean, &[], |row| row.at(0))?,
         })
     }
@@ -151,22 +166,30 @@ impl CatalogOperation for FetchAgain {
     const KIND: &'static str = "fetch_again";
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<bool, CatalogError> {
-        let sql = "SELECT barcode FROM books WHERE id = :id AND sync_timestamp = :stored_at AND state = 'stored' \
+        let sql = "SELECT barcode, storage_path FROM books WHERE id = :id AND sync_timestamp = :stored_at AND state = 'stored' \
                    AND publishing_sha256 IS NULL /*pg FOR UPDATE*/";
         let given = arguments! { id: self.book, stored_at: self.stored_at };
-        let Some(barcode) = tx.conn.first(sql, &given, |row| row.get::<String>("barcode"))? else {
+        let found = tx.conn.first(sql, &given, |row| {
+            let barcode: String = row.get("barcode")?;
+            Ok((barcode, row.get::<Option<String>>("storage_path")?))
+        })?;
+        let Some((barcode, place)) = found else {
             return Ok(false);
         };
         let from = BookState::Stored;
         let next = tx.next_state(&BookStanding::of(from), BookChange::Unsound(later(tx.now, self.wait)));
         let change = StateChange { from, to: next.state };
         let note = ChangeNote::of(next.cause);
-        if self.keeps_archive {
+        if let Some(sha256) = &self.keeps {
             // As after a publication that was killed: whoever claims the book completes it from the archive.
-            let begin = "UPDATE books SET publishing_sha256 = sha256, publishing_etag = encrypted_etag WHERE id = :id";
-            tx.conn.execute(begin, &arguments! { id: self.book })?;
+            let begin = "UPDATE books SET publishing_sha256 = :sha256, publishing_etag = encrypted_etag WHERE id = :id";
+            tx.conn.execute(begin, &arguments! { id: self.book, sha256: sha256 })?;
         }
         forget_stored(tx, self.book, next)?;
+        if self.keeps.is_some() {
+            let keep = "UPDATE books SET storage_path = :place WHERE id = :id";
+            tx.conn.execute(keep, &arguments! { id: self.book, place: place })?;
+        }
         tx.record_transition(&barcode, change, note)?;
         Ok(true)
     }

@@ -176,6 +176,10 @@ pub(crate) fn next_state(
     use BookState as S;
     let (state, cause, due) = match change {
         C::Forgotten => (S::Forgotten, ChangeCause::Forgotten, DueTime::Keep),
+        // What is stored of it can be removed, under a claim: it stays left out.
+        C::Removed if book.state == S::Forgotten => (S::Forgotten, ChangeCause::Removed, DueTime::Keep),
+        C::Claimed if book.state == S::Forgotten => (S::Forgotten, ChangeCause::Claimed, DueTime::Keep),
+        C::Released(cause) if book.state == S::Forgotten => (S::Forgotten, cause, DueTime::Keep),
         // Whatever GRIN says of it; only a person, or an import that finds its archive, brings it back.
         change if book.state == S::Forgotten && !matches!(change, C::Reset | C::Imported) => {
             (S::Forgotten, ChangeCause::Forgotten, DueTime::Keep)

@@ -34,9 +34,17 @@ pub struct RecordedBook {
     pub stored: StoredArchive,
     /// An archive whose publication was begun.
     pub begun: Option<BegunPublication>,
+    /// When that was stored, which tells this archive from a later one.
+    pub stored_at: String,
+    /// The archive was looked into when it was stored: a manifest was made of it.
+    pub has_manifest: bool,
 }
 
 impl RecordedBook {
+    /// The columns that are read.
+    pub(in crate::catalog) const COLUMNS: &'static str = "id, barcode, storage_path, encrypted_etag, sha256, archive_bytes, \
+        publishing_sha256, publishing_etag, sync_timestamp, (page_count IS NOT NULL OR verified IS NOT NULL) AS has_manifest";
+
     pub(crate) fn read(row: &SqlRow<'_>) -> Result<Self, CatalogError> {
         let begun: Option<String> = row.get("publishing_sha256")?;
         let etag = row.get("publishing_etag")?;
@@ -50,21 +58,20 @@ impl RecordedBook {
                 bytes: row.get("archive_bytes")?,
             },
             begun: begun.map(|sha256| BegunPublication { sha256, etag }),
+            stored_at: row.get("sync_timestamp")?,
+            has_manifest: row.get("has_manifest")?,
         })
     }
 }
-
-/// The columns of a recorded book.
-const RECORDED: &str =
-    "id, barcode, storage_path, encrypted_etag, sha256, archive_bytes, publishing_sha256, publishing_etag";
 
 impl CatalogOperation for ListRecorded {
     type Output = Vec<RecordedBook>;
     const KIND: &'static str = "list_recorded";
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<Vec<RecordedBook>, CatalogError> {
+        let columns = RecordedBook::COLUMNS;
         let sql = format!(
-            "SELECT {RECORDED} FROM books WHERE id > :after AND sync_timestamp IS NOT NULL AND storage_path IS NOT NULL \
+            "SELECT {columns} FROM books WHERE id > :after AND sync_timestamp IS NOT NULL AND storage_path IS NOT NULL \
              ORDER BY id LIMIT :limit"
         );
         let given = arguments! { after: self.after, limit: self.limit };
@@ -81,8 +88,9 @@ impl CatalogOperation for AskRecorded {
     const KIND: &'static str = "ask_recorded";
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<Option<RecordedBook>, CatalogError> {
+        let columns = RecordedBook::COLUMNS;
         let sql = format!(
-            "SELECT {RECORDED} FROM books \
+            "SELECT {columns} FROM books \
              WHERE barcode = :barcode AND sync_timestamp IS NOT NULL AND storage_path IS NOT NULL"
         );
         tx.conn.first(&sql, &arguments! { barcode: self.0 }, RecordedBook::read)

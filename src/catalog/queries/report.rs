@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::catalog::CatalogError;
 use crate::catalog::engine::SqlConnection;
 use crate::catalog::engine::value::arguments;
+use crate::catalog::fixity::unsound::StoredChecks;
 use crate::catalog::lifecycle::counters;
 use crate::catalog::lifecycle::counters::CounterKind;
 use crate::catalog::observations::lists;
@@ -36,6 +37,8 @@ pub struct LibraryReport {
     pub failures: Vec<(String, u64)>,
     /// Stored books by how well they are proven.
     pub verification: VerificationCounts,
+    /// How far they were read again.
+    pub checks: StoredChecks,
     /// What GRIN says about failed conversions, the most frequent words first.
     pub conversion_failures: Vec<(String, u64)>,
     /// What happened on each of the last days (UTC), the last one first.
@@ -89,6 +92,7 @@ impl CatalogReader {
             grin_states: counters::read(conn, CounterKind::GrinState)?.into_iter().collect(),
             failures,
             verification: VerificationCounts::read(conn, &states)?,
+            checks: StoredChecks::read(conn)?,
             conversion_failures: conversion_failures(conn)?,
             days,
             lists: ListKind::ALL
@@ -163,6 +167,7 @@ impl fmt::Display for LibraryReport {
             ("not recorded", unknown),
         ];
         section(f, "Stored books", counts.into_iter().filter(|(_, n)| *n > 0))?;
+        write!(f, "{}", self.checks)?;
         self.write_days(f)?;
         self.write_lists(f)?;
         writeln!(f, "\nAll stored: {}", self.forecast)?;

@@ -47,6 +47,9 @@ pub struct VerifyEnd {
     /// Why it ended before its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped_by: Option<String>,
+    /// And this in `--sample`: books of the sample that are left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rest: Option<u64>,
 }
 
 /// One book in JSON.
@@ -75,6 +78,8 @@ pub struct VerifyPass<'a> {
     json: bool,
     /// Books that are still to be looked at.
     left: u64,
+    /// They are not all that are meant.
+    is_sample: bool,
     /// Named books of which nothing was seen yet.
     unseen: BTreeSet<Barcode>,
     end: VerifyEnd,
@@ -103,6 +108,7 @@ impl<'a> VerifyPass<'a> {
             checker,
             json: args.json,
             left,
+            is_sample: args.sample.is_some(),
             unseen: named.cloned().collect(),
             selection,
             end: VerifyEnd {
@@ -208,6 +214,8 @@ impl<'a> VerifyPass<'a> {
 
     fn stopped(mut self, stop: &CheckStop) -> VerifyEnd {
         self.end.complete = false;
+        // The book that was being read is one of them.
+        self.end.rest = self.is_sample.then_some(self.left + 1);
         self.end.stopped_by = Some(stop.to_string());
         self.ended()
     }
@@ -291,8 +299,10 @@ impl VerifyEnd {
         );
         if let Some(why) = &self.stopped_by {
             let how = format!(
-                "The same command with --older-than {} goes on where it was.",
-                self.before
+                "The same command with --older-than {}{} goes on where it was.",
+                self.before,
+                self.rest
+                    .map_or_else(String::new, |rest| format!(" and --sample {rest}"))
             );
             words = [words, format!("stopped before the end: {why}"), how].join("\n");
         }

@@ -10,25 +10,37 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::output::write_to;
 use crate::cli::reading;
 use crate::cli::verify::VerifyArgs;
-use crate::pipeline::{BookChecker, ListingCounts, ListingFault, ListingFinding, ListingStop, StoreListing};
+use crate::pipeline::{
+    BookChecker, ListingCounts, ListingFault, ListingFinding, ListingPart, ListingRepair, ListingStop, StoreListing,
+};
 
-/// What the comparison came to; the summary in JSON.
+/// What the comparison came to; the summary in JSON. The counts tell what is so after the catalog was mended; what is missing is missing
+/// also when it is to be fetched again.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 struct QuickEnd {
     #[serde(flatten)]
     counts: ListingCounts,
     /// Recorded objects that are not in the storage.
     missing: u64,
-    /// Archives of another size than recorded.
+    /// Those of them that are archives.
+    missing_archives: u64,
+    /// Archives of another size than recorded, and manifests that are none.
     damaged: u64,
     /// Objects that nobody knows.
     unknown: u64,
-    /// Books that are being stored anew.
+    /// Books of which nothing can be said, most of them because they are being stored anew.
     could_not_check: u64,
-    /// Findings after which the catalog was mended.
+    /// Books for which the catalog was mended: the sum of the next three.
     repaired: u64,
-    /// Unknown archives that are recorded now; they are not among the unknown.
+    /// They are recorded as archive and manifest say.
     recorded: u64,
+    /// They are to be fetched again.
+    fetched_again: u64,
+    /// What is missing beside their archive is to be made anew from that.
+    made_anew: u64,
+    /// The book that was mended last: several findings of it come one after the other.
+    #[serde(skip)]
+    mended_last: Option<String>,
     /// Seconds that it took.
     seconds: f64,
     /// All of both was compared.
@@ -91,17 +103,34 @@ fn say(finding: &ListingFinding, json: bool) -> Result<(), CliError> {
 
 impl QuickEnd {
     fn add(&mut self, finding: &ListingFinding) {
-        self.repaired += u64::from(finding.repaired);
+        self.add_repair(finding);
         match finding.outcome {
-            ListingFault::Missing => self.missing += 1,
+            // It is known now, and is what its manifest says.
+            _ if finding.repair == Some(ListingRepair::Recorded) => {}
+            ListingFault::Missing => {
+                self.missing += 1;
+                self.missing_archives += u64::from(finding.part == ListingPart::Archive);
+            }
             ListingFault::Damaged => self.damaged += 1,
-            ListingFault::Unknown if finding.repaired => self.recorded += 1,
             ListingFault::Unknown => self.unknown += 1,
             ListingFault::CouldNotCheck => self.could_not_check += 1,
         }
     }
 
-    /// Whatever they do not agree about is told by the code; what was recorded again they agree about now.
+    fn add_repair(&mut self, finding: &ListingFinding) {
+        let Some(repair) = finding.repair.filter(|_| finding.barcode != self.mended_last) else {
+            return;
+        };
+        self.mended_last.clone_from(&finding.barcode);
+        self.repaired += 1;
+        match repair {
+            ListingRepair::Recorded => self.recorded += 1,
+            ListingRepair::FetchedAgain => self.fetched_again += 1,
+            ListingRepair::MadeAnew => self.made_anew += 1,
+        }
+    }
+
+    /// Whatever they do not agree about, and each loss, is told by the code.
     fn exit(&self) -> ExitStatus {
         if self.missing + self.damaged + self.unknown > 0 {
             ExitStatus::Failed
@@ -115,20 +144,28 @@ impl QuickEnd {
     fn in_words(&self) -> String {
         use std::fmt::Write as _;
         let Self {
-            counts: ListingCounts { books, objects },
+            counts: ListingCounts { books, ok, objects },
             missing,
+            missing_archives,
             damaged,
             unknown,
             could_not_check,
             repaired,
+            recorded,
+            fetched_again,
+            made_anew,
             ..
         } = self;
         let mut words = format!(
-            "{books} books and {objects} objects compared: {missing} objects missing, {damaged} archives of another size, \
-             {unknown} objects that nobody knows, {could_not_check} could not be checked"
+            "{books} books and {objects} objects compared: {ok} books ok, {missing} objects missing ({missing_archives} of them \
+             archives), {damaged} of another size, {unknown} objects that nobody knows, {could_not_check} could not be checked"
         );
         if *repaired > 0 {
-            let _ = write!(words, "; the catalog was mended for {repaired} of them");
+            let _ = write!(
+                words,
+                "\nthe catalog was mended for {repaired} books: {recorded} are recorded as they are stored, {fetched_again} are to be \
+                 fetched again, of {made_anew} what is missing beside the archive is to be made anew"
+            );
         }
         if let Some(why) = &self.stopped_by {
             let _ = write!(words, "\nstopped before the end: {why}");
@@ -140,6 +177,58 @@ impl QuickEnd {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ListingFault as F;
+    use ListingPart as P;
+    use ListingRepair as R;
+
+    fn finding(
+        barcode: &str,
+        outcome: ListingFault,
+        part: ListingPart,
+        repair: Option<ListingRepair>,
+    ) -> ListingFinding {
+        ListingFinding {
+            outcome,
+            barcode: Some(barcode.to_owned()),
+            part,
+            key: String::new(),
+            detail: String::new(),
+            repaired: repair.is_some(),
+            repair,
+        }
+    }
+
+    #[test]
+    fn what_is_mended_is_counted_once_a_book_and_what_remains_apart_from_it() {
+        let mut end = QuickEnd::default();
+        for (barcode, outcome, part, repair) in [
+            ("gone", F::Missing, P::Archive, Some(R::FetchedAgain)),
+            ("bare", F::Missing, P::Companion, Some(R::MadeAnew)),
+            ("bare", F::Missing, P::Companion, Some(R::MadeAnew)),
+            ("changed", F::Missing, P::Manifest, None),
+            ("grown", F::Damaged, P::Archive, Some(R::Recorded)),
+            ("cut", F::Damaged, P::Archive, None),
+            ("lost", F::Unknown, P::Archive, Some(R::Recorded)),
+            ("foreign", F::Unknown, P::Other, None),
+            ("in work", F::CouldNotCheck, P::Archive, None),
+        ] {
+            end.add(&finding(barcode, outcome, part, repair));
+        }
+        let expected = QuickEnd {
+            missing: 4,
+            missing_archives: 1,
+            damaged: 1,
+            unknown: 1,
+            could_not_check: 1,
+            repaired: 4,
+            recorded: 2,
+            fetched_again: 1,
+            made_anew: 1,
+            mended_last: Some("lost".to_owned()),
+            ..QuickEnd::default()
+        };
+        assert_eq!(end, expected);
+    }
 
     #[test]
     fn the_exit_code_tells_whether_they_agree() {

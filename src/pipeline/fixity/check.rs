@@ -10,7 +10,8 @@ use crate::archive::{self, ArchiveError, BookManifest, PassOptions, hex};
 use crate::catalog::{BookToCheck, FixityEvidence, RecordCheck, RecordedBook};
 use crate::grin::Barcode;
 use crate::pipeline::fixity::judge::{
-    ArchiveFacts, CheckFault, ManifestFacts, ManifestRead, ObjectRead, judge_archive, judge_companion, judge_manifest,
+    ArchiveFacts, CheckFault, ManifestFacts, ManifestRead, ObjectRead, is_first_evidence, judge_archive,
+    judge_companion, judge_manifest,
 };
 use crate::pipeline::fixity::pace::ReadPace;
 use crate::pipeline::publish::MANIFEST_LIMIT;
@@ -65,6 +66,8 @@ pub(crate) struct BookCheck {
     pub sha256: Option<String>,
     /// Bytes read.
     pub bytes: u64,
+    /// Nothing said which digest the archive should have, and now this one does.
+    pub is_first: bool,
 }
 
 /// An object that is not known to be what was stored, in JSON.
@@ -91,6 +94,7 @@ impl BookCheck {
             objects: vec![ObjectCheck { key, fault }],
             sha256: None,
             bytes: 0,
+            is_first: false,
         }
     }
 
@@ -121,13 +125,14 @@ impl BookCheck {
         let findings = self.findings();
         RecordCheck {
             book: book.recorded.id,
-            stored_at: book.stored_at.clone(),
+            stored_at: book.recorded.stored_at.clone(),
             evidence: FixityEvidence {
                 level: self.level,
                 outcome: self.outcome(),
                 sha256: self.sha256.clone(),
                 bytes: self.bytes,
                 findings: (!findings.is_empty()).then(|| serde_json::to_string(&findings).unwrap_or_default()),
+                is_first: self.is_first,
             },
         }
     }
@@ -149,8 +154,11 @@ impl BookChecker {
         }
         self.storage.prove_marker().map_err(CheckStop::Away)?;
         // What was absent while the storage went away and came back is there.
-        let is_doubtful = first.outcome() == FixityOutcome::Missing && self.has_come_back(&first)?;
-        if is_doubtful { self.look(book) } else { Ok(first) }
+        if self.has_come_back(&first)? {
+            self.look(book)
+        } else {
+            Ok(first)
+        }
     }
 
     fn has_come_back(&self, check: &BookCheck) -> Result<bool, CheckStop> {
@@ -169,6 +177,7 @@ impl BookChecker {
             path,
             stored,
             begun,
+            has_manifest,
             ..
         } = &book.recorded;
         let (Some(barcode), Ok(key)) = (barcode, ObjectKey::parse(path)) else {
@@ -187,7 +196,7 @@ impl BookChecker {
             ObjectRead::Whole(sha256) => sha256.clone(),
             ObjectRead::Absent | ObjectRead::Failed(_) => None,
         };
-        let of_archive = judge_archive(ArchiveFacts {
+        let archive_facts = ArchiveFacts {
             read: &archive.read,
             recorded,
             named: named.map(|manifest| manifest.sha256.as_str()),
@@ -196,12 +205,15 @@ impl BookChecker {
                 .as_ref()
                 .map(|pages| pages.as_ref().map_err(String::as_str).copied()),
             is_replaced,
-        });
+        };
+        let of_archive = judge_archive(archive_facts);
+        let is_first = is_first_evidence(archive_facts, &manifest);
         let of_manifest = judge_manifest(ManifestFacts {
             read: &manifest,
             barcode,
             recorded,
             archive: sha256.as_deref(),
+            was_made: *has_manifest,
             is_replaced,
         });
         let object = |key: &ObjectKey, fault| ObjectCheck {
@@ -214,6 +226,7 @@ impl BookChecker {
             objects: vec![object(&key, of_archive), object(&manifest_key, of_manifest)],
             sha256,
             bytes: archive.bytes,
+            is_first,
         };
         if let Some(manifest) = named.filter(|_| check.objects[1].fault.is_none()) {
             self.companions(manifest, is_replaced, &mut check)?;

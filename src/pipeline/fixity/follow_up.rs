@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::catalog::BookToCheck;
 use crate::grin::Barcode;
 use crate::pipeline::fixity::check::BookCheck;
-use crate::pipeline::fixity::judge::CheckFault;
 use crate::storage::{ObjectKey, ObjectMeta, Storage, StorageError, StorageLayout};
 use crate::vocabulary::FixityOutcome;
 
@@ -53,10 +52,16 @@ fn decide(facts: UnsoundFacts) -> FollowUp {
 
 /// What is done about this book.
 pub(crate) fn follow_up(check: &BookCheck, book: &BookToCheck) -> FollowUp {
-    let archive = check.objects.first().and_then(|object| object.fault.as_ref());
+    let fault = check.objects.first().and_then(|object| object.fault.as_ref());
+    let archive = match (fault, &check.sha256) {
+        (Some(fault), _) => fault.outcome(),
+        (None, Some(_)) => FixityOutcome::Ok,
+        // What was not read to its end is not relied on.
+        (None, None) => FixityOutcome::CouldNotCheck,
+    };
     decide(UnsoundFacts {
         outcome: check.outcome(),
-        archive: archive.map_or(FixityOutcome::Ok, CheckFault::outcome),
+        archive,
         is_ready: book.is_ready,
     })
 }

@@ -70,7 +70,9 @@ impl fmt::Display for CheckFault {
             Self::PagesDiffer(why) | Self::NoManifest(why) => f.write_str(why),
             Self::OtherManifest => f.write_str("it names another archive than the stored one"),
             Self::Unreadable(why) => write!(f, "it cannot be read: {why}"),
-            Self::NoDigest => f.write_str("no digest of it is recorded; --deep compares its pages"),
+            Self::NoDigest => f.write_str(
+                "no digest of it was recorded, so nothing proves it; the one that was read is recorded for the next check, and --deep compares its pages",
+            ),
             Self::NotRecorded => {
                 f.write_str("archive and manifest agree, and the catalog has recorded another archive of this book")
             }
@@ -127,6 +129,14 @@ pub(super) fn judge_archive(facts: ArchiveFacts<'_>) -> Option<CheckFault> {
     }
 }
 
+/// Is what was read the first that is known of an archive? It was adopted unread, and no manifest says otherwise; one that cannot be read
+/// might.
+pub(super) fn is_first_evidence(facts: ArchiveFacts<'_>, manifest: &ManifestRead) -> bool {
+    let is_known = facts.recorded.or(facts.named).is_some() || matches!(manifest, ManifestRead::Failed(_));
+    let is_read = matches!(facts.read, ObjectRead::Whole(Some(_))) && !matches!(facts.pages, Some(Err(_)));
+    is_read && !is_known && !facts.is_replaced
+}
+
 /// What was found in the place of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ManifestRead {
@@ -142,17 +152,19 @@ pub(super) enum ManifestRead {
 pub(super) struct ManifestFacts<'a> {
     pub(super) read: &'a ManifestRead,
     pub(super) barcode: &'a Barcode,
-    /// The digest that the catalog has recorded; `None`: the archive was adopted unread, without a manifest.
+    /// The digest that the catalog has recorded; `None`: the archive was adopted unread.
     pub(super) recorded: Option<&'a str>,
     /// The digest of the archive as it was read.
     pub(super) archive: Option<&'a str>,
+    /// A manifest was made; of an archive that was adopted unread there is none, also when its digest is known by now.
+    pub(super) was_made: bool,
     pub(super) is_replaced: bool,
 }
 
 pub(super) fn judge_manifest(facts: ManifestFacts<'_>) -> Option<CheckFault> {
     let manifest = match facts.read {
         ManifestRead::Failed(why) => return Some(CheckFault::Unreadable(why.clone())),
-        ManifestRead::Absent if facts.recorded.is_none() => return None,
+        ManifestRead::Absent if !facts.was_made => return None,
         ManifestRead::Absent | ManifestRead::Other(_) if facts.is_replaced => return Some(CheckFault::BeingReplaced),
         ManifestRead::Absent => return Some(CheckFault::Absent),
         ManifestRead::Other(why) => return Some(CheckFault::NoManifest(why.clone())),

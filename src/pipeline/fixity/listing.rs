@@ -1,25 +1,30 @@
-//! Catalog and storage compared both ways by listing: books whose objects are not there, objects that nobody knows. No object is read,
-//! but one that may be recorded again, and none is removed.
+//! Catalog and storage compared both ways by listing: books whose objects are not there, objects that nobody knows. No archive is read,
+//! but one by which the catalog may be mended, and no object is removed.
 
 mod finding;
+mod mend;
+mod standing;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use tracing::info;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::catalog::{AskWhetherStored, CatalogError, CatalogLedger, ListRecorded, RecordFound, RecordedBook};
+use crate::catalog::{AskWhetherStored, CatalogError, CatalogLedger, ListKept, ListRecorded, RecordedBook};
 use crate::grin::Barcode;
 use crate::pipeline::fixity::check::{BookChecker, CheckStop};
-use crate::pipeline::fixity::judge::{ManifestRead, ObjectRead};
+use crate::pipeline::fixity::judge::ManifestRead;
+use crate::pipeline::fixity::listing::standing::{BookStanding, SeenBook, judge};
 use crate::pipeline::fixity::owner::{ObjectOwner, owner_of};
-use crate::pipeline::publish::record_of;
 use crate::storage::{ListedObject, ObjectKey};
 
-pub(crate) use crate::pipeline::fixity::listing::finding::{ListingCounts, ListingFault, ListingFinding};
+pub(crate) use crate::pipeline::fixity::listing::finding::{
+    ListingCounts, ListingFault, ListingFinding, ListingPart, ListingRepair,
+};
 
 /// Books read from the catalog at a time.
 const BOOKS: usize = 1_000;
+/// What is said of an object that should be there.
+const ABSENT: &str = "it is not in the storage";
 
 /// Why the comparison ends before its end.
 #[derive(Debug, thiserror::Error)]
@@ -32,37 +37,6 @@ pub(crate) enum ListingStop {
     Catalog(#[from] CatalogError),
 }
 
-/// A book in a few bytes, so that a million of them need no more than some ten megabytes.
-#[derive(Debug, Clone, Copy, Default)]
-struct SeenBook {
-    /// The size that is recorded of its archive.
-    recorded: Option<u64>,
-    /// The size that was found.
-    found: Option<u64>,
-    has_manifest: bool,
-    /// Its archive is not where the layout would put it.
-    is_elsewhere: bool,
-}
-
-/// What is known of a book after the storage was listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum BookStanding {
-    Agreed,
-    NoArchive,
-    OtherSize,
-    NoManifest,
-}
-
-/// An archive that was adopted unread has neither size nor digest recorded, and no manifest.
-fn judge(seen: SeenBook, has_digest: bool) -> BookStanding {
-    match (seen.recorded, seen.found) {
-        (_, None) => BookStanding::NoArchive,
-        (Some(recorded), Some(found)) if recorded != found => BookStanding::OtherSize,
-        _ if has_digest && !seen.has_manifest => BookStanding::NoManifest,
-        _ => BookStanding::Agreed,
-    }
-}
-
 /// A comparison under way.
 pub(crate) struct StoreListing<'a> {
     checker: &'a BookChecker,
@@ -72,6 +46,10 @@ pub(crate) struct StoreListing<'a> {
     books: HashMap<u64, SeenBook>,
     /// Archives that are not where the layout would put them, by their names: whose they are.
     elsewhere: HashMap<u64, u64>,
+    /// Archives, by their names, from which the rest of their books is to be made anew.
+    kept: HashSet<u64>,
+    /// Books that have objects, and of which the catalog knew nothing stored when this began.
+    strangers: BTreeSet<Barcode>,
     counts: ListingCounts,
 }
 
@@ -90,6 +68,8 @@ impl<'a> StoreListing<'a> {
             repair,
             books: HashMap::new(),
             elsewhere: HashMap::new(),
+            kept: HashSet::new(),
+            strangers: BTreeSet::new(),
             counts: ListingCounts::default(),
         }
     }
@@ -100,8 +80,14 @@ impl<'a> StoreListing<'a> {
             listing.expect(&book);
             Ok(())
         })?;
+        let kept = self.ledger.execute(ListKept)?;
+        self.kept = kept.iter().map(|path| hash(path)).collect();
         self.list(tell)?;
         self.proven()?;
+        for barcode in std::mem::take(&mut self.strangers) {
+            self.not_cut()?;
+            self.meet(&barcode, tell)?;
+        }
         self.each_book(|listing, book| listing.conclude(&book, tell))?;
         Ok(self.counts)
     }
@@ -123,6 +109,7 @@ impl<'a> StoreListing<'a> {
     }
 
     fn expect(&mut self, book: &RecordedBook) {
+        self.counts.books += 1;
         let Some(barcode) = &book.barcode else { return };
         let of_book = hash(barcode.as_str());
         let is_elsewhere = self.checker.layout.raw(barcode).as_str() != book.path;
@@ -132,10 +119,10 @@ impl<'a> StoreListing<'a> {
         let seen = SeenBook {
             recorded: book.stored.bytes,
             is_elsewhere,
+            is_begun: book.begun.is_some(),
             ..SeenBook::default()
         };
         self.books.insert(of_book, seen);
-        self.counts.books += 1;
     }
 
     fn list(&mut self, tell: &mut TellFinding<'_>) -> Result<(), ListingStop> {
@@ -157,161 +144,204 @@ impl<'a> StoreListing<'a> {
             }
             return Ok(());
         }
+        if self.kept.contains(&hash(key)) {
+            return Ok(());
+        }
         let owner = owner_of(&self.checker.layout, &object.key);
         let barcode = match &owner {
             ObjectOwner::Program => return Ok(()),
-            ObjectOwner::Nobody => None,
-            ObjectOwner::Archive(barcode) | ObjectOwner::Manifest(barcode) | ObjectOwner::Companion(barcode) => {
-                Some(barcode)
+            ObjectOwner::Nobody => {
+                tell(unknown(&owner, &object.key, "its name is none that this program gives"));
+                return Ok(());
             }
+            ObjectOwner::Archive(barcode)
+            | ObjectOwner::Manifest(barcode)
+            | ObjectOwner::Text(barcode)
+            | ObjectOwner::Record(barcode)
+            | ObjectOwner::Companion(barcode) => barcode,
         };
-        let seen = barcode.and_then(|barcode| self.books.get_mut(&hash(barcode.as_str())));
-        match (seen, &owner) {
-            (Some(seen), ObjectOwner::Archive(_)) if !seen.is_elsewhere => seen.found = Some(object.bytes),
-            (Some(seen), ObjectOwner::Manifest(_)) => seen.has_manifest = true,
-            (Some(_), _) => {}
-            (None, _) => return self.unknown(object, barcode, tell),
+        let Some(seen) = self.books.get_mut(&hash(barcode.as_str())) else {
+            self.strangers.insert(barcode.clone());
+            return Ok(());
+        };
+        match &owner {
+            ObjectOwner::Archive(_) if !seen.is_elsewhere => seen.found = Some(object.bytes),
+            ObjectOwner::Archive(_) if seen.is_begun => {}
+            ObjectOwner::Archive(_) => {
+                let why = "the catalog has recorded another place of this book's archive";
+                tell(unknown(&owner, &object.key, why));
+            }
+            ObjectOwner::Manifest(_) => seen.has_manifest = true,
+            ObjectOwner::Text(_) => seen.has_text = true,
+            ObjectOwner::Record(_) => seen.has_record = true,
+            ObjectOwner::Companion(_) | ObjectOwner::Program | ObjectOwner::Nobody => {}
         }
         Ok(())
     }
 
-    /// An object of no book that the catalog knew when this began; it may have been stored since.
-    fn unknown(
-        &mut self,
-        object: &ListedObject,
-        barcode: Option<&Barcode>,
-        tell: &mut TellFinding<'_>,
-    ) -> Result<(), ListingStop> {
-        let key = &object.key;
-        if let Some(barcode) = barcode {
-            if self.ledger.execute(AskWhetherStored(barcode.clone()))? {
-                return Ok(());
-            }
-            if self.checker.layout.raw(barcode) == *key && self.repair && self.record_again(barcode)? {
-                tell(ListingFinding {
-                    outcome: ListingFault::Unknown,
-                    barcode: Some(barcode.to_string()),
-                    key: key.to_string(),
-                    detail: "archive and manifest agree; the book is recorded as stored".to_owned(),
-                    repaired: true,
-                });
-                return Ok(());
-            }
+    /// A book of which the catalog knew nothing stored when this began; it may have been stored since.
+    fn meet(&mut self, barcode: &Barcode, tell: &mut TellFinding<'_>) -> Result<(), ListingStop> {
+        if self.ledger.execute(AskWhetherStored(barcode.clone()))? {
+            return Ok(());
         }
-        let detail = match barcode {
-            Some(_) => "the catalog knows nothing that is stored of this book",
-            None => "its name is none that this program gives",
+        let layout = &self.checker.layout;
+        let raw = layout.raw(barcode);
+        let keys = [
+            layout.manifest(barcode),
+            layout.text(barcode, true),
+            layout.text(barcode, false),
+            layout.record(barcode),
+            raw.clone(),
+        ];
+        let repair = match self.repair {
+            true => self.record_again(barcode, &raw, None)?,
+            false => None,
         };
-        tell(ListingFinding {
-            outcome: ListingFault::Unknown,
-            barcode: barcode.map(ToString::to_string),
-            key: key.to_string(),
-            detail: detail.to_owned(),
-            repaired: false,
-        });
+        let why = "the catalog knows nothing that is stored of this book";
+        for key in keys {
+            // Whatever belongs to a book that is recorded now is known.
+            if repair.is_some() && key != raw {
+                continue;
+            }
+            if self.size(&key)?.is_none() {
+                continue;
+            }
+            let mut finding = unknown(&owner_of(&self.checker.layout, &key), &key, why);
+            if let Some(repair) = repair {
+                finding.mended(repair);
+            }
+            tell(finding);
+        }
         Ok(())
     }
 
     fn conclude(&mut self, book: &RecordedBook, tell: &mut TellFinding<'_>) -> Result<(), ListingStop> {
-        let Some(barcode) = &book.barcode else { return Ok(()) };
+        let (Some(barcode), Ok(path)) = (&book.barcode, ObjectKey::parse(&book.path)) else {
+            tell(ListingFinding {
+                part: ListingPart::Archive,
+                ..finding(
+                    ListingFault::CouldNotCheck,
+                    &book.path,
+                    "the catalog has no usable name of it",
+                )
+            });
+            return Ok(());
+        };
         // One that was stored since the beginning was not looked for.
         let Some(mut seen) = self.books.get(&hash(barcode.as_str())).copied() else {
             return Ok(());
         };
-        let manifest = self.checker.layout.manifest(barcode);
-        let has_digest = book.stored.sha256.is_some();
         seen.recorded = book.stored.bytes;
-        if judge(seen, has_digest) == BookStanding::Agreed {
+        if judge(seen, book.has_manifest) == BookStanding::Agreed {
+            self.counts.ok += 1;
             return Ok(());
         }
         // Looked for once more in a storage that is proven now.
         self.proven()?;
-        seen.found = ObjectKey::parse(&book.path)
-            .ok()
-            .map_or(Ok(None), |key| self.size(&key))?;
+        seen.found = self.size(&path)?;
+        let manifest = self.checker.layout.manifest(barcode);
         seen.has_manifest = seen.has_manifest || self.size(&manifest)?.is_some();
-        let (outcome, key, detail) = match judge(seen, has_digest) {
-            BookStanding::Agreed => return Ok(()),
-            BookStanding::NoArchive => (
-                ListingFault::Missing,
-                &*book.path,
-                "it is not in the storage".to_owned(),
-            ),
-            BookStanding::NoManifest => (
-                ListingFault::Missing,
-                manifest.as_str(),
-                "it is not in the storage".to_owned(),
-            ),
+        let mut findings = self.findings(book, seen, barcode)?;
+        if findings.is_empty() {
+            self.counts.ok += 1;
+            return Ok(());
+        }
+        if book.begun.is_some() {
+            for finding in &mut findings {
+                finding.outcome = ListingFault::CouldNotCheck;
+                "the book is being stored anew".clone_into(&mut finding.detail);
+            }
+        } else if self.repair {
+            self.mend(book, &path, judge(seen, book.has_manifest), &mut findings)?;
+        }
+        for mut finding in findings {
+            finding.barcode = Some(barcode.to_string());
+            tell(finding);
+        }
+        Ok(())
+    }
+
+    /// What is not as it is recorded.
+    fn findings(
+        &self,
+        book: &RecordedBook,
+        seen: SeenBook,
+        barcode: &Barcode,
+    ) -> Result<Vec<ListingFinding>, ListingStop> {
+        let archive = |outcome, detail: &str| ListingFinding {
+            part: ListingPart::Archive,
+            ..finding(outcome, &book.path, detail)
+        };
+        Ok(match judge(seen, book.has_manifest) {
+            BookStanding::Agreed => Vec::new(),
+            BookStanding::NoArchive => vec![archive(ListingFault::Missing, ABSENT)],
             BookStanding::OtherSize => {
                 let of = |bytes: Option<u64>| bytes.unwrap_or_default();
-                let words = format!(
-                    "it has {} bytes, and {} are recorded",
-                    of(seen.found),
-                    of(seen.recorded)
-                );
-                (ListingFault::Damaged, &*book.path, words)
+                let (found, recorded) = (of(seen.found), of(seen.recorded));
+                let words = format!("it has {found} bytes, and {recorded} are recorded");
+                vec![archive(ListingFault::Damaged, &words)]
             }
-        };
-        let mut finding = ListingFinding {
-            outcome,
-            barcode: Some(barcode.to_string()),
-            key: key.to_owned(),
-            detail,
-            repaired: false,
-        };
-        if book.begun.is_some() {
-            finding.outcome = ListingFault::CouldNotCheck;
-            "the book is being stored anew".clone_into(&mut finding.detail);
-        } else if self.repair {
-            self.mend(barcode, judge(seen, has_digest), &mut finding)?;
-        }
-        tell(finding);
-        Ok(())
+            BookStanding::NoManifest => vec![self.of_manifest(barcode, ListingFault::Missing, ABSENT)],
+            BookStanding::Unsure => self.missing_companions(barcode)?,
+        })
     }
 
-    /// What is not there is to be fetched again; an archive that its manifest proves is recorded. Everything else is left as it is.
+    fn of_manifest(&self, barcode: &Barcode, outcome: ListingFault, detail: &str) -> ListingFinding {
+        ListingFinding {
+            part: ListingPart::Manifest,
+            ..finding(outcome, self.checker.layout.manifest(barcode).as_str(), detail)
+        }
+    }
+
+    /// The objects that its manifest names beside the archive, and that are not there.
+    fn missing_companions(&self, barcode: &Barcode) -> Result<Vec<ListingFinding>, ListingStop> {
+        let manifest = match self.checker.manifest(&self.checker.layout.manifest(barcode))? {
+            ManifestRead::Found(manifest) if manifest.barcode == *barcode => manifest,
+            ManifestRead::Found(other) => {
+                let why = format!("it is the manifest of {}", other.barcode);
+                return Ok(vec![self.of_manifest(barcode, ListingFault::Damaged, &why)]);
+            }
+            ManifestRead::Other(why) => return Ok(vec![self.of_manifest(barcode, ListingFault::Damaged, &why)]),
+            ManifestRead::Failed(why) => return Ok(vec![self.of_manifest(barcode, ListingFault::CouldNotCheck, &why)]),
+            ManifestRead::Absent => return Ok(vec![self.of_manifest(barcode, ListingFault::Missing, ABSENT)]),
+        };
+        let mut missing = Vec::new();
+        for companion in &manifest.companions {
+            let is_there = match ObjectKey::parse(&companion.key) {
+                Ok(key) => self.size(&key)?.is_some(),
+                Err(_) => false,
+            };
+            if !is_there {
+                missing.push(ListingFinding {
+                    part: ListingPart::Companion,
+                    ..finding(ListingFault::Missing, &companion.key, ABSENT)
+                });
+            }
+        }
+        Ok(missing)
+    }
+
+    /// What is not there is fetched or made anew; an archive that its manifest proves is recorded. Everything else is left as it is.
     fn mend(
         &mut self,
-        barcode: &Barcode,
+        book: &RecordedBook,
+        path: &ObjectKey,
         standing: BookStanding,
-        finding: &mut ListingFinding,
+        findings: &mut [ListingFinding],
     ) -> Result<(), ListingStop> {
-        match standing {
-            BookStanding::NoArchive => {
-                let (barcode, found) = (barcode.clone(), None);
-                self.ledger.execute(RecordFound { barcode, found })?;
-                finding.detail += "; the book is to be fetched again";
-                finding.repaired = true;
-            }
-            BookStanding::OtherSize if self.record_again(barcode)? => {
-                finding.detail += "; archive and manifest agree, and are recorded now";
-                finding.repaired = true;
-            }
-            BookStanding::OtherSize | BookStanding::NoManifest | BookStanding::Agreed => {}
+        let Some(barcode) = &book.barcode else { return Ok(()) };
+        let is_missing = findings.iter().all(|finding| finding.outcome == ListingFault::Missing);
+        let repair = match standing {
+            BookStanding::NoArchive => self.record_loss(book)?,
+            BookStanding::OtherSize => self.record_again(barcode, path, Some(book.stored_at.clone()))?,
+            BookStanding::NoManifest | BookStanding::Unsure if is_missing => self.make_anew(book)?,
+            BookStanding::NoManifest | BookStanding::Unsure | BookStanding::Agreed => None,
+        };
+        if let Some(repair) = repair {
+            self.counts.ok += u64::from(repair == ListingRepair::Recorded);
+            findings.iter_mut().for_each(|finding| finding.mended(repair));
         }
         Ok(())
-    }
-
-    /// Records an archive that is the one which its manifest names; `false`: it is not.
-    fn record_again(&mut self, barcode: &Barcode) -> Result<bool, ListingStop> {
-        let layout = &self.checker.layout;
-        let ManifestRead::Found(manifest) = self.checker.manifest(&layout.manifest(barcode))? else {
-            return Ok(false);
-        };
-        let key = layout.raw(barcode);
-        if manifest.barcode != *barcode {
-            return Ok(false);
-        }
-        let (ObjectRead::Whole(found), _) = self.checker.digest(&key)? else {
-            return Ok(false);
-        };
-        if found.as_deref() != Some(manifest.sha256.as_str()) {
-            return Ok(false);
-        }
-        info!(%barcode, "archive and manifest agree; the book is recorded as stored");
-        let (barcode, found) = (barcode.clone(), Some(record_of(*manifest, &key)));
-        self.ledger.execute(RecordFound { barcode, found })?;
-        Ok(true)
     }
 
     fn size(&self, key: &ObjectKey) -> Result<Option<u64>, ListingStop> {
@@ -328,33 +358,31 @@ impl<'a> StoreListing<'a> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use BookStanding as S;
+fn finding(outcome: ListingFault, key: &str, detail: &str) -> ListingFinding {
+    ListingFinding {
+        outcome,
+        barcode: None,
+        part: ListingPart::Other,
+        key: key.to_owned(),
+        detail: detail.to_owned(),
+        repaired: false,
+        repair: None,
+    }
+}
 
-    #[test]
-    fn what_listing_tells_of_a_book() {
-        let (yes, no) = (true, false);
-        // Size recorded, size found, manifest, digest recorded.
-        for (what, (recorded, found, has_manifest, has_digest), expected) in [
-            ("as it was stored", (Some(9), Some(9), yes, yes), S::Agreed),
-            ("no archive", (Some(9), None, yes, yes), S::NoArchive),
-            ("nothing at all", (Some(9), None, no, yes), S::NoArchive),
-            ("cut", (Some(9), Some(8), yes, yes), S::OtherSize),
-            ("empty", (Some(9), Some(0), yes, yes), S::OtherSize),
-            ("no manifest", (Some(9), Some(9), no, yes), S::NoManifest),
-            ("adopted unread", (Some(9), Some(9), no, no), S::Agreed),
-            ("adopted without a size", (None, Some(9), no, no), S::Agreed),
-            ("adopted, and gone", (None, None, no, no), S::NoArchive),
-        ] {
-            let seen = SeenBook {
-                recorded,
-                found,
-                has_manifest,
-                is_elsewhere: false,
-            };
-            assert_eq!(judge(seen, has_digest), expected, "{what}");
+/// An object of nothing that the catalog knows.
+fn unknown(owner: &ObjectOwner, key: &ObjectKey, why: &str) -> ListingFinding {
+    let (part, barcode) = match owner {
+        ObjectOwner::Archive(barcode) => (ListingPart::Archive, Some(barcode)),
+        ObjectOwner::Manifest(barcode) => (ListingPart::Manifest, Some(barcode)),
+        ObjectOwner::Text(barcode) | ObjectOwner::Record(barcode) | ObjectOwner::Companion(barcode) => {
+            (ListingPart::Companion, Some(barcode))
         }
+        ObjectOwner::Program | ObjectOwner::Nobody => (ListingPart::Other, None),
+    };
+    ListingFinding {
+        barcode: barcode.map(ToString::to_string),
+        part,
+        ..finding(ListingFault::Unknown, key.as_str(), why)
     }
 }

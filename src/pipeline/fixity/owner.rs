@@ -11,7 +11,11 @@ pub(super) enum ObjectOwner {
     Archive(Barcode),
     /// Its manifest.
     Manifest(Barcode),
-    /// Its text, its catalogue record or the index of its files.
+    /// Its pages' text.
+    Text(Barcode),
+    /// Its catalogue record.
+    Record(Barcode),
+    /// Its text by page, or the index of its archive's files.
     Companion(Barcode),
     /// Ours, and no book's: the marker, copies of the catalog, what is in quarantine.
     Program,
@@ -37,13 +41,15 @@ pub(super) fn owner_of(layout: &StorageLayout, key: &ObjectKey) -> ObjectOwner {
     for (end, compressed) in [("_ocr.jsonl.gz", true), ("_ocr.jsonl", false)] {
         let is_text = |barcode: &Barcode| layout.text(barcode, compressed) == *key;
         if let Some(barcode) = barcode(end).filter(is_text) {
-            return ObjectOwner::Companion(barcode);
+            return ObjectOwner::Text(barcode);
         }
     }
+    if let Some(barcode) = barcode(".marc.xml").filter(|barcode| layout.record(barcode) == *key) {
+        return ObjectOwner::Record(barcode);
+    }
     let by_page = barcode("_pages.jsonl.gz").filter(|barcode| layout.text_by_page(barcode) == *key);
-    let record = || barcode(".marc.xml").filter(|barcode| layout.record(barcode) == *key);
     let members = || barcode("_members.json.gz").filter(|barcode| layout.members(barcode) == *key);
-    match by_page.or_else(record).or_else(members) {
+    match by_page.or_else(members) {
         Some(barcode) => ObjectOwner::Companion(barcode),
         None => ObjectOwner::Nobody,
     }
@@ -65,13 +71,13 @@ mod tests {
             ("raw/TL0001/TL0001.tar", O::Nobody),
             ("raw/TL0001.tar.gz", O::Nobody),
             ("TL0001.tar.gz", O::Nobody),
-            ("full/TL0001_ocr.jsonl.gz", O::Companion(barcode("TL0001"))),
-            ("full/TL0001_ocr.jsonl", O::Companion(barcode("TL0001"))),
+            ("full/TL0001_ocr.jsonl.gz", O::Text(barcode("TL0001"))),
+            ("full/TL0001_ocr.jsonl", O::Text(barcode("TL0001"))),
             ("full/TL0001_pages.jsonl.gz", O::Companion(barcode("TL0001"))),
             ("full/TL0001_pages.jsonl", O::Nobody),
             ("full/TL0001.jsonl", O::Nobody),
             ("a/meta/TL0001.json", O::Manifest(barcode("TL0001"))),
-            ("a/meta/TL0001.marc.xml", O::Companion(barcode("TL0001"))),
+            ("a/meta/TL0001.marc.xml", O::Record(barcode("TL0001"))),
             ("a/meta/TL0001_members.json.gz", O::Companion(barcode("TL0001"))),
             ("full/TL0001_members.json.gz", O::Nobody),
             ("meta/TL0001.json", O::Nobody),

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use tracing::{error, warn};
 
 use crate::actor::AskContext;
-use crate::catalog::{BookToCheck, CheckCursor, CheckSelection, EndWait, FetchAgain, ListToCheck};
+use crate::catalog::{BookToCheck, CheckCursor, CheckPurpose, CheckSelection, EndWait, FetchAgain, ListToCheck};
 use crate::pipeline::fixity::check::{BookCheck, BookChecker, CheckStop};
 use crate::pipeline::fixity::follow_up::{FollowUp, MOVING, follow_up, keep_aside, set_manifest_aside};
 use crate::pipeline::fixity::pace::ReadPace;
+use crate::pipeline::fixity::schedule::DueMoments;
 use crate::pipeline::mount;
 use crate::pipeline::supervisor::WorkerPools;
 use crate::pipeline::task_services::TaskFault;
@@ -17,8 +17,8 @@ use crate::vocabulary::{FixityLevel, FixityOutcome};
 
 /// Asks for the next book that is due.
 pub(crate) struct RereadNext {
-    /// Books are due that were last known to be good before this moment.
-    pub before: Timestamp,
+    /// Who is due.
+    pub due: DueMoments,
     /// Only those behind this place.
     pub after: CheckCursor,
     /// How fast.
@@ -47,17 +47,25 @@ impl WorkerPools {
     ) -> Result<Option<RereadBook>, TaskFault> {
         let confirmed = mount::confirm(&self.catalog, &self.storage, cx).await;
         confirmed.map_err(|fault| TaskFault::of(&fault.detail))?;
-        let list = ListToCheck {
+        let DueMoments { before, again_before } = next.due;
+        let list = |before, purpose| ListToCheck {
             selection: CheckSelection {
-                before: Some(next.before),
+                before: Some(before),
+                purpose,
                 ..CheckSelection::default()
             },
-            after: next.after,
+            after: next.after.clone(),
             limit: 1,
         };
-        let Some(book) = self.catalog.ask(list, cx).await?.pop() else {
-            return Ok(None);
+        let due = list(before, CheckPurpose::Due(again_before));
+        let book = match self.catalog.ask(due, cx).await?.pop() {
+            Some(book) => Some(book),
+            None => {
+                let unsound = list(again_before, CheckPurpose::Unsound);
+                self.catalog.ask(unsound, cx).await?.pop()
+            }
         };
+        let Some(book) = book else { return Ok(None) };
         let checker = BookChecker {
             storage: self.storage.clone(),
             layout: self.layout.clone(),
@@ -94,8 +102,8 @@ impl WorkerPools {
         }
         let fetch = FetchAgain {
             book: book.recorded.id,
-            stored_at: book.stored_at.clone(),
-            keeps_archive: follow_up == FollowUp::MakeAnew,
+            stored_at: book.recorded.stored_at.clone(),
+            keeps: check.sha256.clone().filter(|_| follow_up == FollowUp::MakeAnew),
             wait: MOVING,
         };
         if !self.catalog.ask(fetch, cx).await? {

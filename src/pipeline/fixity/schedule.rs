@@ -33,11 +33,17 @@ pub(crate) enum RereadStep {
     Never,
     /// Nothing before so much time has passed.
     Wait(Duration),
-    /// Books are read that were last known to be good before this moment.
-    Read {
-        /// This moment.
-        before: Timestamp,
-    },
+    /// Books are read that were last known to be good before such a moment.
+    Read(DueMoments),
+}
+
+/// Who is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DueMoments {
+    /// Books that were last known to be good before this moment.
+    pub before: Timestamp,
+    /// Before this one, what could not be checked, and what is not sound and may be fetched by now.
+    pub again_before: Timestamp,
 }
 
 impl RereadPlan {
@@ -49,23 +55,31 @@ impl RereadPlan {
         hours: DailyHours::ALWAYS,
     };
 
-    /// What is done, as the oldest book was last known to be good at this moment.
-    pub(crate) fn step(&self, now: &Zoned, oldest: Option<Timestamp>) -> RereadStep {
-        let Some(every) = self.every else {
+    /// Who is due at this moment; `None`: nobody, ever.
+    pub(crate) fn due(&self, now: Timestamp) -> Option<DueMoments> {
+        let every = self.every?;
+        Some(DueMoments {
+            before: earlier(now, every),
+            again_before: earlier(now, every.min(DAY)),
+        })
+    }
+
+    /// What is done, as far as the reading is.
+    pub(crate) fn step(&self, now: &Zoned, standing: &FixityStanding) -> RereadStep {
+        let Some(due) = self.due(now.timestamp()) else {
             return RereadStep::Never;
         };
         if let Some(begin) = self.hours.begin(now) {
             let wait = begin.duration_since(now).unsigned_abs();
             return RereadStep::Wait(wait.clamp(Duration::from_secs(1), LOOK_AGAIN));
         }
-        let before = earlier(now.timestamp(), every);
-        let Some(oldest) = oldest else {
+        let Some(oldest) = standing.oldest else {
             return RereadStep::Wait(LOOK_AGAIN);
         };
-        if oldest < before {
-            return RereadStep::Read { before };
+        if oldest < due.before || standing.again > 0 {
+            return RereadStep::Read(due);
         }
-        let left = oldest.duration_since(before).unsigned_abs();
+        let left = oldest.duration_since(due.before).unsigned_abs();
         RereadStep::Wait(left.clamp(Duration::from_secs(1), LOOK_AGAIN))
     }
 
@@ -147,18 +161,21 @@ mod tests {
         let now: Zoned = "2026-11-29T12:00:00Z[UTC]".parse().unwrap();
         let ago = |time: Duration| Some(earlier(now.timestamp(), time));
         let year = Some(DAY * 365);
-        let before = earlier(now.timestamp(), DAY * 365);
+        let due = DueMoments {
+            before: earlier(now.timestamp(), DAY * 365),
+            again_before: earlier(now.timestamp(), DAY),
+        };
         for (what, (every, hours, oldest), expected) in [
             ("switched off", (None, "always", ago(DAY * 999)), S::Never),
             ("nothing stored", (year, "always", None), S::Wait(HOUR)),
-            ("due", (year, "always", ago(DAY * 366)), S::Read { before }),
+            ("due", (year, "always", ago(DAY * 366)), S::Read(due)),
             ("due, not now", (year, "22:00-06:00", ago(DAY * 366)), S::Wait(HOUR)),
             (
                 "its hours begin",
                 (year, "12:10-06:00", ago(DAY * 366)),
                 S::Wait(HOUR / 6),
             ),
-            ("its hours", (year, "06:00-22:00", ago(DAY * 366)), S::Read { before }),
+            ("its hours", (year, "06:00-22:00", ago(DAY * 366)), S::Read(due)),
             ("not due for long", (year, "always", ago(DAY)), S::Wait(HOUR)),
             (
                 "due in a minute",
@@ -171,8 +188,26 @@ mod tests {
                 hours: hours.parse().unwrap(),
                 bytes_a_day: None,
             };
-            assert_eq!(plan.step(&now, oldest), expected, "{what}");
+            let standing = FixityStanding {
+                oldest,
+                ..FixityStanding::default()
+            };
+            assert_eq!(plan.step(&now, &standing), expected, "{what}");
         }
+        let plan = RereadPlan {
+            every: year,
+            ..RereadPlan::NEVER
+        };
+        let standing = FixityStanding {
+            oldest: ago(DAY),
+            again: 1,
+            ..FixityStanding::default()
+        };
+        assert_eq!(
+            plan.step(&now, &standing),
+            S::Read(due),
+            "GRIN has a damaged one by now"
+        );
     }
 
     #[test]
@@ -199,6 +234,7 @@ mod tests {
             stored: 1_000,
             due: 10,
             unsound: 1,
+            again: 0,
             mean_bytes: 1_000,
         };
         for (a_day, every, days_for_due, days_for_all, is_too_slow) in [

@@ -124,7 +124,7 @@ impl PublicationWindow {
     }
 
     /// Comes back when an object may be published; waits for that on this thread, if it is a window to wait for.
-    pub(super) fn check(&self, barcode: &Barcode) -> Result<(), PublishError> {
+    pub(crate) fn check(&self, barcode: &Barcode) -> Result<(), PublishError> {
         let mut span = self.span();
         while !self.is_open_in(&span) {
             if !span.is_waited_for {

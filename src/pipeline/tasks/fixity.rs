@@ -7,9 +7,8 @@ use std::time::Duration;
 use jiff::Zoned;
 use tokio::time::Instant;
 
-use crate::catalog::{CheckCursor, SharedTask};
-use crate::clock::earlier;
-use crate::pipeline::fixity::{ReadPace, RereadNext, RereadPlan, RereadStep, forecast_of};
+use crate::catalog::{AskFixity, CheckCursor, SharedTask};
+use crate::pipeline::fixity::{DueMoments, ReadPace, RereadNext, RereadPlan, RereadStep, forecast_of};
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::task_services::TaskServices;
 use crate::pipeline::tasks::wait::TaskWait;
@@ -70,11 +69,11 @@ impl<'a, S: TaskServices> RereadTask<'a, S> {
             let wait = match self.step().await {
                 RereadStep::Never => return,
                 RereadStep::Wait(wait) => wait,
-                RereadStep::Read { before } => {
+                RereadStep::Read(due) => {
                     if !self.wait.may_begin().await || !self.wait.leads(&[SharedTask::Fixity]).await {
                         return;
                     }
-                    let ended = self.slice(before).await;
+                    let ended = self.slice(due).await;
                     self.wait.give_back(SharedTask::Fixity).await;
                     match ended {
                         SliceEnd::TimeOver => Duration::ZERO,
@@ -106,16 +105,16 @@ impl<'a, S: TaskServices> RereadTask<'a, S> {
 
     /// What is done now; also tells how far it is.
     async fn step(&self) -> RereadStep {
-        let Some(every) = self.plan.every else {
+        let now = Zoned::now();
+        let Some(DueMoments { before, again_before }) = self.plan.due(now.timestamp()) else {
             return RereadStep::Never;
         };
-        let now = Zoned::now();
-        let before = earlier(now.timestamp(), every);
-        match self.state.services.fixity_standing(before, &self.state.cx()).await {
+        let ask = AskFixity { before, again_before };
+        match self.state.services.fixity_standing(ask, &self.state.cx()).await {
             Ok(standing) => {
                 let forecast = forecast_of(&self.plan, &standing);
                 self.state.progress.tell_fixity(forecast);
-                self.plan.step(&now, standing.oldest)
+                self.plan.step(&now, &standing)
             }
             Err(error) => {
                 tracing::warn!(%error, "how far the reading of stored books is could not be asked");
@@ -124,7 +123,7 @@ impl<'a, S: TaskServices> RereadTask<'a, S> {
         }
     }
 
-    async fn slice(&mut self, before: jiff::Timestamp) -> SliceEnd {
+    async fn slice(&mut self, due: DueMoments) -> SliceEnd {
         let began = Instant::now();
         self.state.progress.tell_task(TASK, "reading stored books again");
         loop {
@@ -132,7 +131,7 @@ impl<'a, S: TaskServices> RereadTask<'a, S> {
                 return SliceEnd::TimeOver;
             }
             let next = RereadNext {
-                before,
+                due,
                 after: self.after.clone(),
                 pace: Arc::clone(&self.pace),
             };

@@ -128,9 +128,68 @@ fn a_manifest_is_one_of_this_book_and_names_the_recorded_archive() {
             barcode: &barcode,
             recorded,
             archive,
+            was_made: recorded.is_some(),
             is_replaced,
         };
         assert_eq!(word(judge_manifest(facts).as_ref()), expected, "{what}");
+    }
+    let read_since = ManifestFacts {
+        read: &ManifestRead::Absent,
+        barcode: &barcode,
+        recorded: a,
+        archive: a,
+        was_made: false,
+        is_replaced: false,
+    };
+    assert_eq!(judge_manifest(read_since), None, "adopted unread, and read since");
+}
+
+#[test]
+fn what_is_read_of_an_archive_without_a_digest_is_its_first_evidence() {
+    let (a, bad) = (Some("a"), Some(Err("a page")));
+    let whole = || ObjectRead::Whole(Some("a".to_owned()));
+    let none = || ManifestRead::Absent;
+    // Read, recorded, named by the manifest, pages, manifest, being replaced.
+    for (what, (read, recorded, named, pages, found, is_replaced), expected) in [
+        ("adopted unread", (whole(), None, None, None, none(), false), true),
+        (
+            "and its pages agree",
+            (whole(), None, None, Some(Ok(())), none(), false),
+            true,
+        ),
+        ("and its pages do not", (whole(), None, None, bad, none(), false), false),
+        ("recorded", (whole(), a, None, None, none(), false), false),
+        (
+            "the manifest names it",
+            (whole(), None, a, None, manifest("TL0001", "a"), false),
+            false,
+        ),
+        (
+            "the manifest may name it",
+            (whole(), None, None, None, ManifestRead::Failed("EIO".into()), false),
+            false,
+        ),
+        (
+            "something else in its place",
+            (whole(), None, None, None, ManifestRead::Other("no JSON".into()), false),
+            true,
+        ),
+        ("being replaced", (whole(), None, None, None, none(), true), false),
+        ("absent", (ObjectRead::Absent, None, None, None, none(), false), false),
+        (
+            "no archive",
+            (ObjectRead::Whole(None), None, None, None, none(), false),
+            false,
+        ),
+    ] {
+        let facts = ArchiveFacts {
+            read: &read,
+            recorded,
+            named,
+            pages,
+            is_replaced,
+        };
+        assert_eq!(is_first_evidence(facts, &found), expected, "{what}");
     }
 }
 

@@ -8,11 +8,11 @@ use serde::Serialize;
 pub(crate) enum ListingFault {
     /// A recorded object is not in the storage.
     Missing,
-    /// An archive is of another size than recorded.
+    /// An archive is of another size than recorded, or a manifest is none.
     Damaged,
     /// An object that belongs to nothing that the catalog knows.
     Unknown,
-    /// Nothing can be said while the book is being stored anew.
+    /// Nothing can be said: the book is being stored anew, or its record or manifest cannot be read.
     CouldNotCheck,
 }
 
@@ -28,6 +28,43 @@ impl ListingFault {
     }
 }
 
+/// Which object of a book it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ListingPart {
+    /// Its archive.
+    Archive,
+    /// Its manifest.
+    Manifest,
+    /// Its text or its MARC record.
+    Companion,
+    /// None of these.
+    Other,
+}
+
+/// How the catalog was mended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ListingRepair {
+    /// What is stored is recorded.
+    Recorded,
+    /// The book is to be fetched again.
+    FetchedAgain,
+    /// What is missing beside its archive is to be made anew from that.
+    MadeAnew,
+}
+
+impl ListingRepair {
+    /// As a person is told it.
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Self::Recorded => "archive and manifest agree, and the book is recorded as they say",
+            Self::FetchedAgain => "the book is to be fetched again",
+            Self::MadeAnew => "it is to be made anew from the archive",
+        }
+    }
+}
+
 /// One object about which they do not agree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct ListingFinding {
@@ -36,12 +73,25 @@ pub(crate) struct ListingFinding {
     /// The book, where it is one's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub barcode: Option<String>,
+    /// Which of its objects.
+    pub part: ListingPart,
     /// The object.
     pub key: String,
     /// What was seen, in words.
     pub detail: String,
     /// The catalog was mended.
     pub repaired: bool,
+    /// How.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repair: Option<ListingRepair>,
+}
+
+impl ListingFinding {
+    /// The same, after the catalog was mended.
+    pub(super) fn mended(&mut self, repair: ListingRepair) {
+        self.detail = format!("{}; {}", self.detail, repair.words());
+        (self.repaired, self.repair) = (true, Some(repair));
+    }
 }
 
 /// How much was compared.
@@ -49,6 +99,8 @@ pub(crate) struct ListingFinding {
 pub(crate) struct ListingCounts {
     /// Books of which an archive is recorded.
     pub books: u64,
+    /// Those of them about which both agree, or do so now that they are recorded anew.
+    pub ok: u64,
     /// Objects in the storage.
     pub objects: u64,
 }

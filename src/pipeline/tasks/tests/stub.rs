@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::AskContext;
 use crate::catalog::{
-    CatalogError, EnrichBatch, FixityStanding, KeptCopy, MemberCard, MemberRow, PlanConversions, RecordConversions,
-    RecordEnrichment, SharedTask, TaskAnswer, ToEnrich,
+    AskFixity, CatalogError, EnrichBatch, FixityStanding, KeptCopy, MemberCard, MemberRow, PlanConversions,
+    RecordConversions, RecordEnrichment, SharedTask, TaskAnswer, ToEnrich,
 };
 use crate::grin::{Barcode, GrinAddresses, LibraryDirectory, ListKind, ProcessOutcome};
 use crate::pipeline::fixity::{RereadBook, RereadNext};
@@ -325,11 +325,11 @@ impl TaskServices for TaskStub {
         Ok(())
     }
 
-    async fn fixity_standing(&self, before: Timestamp, _cx: &AskContext) -> Result<FixityStanding, CatalogError> {
+    async fn fixity_standing(&self, ask: AskFixity, _cx: &AskContext) -> Result<FixityStanding, CatalogError> {
         self.catalog()?;
         let due = self.to_reread.borrow().len() as u64;
         Ok(FixityStanding {
-            oldest: (due > 0).then(|| crate::clock::earlier(before, ANSWER)),
+            oldest: (due > 0).then(|| crate::clock::earlier(ask.before, ANSWER)),
             due,
             ..FixityStanding::default()
         })
