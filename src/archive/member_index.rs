@@ -110,12 +110,9 @@ impl MemberIndex {
     }
 
     fn similar(&self, name: &str) -> Vec<&str> {
-        let likeness = |member: &&ArchiveMember| {
-            let likeness = strsim::jaro_winkler(base_name(&member.name), base_name(name));
-            std::cmp::Reverse((likeness * 1e6) as u64)
-        };
+        let likeness = |member: &ArchiveMember| strsim::jaro_winkler(base_name(&member.name), base_name(name));
         let mut members: Vec<_> = self.members.iter().collect();
-        members.sort_by_cached_key(likeness);
+        members.sort_by(|one, other| likeness(other).total_cmp(&likeness(one)));
         members
             .iter()
             .take(SIMILAR)

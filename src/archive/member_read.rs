@@ -78,6 +78,8 @@ impl<R: Read> Read for ArchivePart<R> {
 pub struct MemberRead {
     /// What shows that it is the one that was stored.
     pub proof: MemberProof,
+    /// Its size.
+    pub bytes: u64,
     /// Bytes of the archive that were read for it.
     pub packed_bytes: u64,
 }
@@ -115,7 +117,11 @@ pub fn read_member(
         Some(_) => MemberProof::Recorded,
         None => MemberProof::Placed,
     };
-    Ok(MemberRead { proof, packed_bytes })
+    Ok(MemberRead {
+        proof,
+        bytes: member.bytes,
+        packed_bytes,
+    })
 }
 
 /// Gives the MD5 of what it wrote.

@@ -92,7 +92,7 @@ pub(crate) use sharing::tasks::{AcquireTask, ReleaseTask, SharedTask, TaskAnswer
 #[cfg(test)]
 pub(crate) use sharing::{members::ListMembers, rate::RateSlice};
 pub(crate) use writer::backup::check_backup;
-pub use writer::counters::CatalogFigures;
+pub(crate) use writer::counters::CatalogFigures;
 pub use writer::handle::Catalog;
 pub(crate) use writer::handle::CatalogThread;
 pub use writer::ledger::CatalogLedger;

@@ -86,7 +86,8 @@ pub(super) fn fill_password(parts: &mut AddressParts) -> Result<(), String> {
 /// Reads a password file, which nobody else may read.
 fn read_secret(file: &Path) -> Result<String, String> {
     let failed = |error: io::Error| format!("password file {}: {error}", file.display());
-    if fs::metadata(file).map_err(failed)?.mode() & 0o007 != 0 {
+    let metadata = fs::metadata(file).map_err(failed)?;
+    if metadata.is_file() && metadata.mode() & 0o007 != 0 {
         let file = file.display();
         return Err(format!(
             "password file {file}: every user of this machine can read or change it; chmod 600 {file}"
@@ -213,6 +214,7 @@ mod tests {
             assert_eq!(read.is_ok(), is_read, "{mode:o}: {read:?}");
             assert!(read.is_ok() || !read.unwrap_err().contains("secret"));
         }
+        assert_eq!(read_secret(Path::new("/dev/null")).as_deref(), Ok(""), "no password");
     }
 
     #[test]

@@ -247,19 +247,14 @@ mod tests {
                 ExitStatus::Config,
                 "grind check-config",
             ),
-            (
-                catalog(CatalogError::NotDatabase { path: "/etc/x".into() }),
-                ExitStatus::Config,
-                "catalog.url",
-            ),
-            (catalog(CatalogError::Busy), ExitStatus::Unavailable, "catalog.url"),
-            (
-                catalog(CatalogError::DiskFull("x".into())),
-                ExitStatus::CannotCreate,
-                "catalog.url",
-            ),
         ];
-        for (error, exit, advice) in cases {
+        let of_catalog = [
+            (CatalogError::NotDatabase { path: "/etc/x".into() }, ExitStatus::Config),
+            (CatalogError::Busy, ExitStatus::Unavailable),
+            (CatalogError::DiskFull("x".into()), ExitStatus::CannotCreate),
+        ];
+        let of_catalog = of_catalog.map(|(error, exit)| (catalog(error), exit, "catalog.url"));
+        for (error, exit, advice) in cases.into_iter().chain(of_catalog) {
             let explained = explain(&error);
             assert_eq!(explained.exit(), exit, "{explained}");
             let last = explained.to_string();

@@ -474,7 +474,8 @@ Under the table stands what holds the most work back now: each link waits for th
     CommandHelp {
         path: "top",
         notes: "\
-On a terminal it is drawn again and again until q or Ctrl-C, also while the daemon is started anew; elsewhere one frame is printed. Keys:
+On a terminal it is drawn again and again until q or Ctrl-C, also while the daemon is started anew; elsewhere one frame is printed.
+Rates, the busy share, and what nine in ten messages waited and took at the most, are of the last minute. Keys:
   ↑ ↓ j k     mark an actor            Enter  show it in full, with its last messages; Esc goes back
   s           sort by the next column  r      the other way round
   p           pause, or end the pause; asked once more before it is done

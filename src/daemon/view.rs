@@ -1,9 +1,9 @@
 //! What the daemon shows of itself: snapshots put together without asking any actor.
 
+mod parts;
 mod phases;
 mod words;
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,13 +12,12 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::actor::{ActorName, ActorRegistry, BlackBoxDump, HubSnapshot};
-use crate::catalog::{
-    AskPace, BookStory, Catalog, ForecastInputs, LibraryForecast, LibraryPace, MemberRow, SharedTask, forecast,
-};
+use crate::catalog::{AskPace, BookStory, Catalog, ForecastInputs, LibraryForecast, LibraryPace, SharedTask, forecast};
 use crate::daemon::control::DaemonControl;
 use crate::daemon::space_gauge::SpaceGauge;
 use crate::daemon::story_reader::StoryReader;
 use crate::daemon::threads::WatchedThreads;
+use crate::daemon::view::parts::{members, pauses, signed_out, tell_tasks, transfer};
 use crate::daemon::view::phases::{CountedBooks, finished, most_books, of, phases, reached};
 use crate::daemon::view::words::{readiness, status_line};
 use crate::daemon::wiring::Daemon;
@@ -27,8 +26,8 @@ use crate::grin::Barcode;
 use crate::log;
 use crate::observe::{
     ControlError, ControlReply, ControlRequest, DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView,
-    DownloadPlaces, MemberView, MeterTotals, PROGRAM_COMMIT, PROGRAM_VERSION, PlaceFigures, RateMeter, ReloadState,
-    SharingView, ShutdownPhase, SignedOut, SpeedLimits, StoryError, ThreadSilence, TransferView, cpu_seconds,
+    DownloadPlaces, MeterTotals, PROGRAM_COMMIT, PROGRAM_VERSION, PlaceFigures, RateMeter, ReloadState, SharingView,
+    ShutdownPhase, SpeedLimits, StoryError, ThreadSilence, cpu_seconds,
 };
 use crate::pipeline::workers::TransferTable;
 use crate::pipeline::{LibraryMembership, ProgressSnapshot, RunProgress, RunScope};
@@ -238,14 +237,7 @@ impl DaemonView for LiveDaemonView {
         let done = finished(&progress);
         let total = self.most_books.and_then(|most| changing.counted.total(done, most));
         shown.phases = phases(&progress, &changing.counted.counts, total);
-        let tasks = progress.tasks.iter().map(|(task, news)| ((*task).to_owned(), news));
-        shown.tasks = tasks.clone().map(|(task, news)| (task, news.words.clone())).collect();
-        shown.unfinished = tasks
-            .filter(|(_, news)| news.is_unfinished)
-            .map(|(task, _)| task)
-            .collect();
-        let next = progress.next.iter();
-        shown.next = next.map(|(task, at)| ((*task).to_owned(), *at)).collect();
+        tell_tasks(&mut shown, &progress);
         shown.stored_bytes = progress.bytes_stored;
         shown.books_in_hand = progress.claimed;
         shown.transfers = self.transfers.under_way().into_iter().map(transfer).collect();
@@ -346,61 +338,6 @@ impl DaemonView for LiveDaemonView {
 }
 
 /// Those that share the catalog, as told last.
-fn members(membership: &LibraryMembership) -> Vec<MemberView> {
-    let members = membership.members().into_iter();
-    let view = |member: MemberRow| MemberView {
-        this: member.card.owner == membership.owner(),
-        live: member.is_live(),
-        since: member.joined_at.parse().ok(),
-        seen: member.seen_at.parse().ok(),
-        instance: member.card.instance,
-        host: member.card.host,
-        program: member.card.program,
-        version: member.card.version,
-    };
-    members.map(view).collect()
-}
-
-fn transfer(under_way: crate::pipeline::workers::UnderWay) -> TransferView {
-    TransferView {
-        barcode: under_way.barcode.to_string(),
-        received: under_way.received,
-        length: under_way.length,
-        seconds: under_way.seconds,
-    }
-}
-
-fn signed_out(since: &mut Option<Timestamp>, why: Option<&str>) -> Option<SignedOut> {
-    let Some(why) = why else {
-        *since = None;
-        return None;
-    };
-    let since = *since.get_or_insert_with(Timestamp::now);
-    let advice =
-        "run `grind auth login` on this machine, or put a working service account key in place; work goes on by itself";
-    Some(SignedOut {
-        since,
-        why: why.to_owned(),
-        advice: advice.to_owned(),
-    })
-}
-
-/// Everything that keeps new books from being begun: what the work waits for, and what the session knows.
-fn pauses(shown: &DaemonSnapshot, turns_missing: bool) -> Vec<WaitCause> {
-    let known = [
-        (shown.signed_out.is_some(), WaitCause::SignIn),
-        // Requests wait for it that were begun; nothing new is gained by beginning more.
-        (turns_missing, WaitCause::Catalog),
-        (
-            shown.gate_closed_until.is_some_and(|until| until > shown.taken_at),
-            WaitCause::Gate,
-        ),
-    ];
-    let known = known.into_iter().filter_map(|(holds, cause)| holds.then_some(cause));
-    let causes: BTreeSet<_> = shown.waiting.iter().map(|wait| wait.cause).chain(known).collect();
-    causes.into_iter().collect()
-}
-
 fn state(changing: &Changing, progress: &ProgressSnapshot, shown: &DaemonSnapshot) -> DaemonState {
     match changing.phase {
         Some(ShutdownPhase::Done) => DaemonState::Stopped,

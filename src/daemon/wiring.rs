@@ -154,11 +154,6 @@ impl Daemon {
         &self.pools.storage
     }
 
-    /// Where the books go.
-    pub(super) fn storage(&self) -> &Storage {
-        &self.pools.storage
-    }
-
     /// The handle by which an operator's requests are done.
     pub(super) fn control(&self) -> DaemonControl {
         DaemonControl {

@@ -149,6 +149,7 @@ impl DoorRefusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grin::write_secret_file;
 
     #[test]
     fn an_address_is_own_and_a_name_is_not() {
@@ -185,7 +186,7 @@ mod tests {
         let file = folder.path().join("token");
         assert!(FrontDoor::of(Some(&file)).is_err(), "it is not there");
         for (text, token) in [("s3cret\nmore\n", Some("s3cret")), ("\n", None), (" ", None)] {
-            std::fs::write(&file, text).unwrap();
+            write_secret_file(&file, text).unwrap();
             let read = FrontDoor::of(Some(&file)).ok().and_then(|door| door.token);
             assert_eq!(read.as_ref().map(Secret::expose), token, "{text:?}");
         }

@@ -58,7 +58,7 @@ async fn black_box(name: web::Path<String>, view: Data<dyn DaemonView>) -> HttpR
     }
 }
 
-#[get("/api/log")]
+#[route("/api/log", method = "GET", method = "HEAD")]
 async fn recent_log(request: HttpRequest, view: Data<dyn DaemonView>) -> HttpResponse {
     if let Some(refused) = refused_stranger(&request) {
         return refused;

@@ -116,8 +116,8 @@ impl WorkerPools {
         };
         let told = tokio::select! {
             biased;
-            told = hook.tell(&due.barcode, cx) => told,
             () = stop.cancelled() => Err(HookFault::Stopped),
+            told = hook.tell(&due.barcode, cx) => told,
         };
         let now = Timestamp::now();
         let (settlement, step) = match told {
@@ -135,7 +135,9 @@ impl WorkerPools {
             }
         };
         let is_over = !matches!(settlement, HookSettlement::Retry { .. });
-        self.catalog.ask(SettleHook { due, settlement }, cx).await?;
+        // Also when a drain has cut everything: else the book would wait until its taking runs out.
+        let settle = SettleHook { due, settlement };
+        self.catalog.ask(settle, &AskContext::root("supervisor")).await?;
         let waiting = queue.waiting - u64::from(is_over);
         Ok(HookTurn { step, waiting })
     }

@@ -13,8 +13,9 @@ use futures::StreamExt;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
+use crate::session::failed_exchange::FailedExchange;
 use crate::session::net::{NetSlot, SessionNet, classify};
-use crate::session::request_line::AnswerTally;
+use crate::session::request_line::{AnswerTally, BodyClock};
 use crate::session::stream::{ContentCoding, status_read};
 use crate::session::{RequestKind, RequestTimeouts, SessionCounters, SessionError, TimeoutPhase};
 
@@ -128,41 +129,6 @@ pub(super) struct IncomingAnswer {
     framing: Framing,
     body: BodyClock,
     ended: bool,
-}
-
-/// Since when a body comes, and where its time is counted.
-struct BodyClock {
-    counters: Arc<SessionCounters>,
-    kind: RequestKind,
-    since: Instant,
-}
-
-impl BodyClock {
-    fn begin(counters: &Arc<SessionCounters>, kind: RequestKind) -> Self {
-        Self {
-            counters: Arc::clone(counters),
-            kind,
-            since: Instant::now(),
-        }
-    }
-
-    fn is_whole(&self) {
-        self.counters.note_body(self.kind, self.since.elapsed());
-    }
-}
-
-/// Why the head of no answer came.
-#[derive(Debug)]
-pub(super) struct FailedExchange {
-    pub(super) error: SessionError,
-    /// It was sent over a kept connection that the server closed meanwhile, and may be sent once more over a new one.
-    pub(super) is_stale: bool,
-}
-
-impl From<SessionError> for FailedExchange {
-    fn from(error: SessionError) -> Self {
-        Self { error, is_stale: false }
-    }
 }
 
 /// Sends a request and waits for the answer's head.
@@ -348,11 +314,7 @@ impl IncomingAnswer {
             }
             Poll::Ready(None) => {
                 self.ended = true;
-                let end = self.check_end();
-                if end.is_ok() {
-                    self.body.is_whole();
-                }
-                Poll::Ready(end.map(|()| None))
+                Poll::Ready(self.check_end().inspect(|()| self.body.is_whole()).map(|()| None))
             }
         }
     }

@@ -13,6 +13,7 @@ mod counters;
 mod engine;
 mod error;
 mod exchange;
+mod failed_exchange;
 mod from_settings;
 mod gate;
 mod grin_request;

@@ -1,5 +1,6 @@
-//! A line of the log for each request, at the level debug (`-v`).
+//! What is kept of each request: a line of the log, at the level debug (`-v`), and the time of its body.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use awc::http::Method;
@@ -7,7 +8,7 @@ use tracing::{Level, debug};
 use url::Url;
 
 use crate::diagnostics::without_secrets;
-use crate::session::SessionError;
+use crate::session::{RequestKind, SessionCounters, SessionError};
 
 /// A search names a hundred barcodes.
 const LONGEST: usize = 300;
@@ -34,6 +35,28 @@ impl AnswerTally {
             got: 0,
             line: None,
         }
+    }
+}
+
+/// Since when a body comes, and where its time is counted.
+pub(super) struct BodyClock {
+    counters: Arc<SessionCounters>,
+    kind: RequestKind,
+    since: tokio::time::Instant,
+}
+
+impl BodyClock {
+    pub(super) fn begin(counters: &Arc<SessionCounters>, kind: RequestKind) -> Self {
+        Self {
+            counters: Arc::clone(counters),
+            kind,
+            since: tokio::time::Instant::now(),
+        }
+    }
+
+    /// The body has come to its end.
+    pub(super) fn is_whole(&self) {
+        self.counters.note_body(self.kind, self.since.elapsed());
     }
 }
 

@@ -25,7 +25,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use crate::storage::error::{StorageError, StorageErrorClass};
-pub use crate::storage::figures::StorageFigures;
+pub(crate) use crate::storage::figures::StorageFigures;
 pub use crate::storage::key::{ObjectKey, StorageLayout};
 pub(crate) use crate::storage::local::{StorageSpace, TEMPORARY};
 pub(crate) use crate::storage::marker::MARKER_NAME;
@@ -110,15 +110,18 @@ impl Storage {
     /// What is known of it without asking it anything.
     pub(crate) fn figures(&self) -> StorageFigures {
         let of_archives = self.places.archives.figures();
-        self.places.all().filter(|place| !place.is_same(&self.places.archives)).fold(of_archives, |sum, place| {
-            let figures = place.figures();
-            StorageFigures {
-                reserved_bytes: sum.reserved_bytes + figures.reserved_bytes,
-                open_uploads: sum.open_uploads + figures.open_uploads,
-                abort_failures: sum.abort_failures + figures.abort_failures,
-                ..sum
-            }
-        })
+        self.places
+            .all()
+            .filter(|place| !place.is_same(&self.places.archives))
+            .fold(of_archives, |sum, place| {
+                let figures = place.figures();
+                StorageFigures {
+                    reserved_bytes: sum.reserved_bytes + figures.reserved_bytes,
+                    open_uploads: sum.open_uploads + figures.open_uploads,
+                    abort_failures: sum.abort_failures + figures.abort_failures,
+                    ..sum
+                }
+            })
     }
 
     /// Room on the disk of the archives; `None` where an object store has no such bound.

@@ -15,6 +15,7 @@ mod runtime;
 mod sweep;
 mod upload;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,7 +46,6 @@ const TEMPORARY: &str = ".grind-tmp";
 const TIDYING: Duration = Duration::from_secs(30);
 
 /// An object store with a small thread of its own.
-#[derive(Debug)]
 pub(super) struct ObjectStorage {
     runtime: ObjectRuntime,
     store: Arc<dyn ObjectStore>,
@@ -57,6 +57,15 @@ pub(super) struct ObjectStorage {
     place: String,
     journal: Option<UploadJournal>,
     pub(super) uploads: UploadCounters,
+}
+
+impl fmt::Debug for ObjectStorage {
+    /// Without the client, which shows some tokens.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ObjectStorage")
+            .field("place", &self.place)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ObjectStorage {

@@ -185,7 +185,7 @@ mod tests {
             ("AWS_SECRET_ACCESS_KEY", "sesame1"),
             ("AWS_SESSION_TOKEN", "sesame2"),
             ("AZURE_STORAGE_ACCOUNT", "open"),
-            ("AZURE_STORAGE_KEY", "sesame3="),
+            ("AZURE_STORAGE_KEY", "c2VzYW1l"),
             ("GOOGLE_BEARER_TOKEN", "sesame4"),
         ];
         for url in ["s3://bucket/x", "az://bucket/x", "gs://bucket/x"] {
@@ -195,8 +195,18 @@ mod tests {
             };
             let storage = Storage::open(&config).unwrap();
             let shown = format!("{config:?} {storage:?}");
-            assert!(!shown.contains("sesame"), "{shown}");
+            assert!(!shown.contains("sesame") && !shown.contains("c2VzYW1l"), "{shown}");
         }
+        let config = StorageConfig {
+            environment: Some([("AZURE_STORAGE_KEY".into(), "7sesame".into())].into()),
+            account: Some("books".into()),
+            ..StorageConfig::of_url("az://bucket")
+        };
+        let refused = Storage::open(&config).unwrap_err().to_string();
+        assert!(
+            refused.contains("no key of an account") && !refused.contains('7'),
+            "{refused}"
+        );
     }
 
     #[test]

@@ -45,7 +45,9 @@ class Service:
     def __init__(self, program, simulate=(), environment=()):
         self.program = program
         self.folder = tempfile.TemporaryDirectory(prefix="grind-browser-")
-        self.environment = {**os.environ, "NO_COLOR": "1", **dict(environment)}
+        # What else fills the disk of this machine is no matter of the test.
+        reserve = {"GRIND__STORAGE__DISK_RESERVE": "0%"}
+        self.environment = {**os.environ, **reserve, "NO_COLOR": "1", **dict(environment)}
         config = ["--write-config", self.folder.name]
         self.simulator = self.begin("simulate", "--listen", "127.0.0.1:0", *config, *simulate)
         Lines(self.simulator.stderr)

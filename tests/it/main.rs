@@ -59,4 +59,6 @@ mod structure;
 mod top;
 mod verify;
 mod verify_many;
+mod verify_quick;
+mod watchdog;
 mod wiring;

@@ -67,7 +67,9 @@ fn rights_are_imported_shown_and_exported() {
 
     let one = home.simulator.barcode(1).unwrap();
     let story = done(&home, &["explain", one.as_str()]);
-    assert!(story.contains("rights_code") && story.contains("hvd."), "{story}");
+    assert!(story.contains("Its rights at HathiTrust: "), "{story}");
+    let all = done(&home, &["explain", one.as_str(), "--all"]);
+    assert!(all.contains("rights_code") && all.contains("hvd."), "{all}");
     let exported = books(&done(&home, &["export", "jsonl"]));
     assert_eq!(
         exported.iter().filter(|book| book.get("rights_code").is_some()).count(),

@@ -201,7 +201,7 @@ fn top_shows_sorts_resizes_pauses_and_survives_the_daemon() {
     top.press("p");
     top.shows("End the pause");
     top.press("y");
-    top.shows("p pause");
+    top.shows("not paused");
 
     top.resize(160, 50);
     top.until("as wide as it is", |screen| {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use crate::support::service::Service;
 use crate::support::{Finished, Home};
 use grind::grin::Barcode;
-use grind::lab::simulator::{SimulatorConfig, SimulatorRequest};
+use grind::lab::simulator::SimulatorConfig;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -265,90 +265,6 @@ pub fn objects_of(home: &Home, barcode: &Barcode) -> Vec<String> {
         format!("full/{barcode}_ocr.jsonl.gz"),
     ];
     objects.into_iter().filter(|key| place(home, key).is_file()).collect()
-}
-
-#[test]
-fn catalog_and_storage_are_compared_both_ways_and_the_catalog_is_mended_without_an_object_removed() {
-    let home = library(12);
-    let books: Vec<Barcode> = home.simulator.barcodes().collect();
-    let quick = |more: &[&str]| home.grind(&[&["verify", "--quick", "--json"], more].concat());
-    let good = quick(&[]);
-    assert_eq!(good.status.code(), Some(0), "{}\n{}", good.out, good.err);
-    let (findings, summary) = lines(&good);
-    assert_eq!((findings.len(), &summary["books"]), (0, &12.into()));
-
-    // Gone, cut, without a manifest, without its text, foreign, and one that the catalog has lost.
-    let [gone, cut, bare, lost, mute] = [0, 1, 2, 3, 4].map(|at| books[at].clone());
-    let text = format!("full/{mute}_ocr.jsonl.gz");
-    fs::remove_file(place(&home, &text)).unwrap();
-    fs::remove_file(home.raw(&gone)).unwrap();
-    fs::File::options()
-        .write(true)
-        .open(home.raw(&cut))
-        .unwrap()
-        .set_len(100)
-        .unwrap();
-    fs::remove_file(place(&home, &format!("meta/{bare}.json"))).unwrap();
-    fs::write(place(&home, "raw/foreign.bin"), "x").unwrap();
-    let catalog = rusqlite::Connection::open(home.folder.path().join("catalog.db")).unwrap();
-    let forget = "UPDATE books SET sync_timestamp = NULL, storage_path = NULL, sha256 = NULL, state = 'available' \
-                  WHERE barcode = ?1";
-    assert_eq!(catalog.execute(forget, [lost.as_str()]).unwrap(), 1);
-    let raw = |barcode: &Barcode| format!("raw/{barcode}/{barcode}.tar.gz");
-    let pair = |outcome: &str, key: String| (outcome.to_owned(), key);
-    let mut expected = vec![
-        pair("damaged", raw(&cut)),
-        pair("missing", raw(&gone)),
-        pair("missing", format!("meta/{bare}.json")),
-        pair("missing", text.clone()),
-        pair("unknown", "raw/foreign.bin".to_owned()),
-    ];
-    let lost_objects = objects_of(&home, &lost);
-    let mut with_lost = expected.clone();
-    with_lost.extend(lost_objects.into_iter().map(|key| pair("unknown", key)));
-    with_lost.sort();
-    let bad = quick(&[]);
-    assert_eq!(bad.status.code(), Some(1), "{}\n{}", bad.out, bad.err);
-    assert_eq!(listed(&bad), with_lost);
-
-    let before = crate::support::files(&home.root()).len();
-    let mended = quick(&["--repair"]);
-    assert_eq!(mended.status.code(), Some(1), "{}", mended.err);
-    let (findings, summary) = lines(&mended);
-    let counted = |name: &str| summary[name].as_u64().unwrap();
-    let repairs = ["repaired", "recorded", "fetched_again", "made_anew"].map(counted);
-    assert_eq!(repairs, [4, 1, 1, 2], "{}", mended.out);
-    let found = ["ok", "missing", "missing_archives", "damaged", "unknown"].map(counted);
-    assert_eq!(found, [7, 3, 1, 1, 1], "{}", mended.out);
-    let told = |key: &str| findings.iter().find(|finding| finding["key"] == key).unwrap();
-    assert_eq!(
-        (&told(&text)["part"], &told(&text)["repair"]),
-        (&"companion".into(), &"made_anew".into())
-    );
-    let of_lost = findings.iter().filter(|finding| finding["barcode"] == lost.as_str());
-    assert_eq!(
-        of_lost.count(),
-        1,
-        "what belongs to a book that is recorded is known: {}",
-        mended.out
-    );
-    assert_eq!(crate::support::files(&home.root()).len(), before, "nothing is removed");
-    let states = crate::support::states(&home);
-    let state = |barcode: &Barcode| states[barcode.as_str()].0.as_str();
-    assert_eq!(
-        [state(&gone), state(&lost), state(&cut), state(&bare), state(&mute)],
-        ["available", "stored", "stored", "available", "available"]
-    );
-
-    // What is gone is fetched again, and what is missing beside an archive is made anew from it; what is left needs a person.
-    let fetched = home.simulator.stats().count(SimulatorRequest::Get);
-    let sync = home.grind(&["sync"]);
-    assert!(sync.status.success(), "{}", sync.err);
-    expected.retain(|(outcome, _)| outcome != "missing");
-    expected.sort();
-    assert_eq!(listed(&quick(&[])), expected);
-    home.text_is_right(&mute);
-    assert_eq!(home.simulator.stats().count(SimulatorRequest::Get), fetched + 1);
 }
 
 #[test]

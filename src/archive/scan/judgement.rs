@@ -123,9 +123,8 @@ impl TarScan<'_> {
             Some(found) => found.mets.note(&mut self.findings),
             None => self.findings.note(FindingCode::NoMets, None, "there is no METS in it"),
         }
-        for found in &self.more_mets {
-            found.mets.note_unplaced_files(&mut self.findings);
-        }
+        let more = self.more_mets.iter();
+        more.for_each(|found| found.mets.note_unplaced_files(&mut self.findings));
         let identity = match (&self.mets, self.barcode) {
             (Some(found), _) => found.identity,
             (None, None) => BookIdentity::NotRequested,

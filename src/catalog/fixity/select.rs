@@ -128,9 +128,8 @@ impl CheckSelection {
     fn with<T>(&self, ask: impl FnOnce(&[SqlArgument<'_>]) -> T) -> T {
         let before = self.before.map_or_else(|| END_OF_TIME.to_owned(), stamp);
         let barcodes = json_list(self.barcodes.iter().flatten().map(Barcode::as_str));
-        let meant = arguments! {
-            before: before, all: self.barcodes.is_none(), barcodes: barcodes, proven: !self.unverified,
-        };
+        let (all, proven) = (self.barcodes.is_none(), !self.unverified);
+        let meant = arguments! { before: before, all: all, barcodes: barcodes, proven: proven };
         match self.purpose {
             CheckPurpose::Due(since) => {
                 let tried = stamp(since);

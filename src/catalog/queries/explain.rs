@@ -152,7 +152,11 @@ fn meaning(state: BookState, book: &Map<String, Value>) -> String {
     let vanished = text("vanished_at").map_or(String::new(), |at| {
         format!(" GRIN's list of all books has not named it since {at}.")
     });
-    format!("{sentence}{again}{vanished}")
+    let rights = text("rights_code").map_or(String::new(), |code| {
+        let access = text("rights_access").unwrap_or("not named");
+        format!(" Its rights at HathiTrust: {code}, access {access}.")
+    });
+    format!("{sentence}{again}{vanished}{rights}")
 }
 
 /// How well a stored book is proven, and what became of a newer archive of it.

@@ -2,12 +2,11 @@
 
 use crate::catalog::tests::shelf::{DAY, HOUR, Shelf, barcode, three};
 use crate::catalog::*;
-use crate::grin::LibraryDirectory;
 use crate::vocabulary::{FixityLevel, FixityOutcome};
 
 use FixityOutcome as O;
 
-fn shelf() -> Shelf {
+pub(super) fn shelf() -> Shelf {
     let mut shelf = Shelf::new();
     three(&mut shelf);
     for code in ["TL0001", "TL0002", "TL0003"] {
@@ -17,7 +16,7 @@ fn shelf() -> Shelf {
     shelf
 }
 
-fn list(shelf: &mut Shelf, selection: CheckSelection) -> Vec<BookToCheck> {
+pub(super) fn list(shelf: &mut Shelf, selection: CheckSelection) -> Vec<BookToCheck> {
     let (after, limit) = (CheckCursor::default(), 100);
     let list = ListToCheck {
         selection,
@@ -27,12 +26,12 @@ fn list(shelf: &mut Shelf, selection: CheckSelection) -> Vec<BookToCheck> {
     shelf.ledger.execute(list).unwrap()
 }
 
-fn all(shelf: &mut Shelf) -> Vec<String> {
+pub(super) fn all(shelf: &mut Shelf) -> Vec<String> {
     let books = list(shelf, CheckSelection::default());
     books.into_iter().map(|book| book.code).collect()
 }
 
-fn record(shelf: &mut Shelf, code: &str, outcome: FixityOutcome) -> bool {
+pub(super) fn record(shelf: &mut Shelf, code: &str, outcome: FixityOutcome) -> bool {
     let selection = CheckSelection {
         barcodes: Some(vec![barcode(code)]),
         ..CheckSelection::default()
@@ -234,192 +233,4 @@ fn how_far_the_reading_is_counts_without_reading_the_books() {
     assert_eq!((standing.due, standing.unsound, standing.again), (2, 1, 1));
     let empty = Shelf::new().ledger.execute(ask).unwrap();
     assert_eq!(empty, FixityStanding::default());
-}
-
-fn begin_removal(shelf: &mut Shelf, code: &str) -> RemovalAnswer {
-    let begin = BeginRemoval {
-        barcode: barcode(code),
-        objects: "raw/x, meta/x".to_owned(),
-        owner: "rm:1".to_owned(),
-        lease: HOUR,
-    };
-    shelf.ledger.execute(begin).unwrap()
-}
-
-#[test]
-fn what_is_removed_is_recorded_and_nobody_else_has_the_book_until_it_is_gone() {
-    let mut shelf = shelf();
-    let RemovalAnswer::Begun(Some(claim)) = begin_removal(&mut shelf, "TL0001") else {
-        panic!("it is free");
-    };
-    let causes = shelf.causes("TL0001");
-    assert_eq!(causes[causes.len() - 2..], ["available:removed", "checking:claimed"]);
-    let story = shelf.reader().explain(&barcode("TL0001")).unwrap().unwrap();
-    let note = serde_json::to_value(&story.history).unwrap().to_string();
-    assert!(note.contains("raw/x, meta/x"), "{note}");
-    assert_eq!(shelf.text("TL0001", "sha256"), None);
-    assert!(
-        shelf.claim(&[Queue::Converted]).is_empty(),
-        "what is fetched meanwhile would be removed, too"
-    );
-    assert_eq!(begin_removal(&mut shelf, "TL0001"), RemovalAnswer::InWork);
-    let over = SettleClaim {
-        claim,
-        settlement: ClaimSettlement::Released,
-    };
-    shelf.ledger.execute(over).unwrap();
-    assert_eq!(shelf.state("TL0001"), BookState::Available);
-    assert_eq!(shelf.claim(&[Queue::Converted]).len(), 1);
-    assert_eq!(begin_removal(&mut shelf, "TL0001"), RemovalAnswer::InWork);
-    // Objects of a book that the catalog does not know are nobody's.
-    assert_eq!(begin_removal(&mut shelf, "NOBODYS"), RemovalAnswer::Begun(None));
-}
-
-#[test]
-fn what_is_removed_of_a_forgotten_book_leaves_it_out() {
-    let mut shelf = shelf();
-    let forget = ChangeBooks {
-        barcodes: vec![barcode("TL0002")],
-        wish: BookWish::Forget,
-    };
-    shelf.ledger.execute(forget).unwrap();
-    let RemovalAnswer::Begun(Some(claim)) = begin_removal(&mut shelf, "TL0002") else {
-        panic!("it is free");
-    };
-    let over = SettleClaim {
-        claim,
-        settlement: ClaimSettlement::Released,
-    };
-    shelf.ledger.execute(over).unwrap();
-    assert_eq!(shelf.state("TL0002"), BookState::Forgotten);
-    let causes = shelf.causes("TL0002");
-    let last = causes[causes.len() - 3..].join(" ");
-    assert_eq!(last, "forgotten:removed forgotten:claimed forgotten:handed_back");
-    assert_eq!(shelf.text("TL0002", "sync_timestamp"), None);
-}
-
-#[test]
-fn the_first_digest_that_is_read_of_an_adopted_archive_is_what_it_is_compared_with() {
-    let mut shelf = shelf();
-    let unread = "UPDATE books SET sha256 = NULL, verified = NULL, page_count = NULL WHERE barcode = 'TL0001'";
-    shelf.ledger.conn().execute(unread, &[]).unwrap();
-    let book = list(&mut shelf, CheckSelection::default()).remove(0);
-    assert!(!book.recorded.has_manifest);
-    let check = RecordCheck {
-        book: book.recorded.id,
-        stored_at: book.recorded.stored_at.clone(),
-        evidence: FixityEvidence {
-            level: FixityLevel::Digest,
-            outcome: O::CouldNotCheck,
-            sha256: Some("cd".repeat(32)),
-            bytes: 1_000,
-            findings: None,
-            is_first: true,
-        },
-    };
-    assert!(shelf.ledger.execute(check).unwrap());
-    assert_eq!(
-        all(&mut shelf),
-        ["TL0002", "TL0003", "TL0001"],
-        "it is not read for ever"
-    );
-    let again = list(&mut shelf, CheckSelection::default()).remove(2);
-    assert_eq!(again.recorded.stored.sha256, Some("cd".repeat(32)));
-    assert!(!again.recorded.has_manifest, "there was never one to be missing");
-    let unverified = CheckSelection {
-        unverified: true,
-        ..CheckSelection::default()
-    };
-    assert_eq!(
-        list(&mut shelf, unverified).len(),
-        1,
-        "it is compared, and proven by nothing"
-    );
-}
-
-#[test]
-fn a_record_is_mended_only_as_long_as_it_is_the_one_that_was_looked_at() {
-    let mut shelf = shelf();
-    let mend = |shelf: &mut Shelf, code: &str, stored_at: Option<String>| {
-        let mend = MendRecord {
-            barcode: barcode(code),
-            stored_at,
-            found: None,
-        };
-        shelf.ledger.execute(mend).unwrap()
-    };
-    let books = list(&mut shelf, CheckSelection::default());
-    let stored_at = |at: usize| Some(books[at].recorded.stored_at.clone());
-    assert!(!mend(&mut shelf, "TL0001", stored_at(1)), "it was stored anew since");
-    assert!(!mend(&mut shelf, "TL0001", None), "nothing was recorded of it then");
-    assert!(matches!(
-        begin_removal(&mut shelf, "TL0002"),
-        RemovalAnswer::Begun(Some(_))
-    ));
-    assert!(!mend(&mut shelf, "TL0002", stored_at(1)), "a worker has it");
-    assert!(mend(&mut shelf, "TL0001", stored_at(0)));
-    assert_eq!(shelf.state("TL0001"), BookState::Available);
-    assert!(!mend(&mut shelf, "NOBODYS", stored_at(0)));
-}
-
-#[test]
-fn what_was_looked_at_in_vain_or_can_be_mended_by_now_is_looked_at_after_a_while() {
-    let mut shelf = shelf();
-    let tried = shelf.clock.now();
-    assert!(record(&mut shelf, "TL0001", O::CouldNotCheck));
-    assert!(record(&mut shelf, "TL0002", O::Damaged));
-    assert!(record(&mut shelf, "TL0003", O::Missing));
-    shelf.clock.advance(HOUR);
-    let listed = |shelf: &mut Shelf, listed: u8| {
-        let sql = format!("UPDATE books SET listed_converted = {listed} WHERE barcode = 'TL0002'");
-        shelf.ledger.conn().execute(&sql, &[]).unwrap();
-    };
-    let a_while_later = shelf.clock.now();
-    let of = |shelf: &mut Shelf, purpose| {
-        let selection = CheckSelection {
-            purpose,
-            ..CheckSelection::default()
-        };
-        let books = list(shelf, selection);
-        books.into_iter().map(|book| book.code).collect::<Vec<_>>()
-    };
-    assert_eq!(of(&mut shelf, CheckPurpose::Due(tried)), ["TL0002", "TL0003"]);
-    assert_eq!(
-        of(&mut shelf, CheckPurpose::Due(a_while_later)),
-        ["TL0001", "TL0002", "TL0003"]
-    );
-    listed(&mut shelf, 0);
-    assert_eq!(
-        of(&mut shelf, CheckPurpose::Unsound),
-        ["TL0003"],
-        "GRIN has nothing better"
-    );
-    listed(&mut shelf, 1);
-    assert_eq!(of(&mut shelf, CheckPurpose::Unsound), ["TL0002", "TL0003"]);
-}
-
-#[test]
-fn the_evidence_of_the_books_that_are_meant_is_exported_with_its_maker() {
-    let mut shelf = shelf();
-    assert!(record(&mut shelf, "TL0001", O::Ok));
-    assert!(record(&mut shelf, "TL0002", O::Damaged));
-    assert!(record(&mut shelf, "TL0001", O::Ok));
-    let exported = |barcodes: Option<&[&str]>| {
-        let selection = PremisSelection {
-            library: LibraryDirectory::parse("T").unwrap(),
-            barcodes: barcodes.map(|codes| codes.iter().map(|code| barcode(code)).collect()),
-        };
-        let mut out = Vec::new();
-        let counts = shelf.reader().export_premis(&selection, &mut out).unwrap();
-        (counts, String::from_utf8(out).unwrap())
-    };
-    let (counts, text) = exported(None);
-    assert_eq!((counts.objects, counts.events, counts.without.len()), (2, 3, 0));
-    let agent = concat!("<agentVersion>", env!("CARGO_PKG_VERSION"), "</agentVersion>");
-    assert_eq!(text.matches(agent).count(), 1, "{text}");
-    let (counts, text) = exported(Some(&["TL0001", "TL0003"]));
-    assert_eq!((counts.objects, counts.events, counts.without.len()), (1, 2, 1));
-    assert!(!text.contains("TL0002"), "{text}");
-    let (counts, text) = exported(Some(&["TL0003"]));
-    assert_eq!((counts.objects, text.as_str()), (0, ""));
 }

@@ -8,6 +8,7 @@ mod enriching;
 mod exports;
 mod failures;
 mod fixity;
+mod fixity_changes;
 mod groups;
 mod hooks;
 mod leases;

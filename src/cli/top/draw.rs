@@ -119,10 +119,7 @@ fn table(frame: &mut Frame<'_>, area: Rect, rows: &[TopRow], state: &TopState) {
             text.right_aligned()
         })
     };
-    let headings = columns
-        .map(heading)
-        .into_iter()
-        .chain([Cell::from("NOW (figures: last minute)")]);
+    let headings = columns.map(heading).into_iter().chain([Cell::from("NOW")]);
     let widths = [13, 9, 8, 8, 8, 8, 6].map(Constraint::Length);
     let table = Table::new(rows.iter().map(row), widths.into_iter().chain([Constraint::Min(0)]))
         .header(Row::new(headings).style(HEADING))

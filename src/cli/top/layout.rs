@@ -42,7 +42,7 @@ const LEAST_LOG: u16 = 3;
 impl ScreenPlan {
     /// The plan for so many columns and lines, without the line of the keys.
     pub fn of(columns: u16, lines: u16, wanted: LinesWanted) -> Self {
-        let head = wanted.head.min((lines / 5).max(1));
+        let head = wanted.head.min((lines / 4).max(1));
         // What is below needs four lines at the least: chain, pool, and one transfer or line of the log with its heading.
         let table = (wanted.rows + 1).min(lines.saturating_sub(head + 4).max(2));
         let rest = lines.saturating_sub(head + table);
@@ -119,11 +119,11 @@ mod tests {
             (plan.head, plan.table, plan.chain, plan.pool, plan.transfers, plan.log)
         };
         for (columns, lines, expected) in [
-            (80, 23, (4, 10, 1, 1, 4, 3)),
+            (80, 23, (5, 10, 1, 1, 3, 3)),
             (80, 40, (6, 10, 6, 6, 5, 7)),
             (120, 60, (6, 10, 6, 6, 5, 27)),
             (200, 50, (6, 10, 28, 6, 5, 29)),
-            (80, 12, (2, 6, 1, 1, 0, 2)),
+            (80, 12, (3, 5, 1, 1, 0, 2)),
             (20, 5, (1, 2, 1, 1, 0, 0)),
         ] {
             assert_eq!(plan(columns, lines), expected, "{columns} x {lines}");
@@ -143,6 +143,6 @@ mod tests {
             ..WANTED
         };
         let plan = ScreenPlan::of(80, 23, wanted);
-        assert_eq!((plan.transfers, plan.log), (0, 7));
+        assert_eq!((plan.transfers, plan.log), (0, 6));
     }
 }

@@ -4,7 +4,8 @@ use super::*;
 use crate::actor::{ActorName, ActorRegistry, ExitReason, GaveUp};
 use crate::observe::process::ProcessFigures;
 use crate::observe::{
-    BlockingChains, DaemonReadiness, PhaseProgress, ReloadState, ShutdownPhase, SignedOut, ThreadSilence, WorkPhase,
+    BlockingChains, DaemonReadiness, PhaseProgress, PlaceFigures, ReloadState, ShutdownPhase, SignedOut, ThreadSilence,
+    WorkPhase,
 };
 use crate::session::SessionCounters;
 use crate::vocabulary::WaitCause;
@@ -21,6 +22,7 @@ fn status(change: impl FnOnce(&mut DaemonStatus)) -> DaemonStatus {
         sentences: std::collections::BTreeMap::new(),
         chains: BlockingChains::default(),
         sharing: None,
+        places: PlaceFigures::default(),
         stuck: Vec::new(),
         process: ProcessFigures::default(),
     };
@@ -86,7 +88,7 @@ fn the_headline_is_the_worst_that_is_so() {
     };
     let gate = |status: &mut DaemonStatus| status.daemon.gate_closed_until = Some(Timestamp::MAX);
     let starting = |status: &mut DaemonStatus| status.daemon.state = DaemonState::Starting;
-    for (status, mood, words, why) in [
+    for (status, mood, words, why) in vec![
         (
             status(all),
             NeedsPerson,

@@ -13,7 +13,7 @@ use crate::catalog::{AskWhetherStored, CatalogError, CatalogLedger, ListKept, Li
 use crate::grin::Barcode;
 use crate::pipeline::fixity::check::{BookChecker, CheckStop};
 use crate::pipeline::fixity::judge::ManifestRead;
-use crate::pipeline::fixity::listing::standing::{BookStanding, SeenBook, judge};
+use crate::pipeline::fixity::listing::standing::{ListedStanding, SeenBook, judge};
 use crate::pipeline::fixity::owner::{ObjectOwner, owner_of};
 use crate::storage::{ListedObject, ObjectKey};
 
@@ -131,28 +131,28 @@ impl<'a> StoreListing<'a> {
             self.not_cut()?;
             let object = object.map_err(CheckStop::Away)?;
             self.counts.objects += 1;
-            self.see(&object, tell)?;
+            self.see(&object, tell);
         }
         Ok(())
     }
 
-    fn see(&mut self, object: &ListedObject, tell: &mut TellFinding<'_>) -> Result<(), ListingStop> {
+    fn see(&mut self, object: &ListedObject, tell: &mut TellFinding<'_>) {
         let key = object.key.as_str();
         if let Some(book) = self.elsewhere.get(&hash(key)) {
             if let Some(seen) = self.books.get_mut(book) {
                 seen.found = Some(object.bytes);
             }
-            return Ok(());
+            return;
         }
         if self.kept.contains(&hash(key)) {
-            return Ok(());
+            return;
         }
         let owner = owner_of(&self.checker.layout, &object.key);
         let barcode = match &owner {
-            ObjectOwner::Program => return Ok(()),
+            ObjectOwner::Program => return,
             ObjectOwner::Nobody => {
                 tell(unknown(&owner, &object.key, "its name is none that this program gives"));
-                return Ok(());
+                return;
             }
             ObjectOwner::Archive(barcode)
             | ObjectOwner::Manifest(barcode)
@@ -162,7 +162,7 @@ impl<'a> StoreListing<'a> {
         };
         let Some(seen) = self.books.get_mut(&hash(barcode.as_str())) else {
             self.strangers.insert(barcode.clone());
-            return Ok(());
+            return;
         };
         match &owner {
             ObjectOwner::Archive(_) if !seen.is_elsewhere => seen.found = Some(object.bytes),
@@ -176,7 +176,6 @@ impl<'a> StoreListing<'a> {
             ObjectOwner::Record(_) => seen.has_record = true,
             ObjectOwner::Companion(_) | ObjectOwner::Program | ObjectOwner::Nobody => {}
         }
-        Ok(())
     }
 
     /// A book of which the catalog knew nothing stored when this began; it may have been stored since.
@@ -190,7 +189,9 @@ impl<'a> StoreListing<'a> {
             layout.manifest(barcode),
             layout.text(barcode, true),
             layout.text(barcode, false),
+            layout.text_by_page(barcode),
             layout.record(barcode),
+            layout.members(barcode),
             raw.clone(),
         ];
         let repair = match self.repair {
@@ -232,7 +233,7 @@ impl<'a> StoreListing<'a> {
             return Ok(());
         };
         seen.recorded = book.stored.bytes;
-        if judge(seen, book.has_manifest) == BookStanding::Agreed {
+        if judge(seen, book.has_manifest) == ListedStanding::Agreed {
             self.counts.ok += 1;
             return Ok(());
         }
@@ -273,16 +274,16 @@ impl<'a> StoreListing<'a> {
             ..finding(outcome, &book.path, detail)
         };
         Ok(match judge(seen, book.has_manifest) {
-            BookStanding::Agreed => Vec::new(),
-            BookStanding::NoArchive => vec![archive(ListingFault::Missing, ABSENT)],
-            BookStanding::OtherSize => {
+            ListedStanding::Agreed => Vec::new(),
+            ListedStanding::NoArchive => vec![archive(ListingFault::Missing, ABSENT)],
+            ListedStanding::OtherSize => {
                 let of = |bytes: Option<u64>| bytes.unwrap_or_default();
                 let (found, recorded) = (of(seen.found), of(seen.recorded));
                 let words = format!("it has {found} bytes, and {recorded} are recorded");
                 vec![archive(ListingFault::Damaged, &words)]
             }
-            BookStanding::NoManifest => vec![self.of_manifest(barcode, ListingFault::Missing, ABSENT)],
-            BookStanding::Unsure => self.missing_companions(barcode)?,
+            ListedStanding::NoManifest => vec![self.of_manifest(barcode, ListingFault::Missing, ABSENT)],
+            ListedStanding::Unsure => self.missing_companions(barcode)?,
         })
     }
 
@@ -326,16 +327,16 @@ impl<'a> StoreListing<'a> {
         &mut self,
         book: &RecordedBook,
         path: &ObjectKey,
-        standing: BookStanding,
+        standing: ListedStanding,
         findings: &mut [ListingFinding],
     ) -> Result<(), ListingStop> {
         let Some(barcode) = &book.barcode else { return Ok(()) };
         let is_missing = findings.iter().all(|finding| finding.outcome == ListingFault::Missing);
         let repair = match standing {
-            BookStanding::NoArchive => self.record_loss(book)?,
-            BookStanding::OtherSize => self.record_again(barcode, path, Some(book.stored_at.clone()))?,
-            BookStanding::NoManifest | BookStanding::Unsure if is_missing => self.make_anew(book)?,
-            BookStanding::NoManifest | BookStanding::Unsure | BookStanding::Agreed => None,
+            ListedStanding::NoArchive => self.record_loss(book)?,
+            ListedStanding::OtherSize => self.record_again(barcode, path, Some(book.stored_at.clone()))?,
+            ListedStanding::NoManifest | ListedStanding::Unsure if is_missing => self.make_anew(book)?,
+            ListedStanding::NoManifest | ListedStanding::Unsure | ListedStanding::Agreed => None,
         };
         if let Some(repair) = repair {
             self.counts.ok += u64::from(repair == ListingRepair::Recorded);

@@ -78,6 +78,8 @@ pub(super) mod tests {
                 bytes: Some(10),
             },
             begun: None,
+            stored_at: "2026-11-21T10:00:00.000Z".to_owned(),
+            has_manifest: true,
         }
     }
 

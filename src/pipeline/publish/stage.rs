@@ -17,7 +17,7 @@ use crate::pipeline::publish::record::record_of;
 use crate::pipeline::publish::window::PublicationWindow;
 use crate::pipeline::publish::witness::{StoredCondition, StoredWitness, decide};
 use crate::pipeline::publish::{KeepReason, ReplaceDecision, VolumeStanding};
-use crate::storage::{ObjectKey, ObjectMeta, ObjectUpload, Storage, StorageLayout};
+use crate::storage::{ObjectKey, ObjectMeta, ObjectUpload, Storage, StorageError, StorageLayout};
 
 /// What is needed to store one volume, apart from its bytes.
 #[derive(Clone)]

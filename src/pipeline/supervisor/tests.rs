@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::catalog::FixityStanding;
 use crate::catalog::{
-    CatalogError, EnrichBatch, KeptCopy, PlanConversions, RecordConversions, RecordEnrichment, SharedTask, TaskAnswer,
-    ToEnrich,
+    AskFixity, CatalogError, EnrichBatch, KeptCopy, PlanConversions, RecordConversions, RecordEnrichment, SharedTask,
+    TaskAnswer, ToEnrich,
 };
 use crate::grin::{Barcode, GrinAddresses};
 use crate::pipeline::fan_out::tests::library::{Fate, LibraryStub};
@@ -91,7 +91,7 @@ impl TaskServices for LibraryStub {
         Ok(())
     }
 
-    async fn fixity_standing(&self, _before: Timestamp, _cx: &AskContext) -> Result<FixityStanding, CatalogError> {
+    async fn fixity_standing(&self, _ask: AskFixity, _cx: &AskContext) -> Result<FixityStanding, CatalogError> {
         Ok(FixityStanding::default())
     }
 

@@ -21,7 +21,7 @@ enum Needed {
 type SecretKey = (&'static str, Needed, fn(&Settings) -> &Option<PathBuf>);
 
 /// The keys that name files with secrets.
-const KEYS: [SecretKey; 7] = [
+const KEYS: [SecretKey; 8] = [
     ("auth.client_secret_file", Needed::Now, |all| {
         &all.auth.client_secret_file
     }),

@@ -8,7 +8,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(200);
 
 /// What one attempt came to.
 #[derive(Debug)]
-pub(super) enum Attempt<T, E> {
+pub(super) enum StoreAttempt<T, E> {
     Done(T),
     /// Another attempt may help.
     Again(E),
@@ -17,21 +17,21 @@ pub(super) enum Attempt<T, E> {
 }
 
 /// Up to five attempts, each wait twice as long as the one before; the error of the last.
-pub(super) async fn persistently<T, E, F: Future<Output = Attempt<T, E>>>(
+pub(super) async fn persistently<T, E, F: Future<Output = StoreAttempt<T, E>>>(
     mut attempt: impl FnMut() -> F,
 ) -> Result<T, E> {
     let mut wait = FIRST_WAIT;
     for _ in 1..ATTEMPTS {
         match attempt().await {
-            Attempt::Done(value) => return Ok(value),
-            Attempt::Refused(why) => return Err(why),
-            Attempt::Again(_) => tokio::time::sleep(wait).await,
+            StoreAttempt::Done(value) => return Ok(value),
+            StoreAttempt::Refused(why) => return Err(why),
+            StoreAttempt::Again(_) => tokio::time::sleep(wait).await,
         }
         wait *= 2;
     }
     match attempt().await {
-        Attempt::Done(value) => Ok(value),
-        Attempt::Again(why) | Attempt::Refused(why) => Err(why),
+        StoreAttempt::Done(value) => Ok(value),
+        StoreAttempt::Again(why) | StoreAttempt::Refused(why) => Err(why),
     }
 }
 
@@ -55,9 +55,9 @@ mod tests {
                 let number = made.get();
                 async move {
                     match () {
-                        () if refused_at == Some(number) => Attempt::Refused(number),
-                        () if number <= faults => Attempt::Again(number),
-                        () => Attempt::Done(number),
+                        () if refused_at == Some(number) => StoreAttempt::Refused(number),
+                        () if number <= faults => StoreAttempt::Again(number),
+                        () => StoreAttempt::Done(number),
                     }
                 }
             })

@@ -19,7 +19,7 @@ use object_store::{Error, Result};
 use url::Url;
 
 use crate::storage::meta::ObjectMeta;
-use crate::storage::object::again::{Attempt, persistently};
+use crate::storage::object::again::{StoreAttempt, persistently};
 
 const STORE: &str = "Azure";
 const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
@@ -28,7 +28,6 @@ const META_PREFIX: &str = "x-ms-meta-";
 const REQUEST: Duration = Duration::from_mins(6);
 
 /// A container, and requests to it that we make ourselves.
-#[derive(Debug)]
 pub(super) struct AzureContainer {
     pub store: MicrosoftAzure,
     pub http: HttpClient,
@@ -78,26 +77,26 @@ impl AzureContainer {
         persistently(|| self.try_send(to, request)).await
     }
 
-    async fn try_send(&self, to: &Path, request: &BlobRequest) -> Attempt<(), Error> {
+    async fn try_send(&self, to: &Path, request: &BlobRequest) -> StoreAttempt<(), Error> {
         let signed = match self.signed(to, request).await {
             Ok(signed) => signed,
-            Err(why) => return Attempt::Refused(why),
+            Err(why) => return StoreAttempt::Refused(why),
         };
         // The address may carry a signature, so no error of the client is passed on as it is.
         let answer = match tokio::time::timeout(REQUEST, self.http.execute(signed)).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(why)) => return Attempt::Again(generic(&format!("{:?}", why.kind()))),
-            Err(_elapsed) => return Attempt::Again(generic(&"no answer")),
+            Ok(Err(why)) => return StoreAttempt::Again(generic(&format!("{:?}", why.kind()))),
+            Err(_elapsed) => return StoreAttempt::Again(generic(&"no answer")),
         };
         let status = answer.status();
         if status.is_success() {
-            return Attempt::Done(());
+            return StoreAttempt::Done(());
         }
         let words = answer.into_body().bytes().await.unwrap_or_default();
         let error = of_answer(to, status, &String::from_utf8_lossy(&words));
         match status.is_server_error() || matches!(status.as_u16(), 408 | 429) {
-            true => Attempt::Again(error),
-            false => Attempt::Refused(error),
+            true => StoreAttempt::Again(error),
+            false => StoreAttempt::Refused(error),
         }
     }
 

@@ -25,7 +25,7 @@ use quick_xml::events::Event;
 use crate::storage::error::StorageError;
 use crate::storage::key::ObjectKey;
 use crate::storage::meta::ObjectMeta;
-use crate::storage::object::again::{Attempt, persistently};
+use crate::storage::object::again::{StoreAttempt, persistently};
 use crate::storage::object::error::sorted_write;
 use crate::storage::object::multipart::PART;
 use crate::storage::object::parts::{PartStore, PartUpload};
@@ -38,7 +38,6 @@ const SIGNED_FOR: Duration = Duration::from_mins(15);
 const LONGEST_ANSWER: usize = 64 << 10;
 
 /// Multipart uploads and signed requests of S3.
-#[derive(Debug)]
 pub(super) struct S3Bucket {
     pub store: AmazonS3,
     pub http: HttpClient,
@@ -201,12 +200,12 @@ impl CopyPlan {
         id: &MultipartId,
         index: usize,
         piece: &Range<u64>,
-    ) -> Attempt<PartId, CopyError> {
+    ) -> StoreAttempt<PartId, CopyError> {
         let request = match self.request(bucket, id, index, piece).await {
             Ok(request) => request,
-            Err(why) => return Attempt::Refused(why),
+            Err(why) => return StoreAttempt::Refused(why),
         };
-        let again = |why: String| Attempt::Again(CopyError::Answer(why));
+        let again = |why: String| StoreAttempt::Again(CopyError::Answer(why));
         let answer = match bucket.http.execute(request).await {
             Ok(answer) => answer,
             Err(why) => return again(format!("{:?}", why.kind())),
@@ -220,7 +219,7 @@ impl CopyPlan {
                 Err(why) => return again(format!("{:?}", why.kind())),
             }
             if body.len() > LONGEST_ANSWER {
-                return Attempt::Refused(CopyError::Answer("a body without end".to_owned()));
+                return StoreAttempt::Refused(CopyError::Answer("a body without end".to_owned()));
             }
         }
         judged(status, &body)
@@ -275,19 +274,19 @@ fn is_error(body: &[u8]) -> bool {
 }
 
 /// What an answer to the copying of a piece says.
-fn judged(status: StatusCode, body: &[u8]) -> Attempt<PartId, CopyError> {
+fn judged(status: StatusCode, body: &[u8]) -> StoreAttempt<PartId, CopyError> {
     match (part_id(body), status.is_success()) {
-        (Some(content_id), true) => Attempt::Done(PartId { content_id }),
+        (Some(content_id), true) => StoreAttempt::Done(PartId { content_id }),
         // S3 answers 200 before it copies, and may put an error into the body.
-        (None, true) if is_error(body) => Attempt::Again(CopyError::Answer("an error after 200".to_owned())),
+        (None, true) if is_error(body) => StoreAttempt::Again(CopyError::Answer("an error after 200".to_owned())),
         // Taken for an ordinary part: the header that names the source was not read.
-        (None, true) => Attempt::Refused(CopyError::NotOffered("no CopyPartResult".to_owned())),
+        (None, true) => StoreAttempt::Refused(CopyError::NotOffered("no CopyPartResult".to_owned())),
         _ if status == StatusCode::NOT_IMPLEMENTED
             || status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS =>
         {
-            Attempt::Refused(CopyError::NotOffered(status.to_string()))
+            StoreAttempt::Refused(CopyError::NotOffered(status.to_string()))
         }
-        _ => Attempt::Again(CopyError::Answer(status.to_string())),
+        _ => StoreAttempt::Again(CopyError::Answer(status.to_string())),
     }
 }
 
@@ -360,9 +359,7 @@ mod tests {
             ),
             (
                 "<CopyPartResult><ETag>&quot;ab&quot;</ETag><ChecksumSHA256>c=</ChecksumSHA256></CopyPartResult>",
-                Some(
-                    "<PartMetadata><e_tag>&quot;ab&quot;</e_tag><checksum_sha256>c=</checksum_sha256></PartMetadata>",
-                ),
+                Some("<PartMetadata><e_tag>&quot;ab&quot;</e_tag><checksum_sha256>c=</checksum_sha256></PartMetadata>"),
             ),
             ("<Error><Code>InternalError</Code></Error>", None),
             ("<Error><ETag>x</ETag></Error>", None),

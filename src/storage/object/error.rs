@@ -90,26 +90,6 @@ mod tests {
         let skewed = generic("<Code>RequestTimeTooSkewed</Code>");
         let cases = [
             (
-                not_found("<Code>ContainerNotFound</Code>"),
-                FailureReason::StorageNoBucket,
-                StorageErrorClass::NeedsPerson,
-            ),
-            (
-                generic("400 Bad Request: <Code>ExpiredToken</Code>"),
-                FailureReason::StorageDenied,
-                StorageErrorClass::NeedsPerson,
-            ),
-            (
-                generic("Bulk delete request failed for key x: Forbidden (code: 403)"),
-                FailureReason::StorageDenied,
-                StorageErrorClass::NeedsPerson,
-            ),
-            (
-                generic("403: Request date header too old: 'Sat, 28 Nov'"),
-                FailureReason::StorageDenied,
-                StorageErrorClass::NeedsPerson,
-            ),
-            (
                 not_found("NoSuchKey"),
                 FailureReason::StorageNotFound,
                 StorageErrorClass::Permanent,
@@ -135,6 +115,39 @@ mod tests {
         for (error, reason, class) in cases {
             let sorted = sorted("reading", "s3://b", Some(&key), error);
             assert_eq!((sorted.reason(), sorted.class()), (reason, class));
+        }
+    }
+
+    #[test]
+    fn what_other_statuses_hide_needs_a_person_too() {
+        let generic = |text: &str| Error::Generic {
+            store: "Azure",
+            source: text.into(),
+        };
+        let missing = Error::NotFound {
+            path: "x".into(),
+            source: "<Code>ContainerNotFound</Code>".into(),
+        };
+        for (error, reason) in [
+            (missing, FailureReason::StorageNoBucket),
+            (
+                generic("400 Bad Request: <Code>ExpiredToken</Code>"),
+                FailureReason::StorageDenied,
+            ),
+            (
+                generic("Bulk delete request failed for key x: Forbidden (code: 403)"),
+                FailureReason::StorageDenied,
+            ),
+            (
+                generic("403: Request date header too old: 'Sat, 28 Nov'"),
+                FailureReason::StorageDenied,
+            ),
+        ] {
+            let sorted = sorted("reading", "az://b", None, error);
+            assert_eq!(
+                (sorted.reason(), sorted.class()),
+                (reason, StorageErrorClass::NeedsPerson)
+            );
         }
     }
 

@@ -1,5 +1,6 @@
 //! A store that takes an object in parts, whosever protocol it has.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -18,14 +19,12 @@ use crate::storage::object::copy::S3Bucket;
 use crate::storage::object::patience::in_time;
 
 /// A bucket or container.
-#[derive(Debug)]
 pub(super) struct PartStore {
     vendor: PartVendor,
     /// It does not copy parts of objects, or was found not to.
     sends_again: AtomicBool,
 }
 
-#[derive(Debug)]
 enum PartVendor {
     S3(S3Bucket),
     Azure(AzureContainer),
@@ -41,6 +40,13 @@ pub(super) struct PartUpload {
     pub meta: ObjectMeta,
     /// Nothing else has ever had this name.
     pub is_unique: bool,
+}
+
+impl fmt::Debug for PartStore {
+    /// Without the client, which shows some tokens.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PartStore").finish_non_exhaustive()
+    }
 }
 
 impl PartStore {

@@ -133,6 +133,7 @@ fn chosen_books_become_bags_and_a_second_export_leaves_them_alone() {
             format!("data/full/{key}_ocr.jsonl.gz"),
             format!("data/meta/{key}.json"),
             format!("data/meta/{key}.marc.xml"),
+            format!("data/meta/{key}_members.json.gz"),
             format!("data/raw/{key}/{key}.tar.gz"),
             "manifest-sha256.txt".to_owned(),
             "tagmanifest-sha256.txt".to_owned(),
@@ -185,7 +186,7 @@ fn a_damaged_a_missing_and_an_unknown_book_are_named_and_hold_no_other_up() {
         let archives = files(into.path())
             .into_iter()
             .filter(|path| path.to_string_lossy().ends_with(".gz"));
-        assert_eq!(archives.count(), 2, "archive and text of the one that is sound");
+        assert_eq!(archives.count(), 3, "archive, text and index of the one that is sound");
         assert!(
             names_below(into.path())
                 .iter()

@@ -40,6 +40,11 @@ const STEPS: [&str; 7] = [
     "X1.tar.gz?uploadId",
 ];
 
+/// What the step does in this store is removing the temporary object of an archive that is published; the next sweep does it then.
+fn removes(store: &TestStore, step: &str) -> bool {
+    store.kind == Kind::Azurite && step == "POST"
+}
+
 /// What hits the first so many requests of a step.
 fn hits(step: &'static str, mut count: u32, fault: Fault) -> impl FnMut(&str) -> Fault + Send {
     move |request| {
@@ -72,6 +77,9 @@ fn what_passes_is_tried_again_and_the_object_is_whole() {
                 let stat = storage.stat(&key(RAW)).unwrap().unwrap();
                 assert_eq!(stat.meta.sha256, Some(digest), "{:?}, {fault:?} at {step}", store.kind);
                 assert!(read(&storage, RAW) == bytes(20 * MIB), "{:?}", store.kind);
+                if removes(&store, step) {
+                    storage.sweep();
+                }
                 // An upload whose id never came is empty; nothing can be known of it.
                 match (fault, step) {
                     (Fault::LoseAnswer | Fault::Cut, _) => {
@@ -101,9 +109,18 @@ fn what_does_not_pass_leaves_the_older_object_and_nothing_else() {
                 let is_hit = |request: &String| request.contains(step) && !request.starts_with("DELETE");
                 let was_hit = requests.iter().any(is_hit);
                 proxy.fault(|_| Fault::None);
-                assert_eq!(outcome.is_ok(), !was_hit, "{:?}: {step}: {outcome:?}", store.kind);
+                let is_tidying = removes(&store, step);
+                assert_eq!(
+                    outcome.is_ok(),
+                    !was_hit || is_tidying,
+                    "{:?}: {step}: {outcome:?}",
+                    store.kind
+                );
                 if outcome.is_ok() {
                     published(&storage, true, 9 * MIB, "old").unwrap();
+                }
+                if is_tidying {
+                    storage.sweep();
                 }
                 assert!(read(&storage, RAW) == bytes(9 * MIB), "{:?}: {step}", store.kind);
                 only(&store, &[RAW]);

@@ -76,8 +76,8 @@ fn elements(text: &str) -> Vec<String> {
     }
 }
 
-#[test]
-fn what_the_schema_requires_stands_in_its_order() {
+/// A document of one book, one check and its maker.
+fn document() -> String {
     let library = LibraryDirectory::parse("T").unwrap();
     let mut text = Vec::new();
     let mut document = PremisDocument::new(&mut text, &library, BTreeSet::new());
@@ -99,7 +99,12 @@ fn what_the_schema_requires_stands_in_its_order() {
     assert!(document.event(&checked).unwrap().is_continue());
     document.end().unwrap();
     drop(document);
-    let text = String::from_utf8(text).unwrap();
+    String::from_utf8(text).unwrap()
+}
+
+#[test]
+fn what_the_schema_requires_stands_in_its_order() {
+    let text = document();
     let elements = elements(&text);
     let within = |parent: &str| {
         let parent = format!("premis/{parent}/");

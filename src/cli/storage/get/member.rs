@@ -53,16 +53,15 @@ pub(super) fn get(look: &StorageLook, barcode: &Barcode, name: &str, into: Optio
         error => damaged(&raw, format!("of {}: {error}", member.name)),
     })?;
     target.finish()?;
-    let path = path.display();
-    let mut said = format!("{path}: {} bytes of {raw}, {}\n", member.bytes, read.proof);
-    said += &match source {
-        IndexSource::Recorded(_) => format!("{} of the archive read\n", DisplaySize(read.packed_bytes)),
-        IndexSource::Archive(_, why) => format!(
-            "the whole archive was read, {}: {why}\n",
-            DisplaySize(manifest.archive_bytes)
-        ),
+    let cost = match source {
+        IndexSource::Recorded(_) => format!("{} of the archive read", DisplaySize(read.packed_bytes)),
+        IndexSource::Archive(_, why) => {
+            let whole = DisplaySize(manifest.archive_bytes);
+            format!("the whole archive was read, {whole}: {why}")
+        }
     };
-    output::print(&said)?;
+    let (path, bytes, proof) = (path.display(), read.bytes, read.proof);
+    output::print(&format!("{path}: {bytes} bytes of {raw}, {proof}\n{cost}\n"))?;
     Ok(ExitStatus::Done)
 }
 

@@ -2,11 +2,20 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use super::*;
+use crate::actor::ActorSnapshot;
 use crate::observe::{BlockingChain, BlockingChains, ChainLink};
 
-/// A daemon with a download, a chain and some lines of its log.
+/// A daemon with all actors, a download, a chain and some lines of its log.
 fn data() -> TopData {
     let mut data = TopData::of(crate::cli::frame::tests::seen());
+    let actors = &mut data.status.hub.actors;
+    let others = ActorName::ALL.into_iter().filter(|name| *name != ActorName::Downloader);
+    let like = |name| ActorSnapshot {
+        name,
+        ..actors[0].clone()
+    };
+    let others: Vec<_> = others.map(like).collect();
+    actors.extend(others);
     let link = |node: &str| ChainLink {
         node: node.into(),
         waiting: 2,
@@ -43,7 +52,7 @@ fn a_screen_of_80_by_24_has_everything() {
     for part in [
         "state           starting since",
         "ACTOR▼",
-        "downloader        3 / 8    0.2s",
+        "downloader        3 / 8     0.2s      2.5  200.0ms     2.0s    50%",
         "Held back by    supervisor ← downloader ← transfer ← GRIN (7 messages)",
         "Pool            1 session, 4 connections open of 5 opened",
         "ABC1",

@@ -70,8 +70,6 @@ fn manifest(barcode: &str, sha256: &str) -> ManifestRead {
         archive_bytes: 1,
         pages: 1,
         text_pages: 0,
-        text_characters: None,
-        reading_order: None,
         nonblank_texts: None,
         text_characters: None,
         reading_order: None,

@@ -18,7 +18,7 @@ pub(super) struct SeenBook {
 
 /// What is known of a book after the storage was listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BookStanding {
+pub(super) enum ListedStanding {
     Agreed,
     NoArchive,
     OtherSize,
@@ -29,20 +29,20 @@ pub(super) enum BookStanding {
 
 /// A manifest was made of each archive that was looked into; one that was adopted unread has neither size nor digest recorded at first,
 /// and no manifest.
-pub(super) fn judge(seen: SeenBook, was_made: bool) -> BookStanding {
+pub(super) fn judge(seen: SeenBook, was_made: bool) -> ListedStanding {
     match (seen.recorded, seen.found) {
-        (_, None) => BookStanding::NoArchive,
-        (Some(recorded), Some(found)) if recorded != found => BookStanding::OtherSize,
-        _ if was_made && !seen.has_manifest => BookStanding::NoManifest,
-        _ if seen.has_manifest && !(seen.has_text && seen.has_record) => BookStanding::Unsure,
-        _ => BookStanding::Agreed,
+        (_, None) => ListedStanding::NoArchive,
+        (Some(recorded), Some(found)) if recorded != found => ListedStanding::OtherSize,
+        _ if was_made && !seen.has_manifest => ListedStanding::NoManifest,
+        _ if seen.has_manifest && !(seen.has_text && seen.has_record) => ListedStanding::Unsure,
+        _ => ListedStanding::Agreed,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use BookStanding as S;
+    use ListedStanding as S;
 
     #[test]
     fn what_listing_tells_of_a_book() {

@@ -35,13 +35,21 @@ pub(super) fn connect(config: &StorageConfig, container: &str) -> Result<PartSto
         .with_client_options(options)
         .with_retry(retry())
         .build()
-        .map_err(|why| refused(config, why.to_string()))?;
+        .map_err(|why| refused(config, without_secret(why.to_string())))?;
     Ok(PartStore::azure(AzureContainer {
         store,
         http,
         account,
         address,
     }))
+}
+
+/// Of a key that is none, the client tells a character.
+fn without_secret(why: String) -> String {
+    match why.contains("Invalid Access Key") {
+        true => "what is given as the account's key is no key of an account".to_owned(),
+        false => why,
+    }
 }
 
 /// What `AZURE_*` says, and above it the file of credentials.

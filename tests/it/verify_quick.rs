@@ -1,0 +1,148 @@
+//! `grind verify --quick`: catalog and storage compared by listing.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::{Finished, Home};
+use crate::verify::{library, lines, listed, objects_of, place};
+use grind::grin::Barcode;
+use grind::lab::simulator::SimulatorRequest;
+
+fn cut_short(archive: &Path) {
+    let archive = fs::File::options().write(true).open(archive).unwrap();
+    archive.set_len(100).unwrap();
+}
+
+/// The catalog knows nothing of what is stored of this book.
+fn lose(home: &Home, book: &Barcode) {
+    let catalog = rusqlite::Connection::open(home.folder.path().join("catalog.db")).unwrap();
+    let forget = "UPDATE books SET sync_timestamp = NULL, storage_path = NULL, sha256 = NULL, state = 'available' \
+                  WHERE barcode = ?1";
+    assert_eq!(catalog.execute(forget, [book.as_str()]).unwrap(), 1);
+}
+
+/// What one book each of a library lacks, and one that the catalog has lost.
+struct SpoiledLibrary {
+    home: Home,
+    gone: Barcode,
+    cut: Barcode,
+    bare: Barcode,
+    lost: Barcode,
+    mute: Barcode,
+}
+
+impl SpoiledLibrary {
+    /// Gone, cut, without a manifest, without its text, foreign, and one that the catalog has lost.
+    fn of(home: Home) -> Self {
+        let books: Vec<Barcode> = home.simulator.barcodes().collect();
+        let [gone, cut, bare, lost, mute] = [0, 1, 2, 3, 4].map(|at| books[at].clone());
+        fs::remove_file(place(&home, &text_of(&mute))).unwrap();
+        fs::remove_file(home.raw(&gone)).unwrap();
+        cut_short(&home.raw(&cut));
+        fs::remove_file(place(&home, &format!("meta/{bare}.json"))).unwrap();
+        fs::write(place(&home, "raw/foreign.bin"), "x").unwrap();
+        lose(&home, &lost);
+        Self {
+            home,
+            gone,
+            cut,
+            bare,
+            lost,
+            mute,
+        }
+    }
+
+    /// Outcome and object of each finding, but of those of the book that the catalog has lost.
+    fn findings(&self) -> Vec<(String, String)> {
+        let raw = |barcode: &Barcode| format!("raw/{barcode}/{barcode}.tar.gz");
+        let pair = |outcome: &str, key: String| (outcome.to_owned(), key);
+        let mut found = vec![
+            pair("damaged", raw(&self.cut)),
+            pair("missing", raw(&self.gone)),
+            pair("missing", format!("meta/{}.json", self.bare)),
+            pair("missing", text_of(&self.mute)),
+            pair("unknown", "raw/foreign.bin".to_owned()),
+        ];
+        found.sort();
+        found
+    }
+
+    fn quick(&self, more: &[&str]) -> Finished {
+        self.home.grind(&[&["verify", "--quick", "--json"], more].concat())
+    }
+}
+
+fn text_of(barcode: &Barcode) -> String {
+    format!("full/{barcode}_ocr.jsonl.gz")
+}
+
+#[test]
+fn catalog_and_storage_are_compared_both_ways() {
+    let home = library(12);
+    let good = home.grind(&["verify", "--quick", "--json"]);
+    assert_eq!(good.status.code(), Some(0), "{}\n{}", good.out, good.err);
+    let (findings, summary) = lines(&good);
+    assert_eq!((findings.len(), &summary["books"]), (0, &12.into()));
+    let spoiled = SpoiledLibrary::of(home);
+    let mut expected = spoiled.findings();
+    let of_lost = objects_of(&spoiled.home, &spoiled.lost).into_iter();
+    expected.extend(of_lost.map(|key| ("unknown".to_owned(), key)));
+    expected.sort();
+    let bad = spoiled.quick(&[]);
+    assert_eq!(bad.status.code(), Some(1), "{}\n{}", bad.out, bad.err);
+    assert_eq!(listed(&bad), expected);
+}
+
+#[test]
+fn the_catalog_is_mended_without_an_object_removed() {
+    let spoiled = SpoiledLibrary::of(library(12));
+    let SpoiledLibrary {
+        home,
+        gone,
+        cut,
+        bare,
+        lost,
+        mute,
+    } = &spoiled;
+    let (text, quick) = (text_of(mute), |more: &[&str]| spoiled.quick(more));
+    let before = crate::support::files(&home.root()).len();
+    let mended = quick(&["--repair"]);
+    assert_eq!(mended.status.code(), Some(1), "{}", mended.err);
+    let (findings, summary) = lines(&mended);
+    let counted = |name: &str| summary[name].as_u64().unwrap();
+    let repairs = ["repaired", "recorded", "fetched_again", "made_anew"].map(counted);
+    assert_eq!(repairs, [4, 1, 1, 2], "{}", mended.out);
+    let found = ["ok", "missing", "missing_archives", "damaged", "unknown"].map(counted);
+    assert_eq!(found, [7, 3, 1, 1, 1], "{}", mended.out);
+    let told = |key: &str| findings.iter().find(|finding| finding["key"] == key).unwrap();
+    assert_eq!(
+        (&told(&text)["part"], &told(&text)["repair"]),
+        (&"companion".into(), &"made_anew".into())
+    );
+    let of_lost = findings.iter().filter(|finding| finding["barcode"] == lost.as_str());
+    assert_eq!(
+        of_lost.count(),
+        1,
+        "what belongs to a book that is recorded is known: {}",
+        mended.out
+    );
+    assert_eq!(crate::support::files(&home.root()).len(), before, "nothing is removed");
+    let states = crate::support::states(home);
+    let state = |barcode: &Barcode| states[barcode.as_str()].0.as_str();
+    assert_eq!(
+        [state(gone), state(lost), state(cut), state(bare), state(mute)],
+        ["available", "stored", "stored", "available", "available"]
+    );
+
+    // What is gone is fetched again, and what is missing beside an archive is made anew from it; what is left needs a person.
+    let fetched = home.simulator.stats().count(SimulatorRequest::Get);
+    let sync = home.grind(&["sync"]);
+    assert!(sync.status.success(), "{}", sync.err);
+    let mut expected = spoiled.findings();
+    expected.retain(|(outcome, _)| outcome != "missing");
+    assert_eq!(listed(&quick(&[])), expected);
+    home.text_is_right(mute);
+    assert_eq!(home.simulator.stats().count(SimulatorRequest::Get), fetched + 1);
+}
