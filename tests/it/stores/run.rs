@@ -67,6 +67,7 @@ fn a_library_comes_home_to_each_store_and_is_verified_there() {
                 format!("full/{name}_ocr.jsonl.gz"),
                 format!("meta/{name}.json"),
                 format!("meta/{name}.marc.xml"),
+                format!("meta/{name}_members.json.gz"),
             ]);
         }
         expected.sort();
