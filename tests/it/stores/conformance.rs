@@ -8,31 +8,31 @@ use object_store::memory::InMemory;
 use object_store::multipart::MultipartStore;
 use object_store::{ObjectStore, ObjectStoreExt};
 
-use super::{Kind, TestStore, block_on, stores};
+use super::{StoreKind, TestStore, block_on, stores};
 
 const BUCKET: &str = "conformance";
 
 /// What is done otherwise than the suite demands, and why that does us no harm; in the order of the suite's report.
-const OTHERWISE: [(Kind, &str, &str); 11] = [
-    (Kind::InProcess, COPY_ONCE, NOT_IN_S3),
-    (Kind::InProcess, COPY_NOTHING, NOT_IN_S3),
+const OTHERWISE: [(StoreKind, &str, &str); 11] = [
+    (StoreKind::InProcess, COPY_ONCE, NOT_IN_S3),
+    (StoreKind::InProcess, COPY_NOTHING, NOT_IN_S3),
     (
-        Kind::InProcess,
+        StoreKind::InProcess,
         "get_opts",
         "the ETag of what was read is compared once more",
     ),
     (
-        Kind::InProcess,
+        StoreKind::InProcess,
         "put_get_delete_list",
         "no object has the name of a folder of objects",
     ),
-    (Kind::InProcess, "put_opts", "no object is written on a condition"),
-    (Kind::Moto, COPY_ONCE, NOT_IN_S3),
-    (Kind::Moto, COPY_NOTHING, NOT_IN_S3),
-    (Kind::Seaweed, COPY_ONCE, NOT_IN_S3),
-    (Kind::Seaweed, COPY_NOTHING, NOT_IN_S3),
-    (Kind::Seaweed, "put_get_delete_list", FROM_A_NAME_ON),
-    (Kind::Azurite, "put_get_delete_list", FROM_A_NAME_ON),
+    (StoreKind::InProcess, "put_opts", "no object is written on a condition"),
+    (StoreKind::Moto, COPY_ONCE, NOT_IN_S3),
+    (StoreKind::Moto, COPY_NOTHING, NOT_IN_S3),
+    (StoreKind::Seaweed, COPY_ONCE, NOT_IN_S3),
+    (StoreKind::Seaweed, COPY_NOTHING, NOT_IN_S3),
+    (StoreKind::Seaweed, "put_get_delete_list", FROM_A_NAME_ON),
+    (StoreKind::Azurite, "put_get_delete_list", FROM_A_NAME_ON),
 ];
 const COPY_ONCE: &str = "copy_if_not_exists";
 const COPY_NOTHING: &str = "copy_rename_nonexistent_object";
@@ -90,8 +90,8 @@ fn failures_of(store: &TestStore) -> BTreeSet<&'static str> {
     block_on(async {
         store.make(BUCKET).await;
         match store.kind {
-            Kind::Memory => failures(&InMemory::new()).await,
-            Kind::Azurite => failures(&store.azure(BUCKET)).await,
+            StoreKind::Memory => failures(&InMemory::new()).await,
+            StoreKind::Azurite => failures(&store.azure(BUCKET)).await,
             _ => failures(&store.s3(BUCKET)).await,
         }
     })
@@ -102,7 +102,7 @@ fn failures_of(store: &TestStore) -> BTreeSet<&'static str> {
 #[ignore = "needs the servers that tests/parts/stores starts"]
 fn each_server_does_what_object_store_expects() {
     let (mut found, mut ran) = (Vec::new(), Vec::new());
-    for store in stores(|kind| kind != Kind::Disk) {
+    for store in stores(|kind| kind != StoreKind::Disk) {
         let failed = failures_of(&store);
         found.extend(failed.into_iter().map(|part| (store.kind, part)));
         ran.push(store.kind);

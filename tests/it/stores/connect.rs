@@ -8,7 +8,7 @@ use ring::hmac;
 use url::form_urlencoded;
 
 use super::publish::{MIB, RAW, published, read};
-use super::{ACCOUNT, ACCOUNT_KEY, BUCKET, Kind, TestStore, stores};
+use super::{ACCOUNT, ACCOUNT_KEY, BUCKET, StoreKind, TestStore, stores};
 use crate::storage_s3::server::{bytes, key};
 
 fn put_reason(config: &StorageConfig) -> FailureReason {
@@ -34,7 +34,7 @@ fn with_keys(store: &TestStore, keys: &[(&str, &str)]) -> StorageConfig {
 #[test]
 #[ignore = "needs the servers that tests/parts/stores starts"]
 fn a_bucket_that_is_not_there_is_found() {
-    for store in stores(|kind| matches!(kind, Kind::Moto | Kind::Azurite)) {
+    for store in stores(|kind| matches!(kind, StoreKind::Moto | StoreKind::Azurite)) {
         let missing = store.config_at("missing", &store.endpoint);
         assert_eq!(put_reason(&missing), FailureReason::StorageNoBucket, "{:?}", store.kind);
     }
@@ -44,9 +44,9 @@ fn a_bucket_that_is_not_there_is_found() {
 #[test]
 #[ignore = "needs the servers that tests/parts/stores starts"]
 fn a_wrong_key_is_not_permitted() {
-    for store in stores(|kind| matches!(kind, Kind::InProcess | Kind::Seaweed | Kind::Azurite)) {
+    for store in stores(|kind| matches!(kind, StoreKind::InProcess | StoreKind::Seaweed | StoreKind::Azurite)) {
         let wrong = match store.kind {
-            Kind::Azurite => with_keys(&store, &[("AZURE_STORAGE_KEY", "c2VzYW1l")]),
+            StoreKind::Azurite => with_keys(&store, &[("AZURE_STORAGE_KEY", "c2VzYW1l")]),
             _ => with_keys(
                 &store,
                 &[("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "sesame")],
@@ -78,11 +78,11 @@ fn shared_access(rights: &str, until: &str) -> String {
 #[ignore = "needs the servers that tests/parts/stores starts"]
 fn rights_that_are_missing_are_told_from_a_wrong_key() {
     let never = "2099-01-01T00:00:00Z";
-    for store in stores(|kind| matches!(kind, Kind::Seaweed | Kind::Azurite)) {
+    for store in stores(|kind| matches!(kind, StoreKind::Seaweed | StoreKind::Azurite)) {
         let name = key("meta/x");
         store.storage().put(&name, b"x", &ObjectMeta::default()).unwrap();
         let reader = match store.kind {
-            Kind::Azurite => with_keys(&store, &[("AZURE_STORAGE_SAS_TOKEN", &shared_access("rl", never))]),
+            StoreKind::Azurite => with_keys(&store, &[("AZURE_STORAGE_SAS_TOKEN", &shared_access("rl", never))]),
             _ => with_keys(
                 &store,
                 &[("AWS_ACCESS_KEY_ID", "reader"), ("AWS_SECRET_ACCESS_KEY", "secret")],
@@ -99,7 +99,7 @@ fn rights_that_are_missing_are_told_from_a_wrong_key() {
 #[test]
 #[ignore = "needs the servers that tests/parts/stores starts"]
 fn a_shared_access_signature_is_enough_until_it_ends() {
-    for store in stores(|kind| kind == Kind::Azurite) {
+    for store in stores(|kind| kind == StoreKind::Azurite) {
         let file = store.notes.path().join("sas");
         std::fs::write(&file, format!("?{}\n", shared_access("racwdl", "2099-01-01T00:00:00Z"))).unwrap();
         let by_file = StorageConfig {
@@ -121,11 +121,11 @@ fn a_shared_access_signature_is_enough_until_it_ends() {
 #[test]
 #[ignore = "needs the servers that tests/parts/stores starts"]
 fn keys_may_stand_in_a_file() {
-    for store in stores(|kind| matches!(kind, Kind::Seaweed | Kind::Azurite)) {
+    for store in stores(|kind| matches!(kind, StoreKind::Seaweed | StoreKind::Azurite)) {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("keys");
         let text = match store.kind {
-            Kind::Azurite => format!("AccountName={ACCOUNT};AccountKey={}\n", super::ACCOUNT_KEY),
+            StoreKind::Azurite => format!("AccountName={ACCOUNT};AccountKey={}\n", super::ACCOUNT_KEY),
             _ => "[default]\naws_access_key_id = key\naws_secret_access_key = secret\n".to_owned(),
         };
         std::fs::write(&file, text).unwrap();

@@ -5,14 +5,14 @@ use std::time::Duration;
 use grind::storage::{ObjectMeta, Storage, StorageErrorClass};
 use grind::vocabulary::FailureReason;
 
-use super::proxy::{Fault, FaultProxy};
+use super::proxy::{FaultProxy, ProxyFault};
 use super::publish::{MIB, RAW, only, published, read};
-use super::{BUCKET, Kind, TestStore, stores};
+use super::{BUCKET, StoreKind, TestStore, stores};
 use crate::storage_s3::server::{bytes, key};
 
 /// Servers that take objects in parts.
-fn in_parts(kind: Kind) -> bool {
-    kind.is_s3() || kind == Kind::Azurite
+fn in_parts(kind: StoreKind) -> bool {
+    kind.is_s3() || kind == StoreKind::Azurite
 }
 
 struct Faulty {
@@ -42,15 +42,15 @@ const STEPS: [&str; 7] = [
 
 /// What the step does in this store is removing the temporary object of an archive that is published; the next sweep does it then.
 fn removes(store: &TestStore, step: &str) -> bool {
-    store.kind == Kind::Azurite && step == "POST"
+    store.kind == StoreKind::Azurite && step == "POST"
 }
 
 /// What hits the first so many requests of a step.
-fn hits(step: &'static str, mut count: u32, fault: Fault) -> impl FnMut(&str) -> Fault + Send {
+fn hits(step: &'static str, mut count: u32, fault: ProxyFault) -> impl FnMut(&str) -> ProxyFault + Send {
     move |request| {
         let hit = count > 0 && request.contains(step) && !request.starts_with("DELETE");
         count -= u32::from(hit);
-        if hit { fault } else { Fault::None }
+        if hit { fault } else { ProxyFault::None }
     }
 }
 
@@ -59,10 +59,10 @@ fn hits(step: &'static str, mut count: u32, fault: Fault) -> impl FnMut(&str) ->
 fn what_passes_is_tried_again_and_the_object_is_whole() {
     let slow_down = "<?xml version=\"1.0\"?><Error><Code>SlowDown</Code></Error>";
     let faults = [
-        Fault::Answer(500, ""),
-        Fault::Answer(503, slow_down),
-        Fault::Cut,
-        Fault::LoseAnswer,
+        ProxyFault::Answer(500, ""),
+        ProxyFault::Answer(503, slow_down),
+        ProxyFault::Cut,
+        ProxyFault::LoseAnswer,
     ];
     for Faulty { store, proxy, storage } in each() {
         let mut number = 0;
@@ -73,7 +73,7 @@ fn what_passes_is_tried_again_and_the_object_is_whole() {
                 let digest = number.to_string();
                 published(&storage, number % 2 == 0, 20 * MIB, &digest)
                     .unwrap_or_else(|error| panic!("{:?}, {fault:?} at {step}: {error}", store.kind));
-                proxy.fault(|_| Fault::None);
+                proxy.fault(|_| ProxyFault::None);
                 let stat = storage.stat(&key(RAW)).unwrap().unwrap();
                 assert_eq!(stat.meta.sha256, Some(digest), "{:?}, {fault:?} at {step}", store.kind);
                 assert!(read(&storage, RAW) == bytes(20 * MIB), "{:?}", store.kind);
@@ -82,7 +82,7 @@ fn what_passes_is_tried_again_and_the_object_is_whole() {
                 }
                 // An upload whose id never came is empty; nothing can be known of it.
                 match (fault, step) {
-                    (Fault::LoseAnswer | Fault::Cut, _) => {
+                    (ProxyFault::LoseAnswer | ProxyFault::Cut, _) => {
                         assert_eq!((store.everything(), store.open_notes()), (vec![RAW.to_owned()], 0))
                     }
                     _ => only(&store, &[RAW]),
@@ -102,13 +102,13 @@ fn what_does_not_pass_leaves_the_older_object_and_nothing_else() {
                 proxy.fault(hits(
                     step,
                     u32::MAX,
-                    Fault::Answer(403, "<Error><Code>AccessDenied</Code></Error>"),
+                    ProxyFault::Answer(403, "<Error><Code>AccessDenied</Code></Error>"),
                 ));
                 let outcome = published(&storage, is_final, 20 * MIB, "new");
                 let requests = proxy.requests();
                 let is_hit = |request: &String| request.contains(step) && !request.starts_with("DELETE");
                 let was_hit = requests.iter().any(is_hit);
-                proxy.fault(|_| Fault::None);
+                proxy.fault(|_| ProxyFault::None);
                 let is_tidying = removes(&store, step);
                 assert_eq!(
                     outcome.is_ok(),
@@ -133,16 +133,16 @@ fn what_does_not_pass_leaves_the_older_object_and_nothing_else() {
 #[test]
 #[ignore = "needs the servers that tests/parts/stores starts"]
 fn an_upload_that_cannot_be_aborted_has_its_note_and_is_aborted_later() {
-    for store in stores(|kind| matches!(kind, Kind::Moto | Kind::Seaweed)) {
+    for store in stores(|kind| matches!(kind, StoreKind::Moto | StoreKind::Seaweed)) {
         let proxy = FaultProxy::before(&store.endpoint);
         let storage = Storage::open(&store.config_at(BUCKET, &proxy.endpoint())).unwrap();
         proxy.fault(|request| match request.contains("X1.tar.gz?uploadId") {
-            true => Fault::Answer(403, "<Error><Code>AccessDenied</Code></Error>"),
-            false => Fault::None,
+            true => ProxyFault::Answer(403, "<Error><Code>AccessDenied</Code></Error>"),
+            false => ProxyFault::None,
         });
         published(&storage, true, 20 * MIB, "1").unwrap_err();
         assert_eq!((store.open_notes(), store.open_uploads()), (1, 1), "{:?}", store.kind);
-        proxy.fault(|_| Fault::None);
+        proxy.fault(|_| ProxyFault::None);
         assert_eq!(storage.sweep().failures, [""; 0], "{:?}", store.kind);
         only(&store, &[]);
     }
@@ -160,12 +160,12 @@ fn a_completion_that_is_never_answered_finds_its_object() {
             let mut is_done = false;
             proxy.fault(
                 move |request| match (is_completion(request) && request.contains(place), is_done) {
-                    (false, _) => Fault::None,
+                    (false, _) => ProxyFault::None,
                     (true, false) => {
                         is_done = true;
-                        Fault::LoseAnswer
+                        ProxyFault::LoseAnswer
                     }
-                    (true, true) => Fault::Answer(404, "<Error><Code>NoSuchUpload</Code></Error>"),
+                    (true, true) => ProxyFault::Answer(404, "<Error><Code>NoSuchUpload</Code></Error>"),
                 },
             );
             let digest = number.to_string();
@@ -176,7 +176,7 @@ fn a_completion_that_is_never_answered_finds_its_object() {
                 .filter(|request| is_completion(request) && request.contains(place));
             assert!(asked.count() > 1, "{:?} at {place}: {requests:#?}", store.kind);
             outcome.unwrap_or_else(|error| panic!("{:?} at {place}: {error}\n{requests:#?}", store.kind));
-            proxy.fault(|_| Fault::None);
+            proxy.fault(|_| ProxyFault::None);
             assert_eq!(storage.stat(&key(RAW)).unwrap().unwrap().meta.sha256, Some(digest));
             assert!(read(&storage, RAW) == bytes(20 * MIB));
             only(&store, &[RAW]);
@@ -188,7 +188,7 @@ fn a_completion_that_is_never_answered_finds_its_object() {
 #[test]
 #[ignore = "needs the servers that tests/parts/stores starts"]
 fn bytes_that_change_on_the_way_are_refused() {
-    for store in stores(|kind| matches!(kind, Kind::Seaweed | Kind::Azurite)) {
+    for store in stores(|kind| matches!(kind, StoreKind::Seaweed | StoreKind::Azurite)) {
         let proxy = FaultProxy::before(&store.endpoint);
         let mut config = store.config_at(BUCKET, &proxy.endpoint());
         let given = config.environment.as_mut().unwrap();
@@ -199,10 +199,10 @@ fn bytes_that_change_on_the_way_are_refused() {
         } else {
             "comp=block&"
         };
-        proxy.fault(hits(part, u32::MAX, Fault::Flip));
+        proxy.fault(hits(part, u32::MAX, ProxyFault::Flip));
         let refused = published(&storage, true, 20 * MIB, "1");
         assert!(refused.is_err(), "{:?}", store.kind);
-        proxy.fault(|_| Fault::None);
+        proxy.fault(|_| ProxyFault::None);
         only(&store, &[]);
         published(&storage, true, 20 * MIB, "2").unwrap();
         assert!(read(&storage, RAW) == bytes(20 * MIB));
@@ -215,17 +215,17 @@ fn bytes_that_change_on_the_way_are_refused() {
 fn what_a_person_must_mend_is_told_apart() {
     let cases = [
         (
-            Fault::Answer(400, "<Error><Code>ExpiredToken</Code></Error>"),
+            ProxyFault::Answer(400, "<Error><Code>ExpiredToken</Code></Error>"),
             FailureReason::StorageDenied,
             "ExpiredToken",
         ),
         (
-            Fault::Answer(403, "<Error><Code>RequestTimeTooSkewed</Code></Error>"),
+            ProxyFault::Answer(403, "<Error><Code>RequestTimeTooSkewed</Code></Error>"),
             FailureReason::StorageDenied,
             "clock",
         ),
         (
-            Fault::Answer(
+            ProxyFault::Answer(
                 403,
                 "<Error><Code>AuthenticationFailed</Code><AuthenticationErrorDetail>Request date header too old</AuthenticationErrorDetail></Error>",
             ),
@@ -233,11 +233,11 @@ fn what_a_person_must_mend_is_told_apart() {
             "clock",
         ),
         (
-            Fault::Answer(404, "<Error><Code>NoSuchBucket</Code></Error>"),
+            ProxyFault::Answer(404, "<Error><Code>NoSuchBucket</Code></Error>"),
             FailureReason::StorageNoBucket,
             "no bucket",
         ),
-        (Fault::Answer(507, ""), FailureReason::StorageFull, "no room"),
+        (ProxyFault::Answer(507, ""), FailureReason::StorageFull, "no room"),
     ];
     for Faulty { store, proxy, storage } in each() {
         for (fault, reason, words) in cases {
@@ -252,7 +252,7 @@ fn what_a_person_must_mend_is_told_apart() {
             );
             assert!(refused.to_string().contains(words), "{refused}");
         }
-        proxy.fault(|_| Fault::None);
+        proxy.fault(|_| ProxyFault::None);
         only(&store, &[]);
     }
 }
@@ -261,7 +261,7 @@ fn what_a_person_must_mend_is_told_apart() {
 #[ignore = "needs the servers that tests/parts/stores starts"]
 fn a_tenth_of_a_second_to_each_answer_changes_nothing() {
     for Faulty { store, proxy, storage } in each() {
-        proxy.fault(|_| Fault::Delay(Duration::from_millis(100)));
+        proxy.fault(|_| ProxyFault::Delay(Duration::from_millis(100)));
         published(&storage, true, 20 * MIB, "1").unwrap();
         assert!(read(&storage, RAW) == bytes(20 * MIB));
         only(&store, &[RAW]);

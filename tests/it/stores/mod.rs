@@ -33,7 +33,7 @@ const ACCOUNT_KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UV
 
 /// Where objects are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum StoreKind {
     Disk,
     Memory,
     /// s3s over a folder, in this process.
@@ -43,7 +43,7 @@ pub enum Kind {
     Azurite,
 }
 
-impl Kind {
+impl StoreKind {
     const ALL: [Self; 6] = [
         Self::Disk,
         Self::Memory,
@@ -71,7 +71,7 @@ impl Kind {
 
 /// A storage for one test: its own folder of a bucket that all share.
 pub struct TestStore {
-    pub kind: Kind,
+    pub kind: StoreKind,
     endpoint: String,
     prefix: String,
     folder: TempDir,
@@ -81,9 +81,9 @@ pub struct TestStore {
 }
 
 /// Those of a kind that can be asked here.
-pub fn stores(wanted: impl Fn(Kind) -> bool) -> Vec<TestStore> {
+pub fn stores(wanted: impl Fn(StoreKind) -> bool) -> Vec<TestStore> {
     let given = std::env::var(SERVERS).unwrap_or_default();
-    let found: Vec<TestStore> = Kind::ALL
+    let found: Vec<TestStore> = StoreKind::ALL
         .into_iter()
         .filter(|kind| wanted(*kind))
         .filter_map(|kind| TestStore::begin(kind, &given))
@@ -96,11 +96,11 @@ pub fn stores(wanted: impl Fn(Kind) -> bool) -> Vec<TestStore> {
 }
 
 impl TestStore {
-    fn begin(kind: Kind, given: &str) -> Option<Self> {
+    fn begin(kind: StoreKind, given: &str) -> Option<Self> {
         let mut server = None;
         let endpoint = match kind {
-            Kind::Disk | Kind::Memory => String::new(),
-            Kind::InProcess => {
+            StoreKind::Disk | StoreKind::Memory => String::new(),
+            StoreKind::InProcess => {
                 let started = Server::start();
                 let endpoint = started.config("").endpoint.unwrap();
                 server = Some(started);
@@ -137,20 +137,20 @@ impl TestStore {
     pub fn config_at(&self, bucket: &str, endpoint: &str) -> StorageConfig {
         let prefix = &self.prefix;
         let url = match self.kind {
-            Kind::Disk => format!("file://{}", self.folder.path().display()),
-            Kind::Memory => "memory:".to_owned(),
-            Kind::Azurite => format!("az://{bucket}/{prefix}"),
+            StoreKind::Disk => format!("file://{}", self.folder.path().display()),
+            StoreKind::Memory => "memory:".to_owned(),
+            StoreKind::Azurite => format!("az://{bucket}/{prefix}"),
             _ => format!("s3://{bucket}/{prefix}"),
         };
         let endpoint = match self.kind {
-            Kind::Disk | Kind::Memory => None,
-            Kind::Azurite => Some(format!("{endpoint}/{ACCOUNT}").parse().unwrap()),
+            StoreKind::Disk | StoreKind::Memory => None,
+            StoreKind::Azurite => Some(format!("{endpoint}/{ACCOUNT}").parse().unwrap()),
             _ => Some(endpoint.parse().unwrap()),
         };
         StorageConfig {
             endpoint,
             region: self.kind.is_s3().then(|| "us-east-1".to_owned()),
-            account: (self.kind == Kind::Azurite).then(|| ACCOUNT.to_owned()),
+            account: (self.kind == StoreKind::Azurite).then(|| ACCOUNT.to_owned()),
             journal: Some(self.notes.path().to_owned()),
             environment: Some(self.keys.clone()),
             ..StorageConfig::of_url(url)
@@ -164,8 +164,8 @@ impl TestStore {
     /// The names of all that lies in this test's folder, temporary objects too; of a disk its files.
     pub fn everything(&self) -> Vec<String> {
         let mut names: Vec<String> = match self.kind {
-            Kind::Disk => files(self.folder.path()),
-            Kind::Memory => vec![],
+            StoreKind::Disk => files(self.folder.path()),
+            StoreKind::Memory => vec![],
             _ => {
                 let (store, prefix) = (self.objects(BUCKET), Path::from(self.prefix.as_str()));
                 let listed = block_on(all_below(&*store, &prefix));
@@ -181,7 +181,7 @@ impl TestStore {
 
     /// Uploads in parts that were begun in this test's folder and neither completed nor aborted, where the server tells.
     pub fn open_uploads(&self) -> usize {
-        if !self.kind.is_s3() || self.kind == Kind::InProcess {
+        if !self.kind.is_s3() || self.kind == StoreKind::InProcess {
             return 0;
         }
         let s3 = self.s3(BUCKET);
@@ -202,7 +202,7 @@ impl TestStore {
 
     fn objects(&self, bucket: &str) -> Arc<dyn ObjectStore> {
         match self.kind {
-            Kind::Azurite => Arc::new(self.azure(bucket)),
+            StoreKind::Azurite => Arc::new(self.azure(bucket)),
             _ => Arc::new(self.s3(bucket)),
         }
     }
@@ -235,15 +235,15 @@ impl TestStore {
     /// Makes a bucket, unless there is one.
     async fn make(&self, bucket: &str) {
         match self.kind {
-            Kind::Disk | Kind::Memory => {}
-            Kind::InProcess => {
+            StoreKind::Disk | StoreKind::Memory => {}
+            StoreKind::InProcess => {
                 let folder = self.server.as_ref().unwrap().root.path().join(bucket);
                 std::fs::create_dir_all(folder).unwrap();
             }
-            Kind::Azurite => self.make_container(bucket).await,
+            StoreKind::Azurite => self.make_container(bucket).await,
             // It knows no address with a slash behind the bucket, and no signatures.
-            Kind::Moto => drop(send(Method::PUT, &format!("{}/{bucket}", self.endpoint), String::new()).await),
-            Kind::Seaweed => {
+            StoreKind::Moto => drop(send(Method::PUT, &format!("{}/{bucket}", self.endpoint), String::new()).await),
+            StoreKind::Seaweed => {
                 let root = Path::from("");
                 let signed = self.s3(bucket);
                 let signed = signed.signed_url(Method::PUT, &root, Duration::from_mins(1)).await;
@@ -270,9 +270,9 @@ async fn all_below(store: &dyn ObjectStore, prefix: &Path) -> Vec<String> {
     found.into_iter().map(|object| object.location.to_string()).collect()
 }
 
-fn keys(kind: Kind) -> BTreeMap<String, String> {
+fn keys(kind: StoreKind) -> BTreeMap<String, String> {
     let keys: &[(&str, &str)] = match kind {
-        Kind::Azurite => &[("AZURE_STORAGE_KEY", ACCOUNT_KEY)],
+        StoreKind::Azurite => &[("AZURE_STORAGE_KEY", ACCOUNT_KEY)],
         _ => &[("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret")],
     };
     keys.iter()

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// What becomes of a request.
 #[derive(Debug, Clone, Copy)]
-pub enum Fault {
+pub enum ProxyFault {
     None,
     /// Answered by the proxy.
     Answer(u16, &'static str),
@@ -20,7 +20,7 @@ pub enum Fault {
     Delay(Duration),
 }
 
-type Decide = Box<dyn FnMut(&str) -> Fault + Send>;
+type Decide = Box<dyn FnMut(&str) -> ProxyFault + Send>;
 
 #[derive(Default)]
 struct Shared {
@@ -62,7 +62,7 @@ impl FaultProxy {
     }
 
     /// From now on; asked with `METHOD /path?query`.
-    pub fn fault(&self, decide: impl FnMut(&str) -> Fault + Send + 'static) {
+    pub fn fault(&self, decide: impl FnMut(&str) -> ProxyFault + Send + 'static) {
         let mut shared = self.shared.lock().unwrap();
         shared.decide = Some(Box::new(decide));
         shared.log.clear();
@@ -82,25 +82,28 @@ fn pass(mut client: TcpStream, server: SocketAddr, shared: &Mutex<Shared>) -> io
     let fault = {
         let mut shared = shared.lock().unwrap();
         shared.log.push(request.clone());
-        shared.decide.as_mut().map_or(Fault::None, |decide| decide(&request))
+        shared
+            .decide
+            .as_mut()
+            .map_or(ProxyFault::None, |decide| decide(&request))
     };
     match fault {
-        Fault::None => {}
-        Fault::Delay(time) => std::thread::sleep(time),
-        Fault::Answer(status, body) => {
+        ProxyFault::None => {}
+        ProxyFault::Delay(time) => std::thread::sleep(time),
+        ProxyFault::Answer(status, body) => {
             let length = body.len();
             return write!(
                 client,
-                "HTTP/1.1 {status} Fault\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+                "HTTP/1.1 {status} ProxyFault\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
             );
         }
-        Fault::Flip => *passing.body.last_mut().unwrap() ^= 1,
-        Fault::Cut => {
+        ProxyFault::Flip => *passing.body.last_mut().unwrap() ^= 1,
+        ProxyFault::Cut => {
             let mut upstream = TcpStream::connect(server)?;
             upstream.write_all(&passing.head)?;
             return upstream.write_all(&passing.body[..passing.body.len() / 2]);
         }
-        Fault::LoseAnswer => return passing.carried_out(server).map(drop),
+        ProxyFault::LoseAnswer => return passing.carried_out(server).map(drop),
     }
     client.write_all(&passing.carried_out(server)?)
 }

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 
 use grind::storage::{ObjectMeta, ObjectUpload, OwnUrl, Storage, StorageConfig, StorageError};
 
-use super::{Kind, TestStore, stores};
+use super::{StoreKind, TestStore, stores};
 use crate::storage_s3::server::{bytes, key, meta};
 
 pub const MIB: usize = 1 << 20;
@@ -59,11 +59,11 @@ fn objects_of_each_size_come_back_with_their_metadata() {
                 published(&storage, is_final, size, &digest).unwrap();
                 let stat = storage.stat(&key(RAW)).unwrap().unwrap();
                 assert_eq!(stat.bytes, size as u64);
-                if !matches!(store.kind, Kind::Disk) {
+                if !matches!(store.kind, StoreKind::Disk) {
                     assert_eq!(stat.meta, meta(Some(&digest)), "{:?}", store.kind);
                 }
                 assert!(read(&storage, RAW) == bytes(size), "{:?}, {size} bytes", store.kind);
-                if store.kind != Kind::Memory {
+                if store.kind != StoreKind::Memory {
                     only(&store, &[RAW]);
                 }
             }
@@ -74,7 +74,7 @@ fn objects_of_each_size_come_back_with_their_metadata() {
 #[test]
 #[ignore = "needs the servers that tests/parts/stores starts"]
 fn an_older_object_stays_until_a_new_one_is_whole_and_after_one_that_is_given_up() {
-    for store in stores(|kind| kind != Kind::Memory) {
+    for store in stores(|kind| kind != StoreKind::Memory) {
         let storage = store.storage();
         published(&storage, true, 9 * MIB, "1").unwrap();
         for is_final in [false, true] {
@@ -91,7 +91,7 @@ fn an_older_object_stays_until_a_new_one_is_whole_and_after_one_that_is_given_up
 #[test]
 #[ignore = "needs the servers that tests/parts/stores starts"]
 fn an_upload_may_take_another_name_unless_it_was_begun_under_its_final_one() {
-    for store in stores(|kind| kind != Kind::Memory) {
+    for store in stores(|kind| kind != StoreKind::Memory) {
         let storage = store.storage();
         published(&storage, true, 9 * MIB, "1").unwrap();
         let aside = "quarantine/X1/X1.tar.gz";
@@ -110,7 +110,7 @@ fn an_upload_may_take_another_name_unless_it_was_begun_under_its_final_one() {
 #[test]
 #[ignore = "needs the servers that tests/parts/stores starts"]
 fn archives_may_be_in_a_store_and_the_rest_in_a_folder() {
-    for store in stores(|kind| matches!(kind, Kind::Moto | Kind::Seaweed | Kind::Azurite)) {
+    for store in stores(|kind| matches!(kind, StoreKind::Moto | StoreKind::Seaweed | StoreKind::Azurite)) {
         let folder = tempfile::tempdir().unwrap();
         let config = store.config();
         let storage = Storage::open(&StorageConfig {
@@ -168,7 +168,7 @@ fn objects_are_listed_renamed_and_removed() {
 #[test]
 #[ignore = "needs the servers that tests/parts/stores starts"]
 fn a_reader_never_mixes_two_versions_of_an_object() {
-    for store in stores(|kind| kind != Kind::Disk) {
+    for store in stores(|kind| kind != StoreKind::Disk) {
         let storage = store.storage();
         let put = |byte: u8| storage.put(&key("meta/x"), &vec![byte; 20 * MIB], &ObjectMeta::default());
         put(1).unwrap();

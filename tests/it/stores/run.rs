@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{ACCOUNT, ACCOUNT_KEY, BUCKET, Kind, TestStore, stores};
+use super::{ACCOUNT, ACCOUNT_KEY, BUCKET, StoreKind, TestStore, stores};
 use crate::support::Home;
 use grind::lab::simulator::SimulatorConfig;
 
@@ -20,7 +20,7 @@ fn library() -> SimulatorConfig {
 fn configured(home: &Home, store: &TestStore) {
     let config = store.config_at(BUCKET, &store.endpoint);
     let (keys, more) = match store.kind {
-        Kind::Azurite => (ACCOUNT_KEY.to_owned(), format!("account = {ACCOUNT:?}\n")),
+        StoreKind::Azurite => (ACCOUNT_KEY.to_owned(), format!("account = {ACCOUNT:?}\n")),
         _ => (
             "aws_access_key_id = key\naws_secret_access_key = secret\n".to_owned(),
             "region = \"us-east-1\"\n".to_owned(),
@@ -41,7 +41,7 @@ fn configured(home: &Home, store: &TestStore) {
 #[test]
 #[ignore = "needs the servers that tests/parts/stores starts"]
 fn a_library_comes_home_to_each_store_and_is_verified_there() {
-    for store in stores(|kind| kind.is_s3() || kind == Kind::Azurite) {
+    for store in stores(|kind| kind.is_s3() || kind == StoreKind::Azurite) {
         let home = Home::new(library(), "");
         configured(&home, &store);
         for arguments in [
