@@ -13,7 +13,7 @@ use crate::session::in_flight::InFlightGuard;
 use crate::session::messages::{
     CloseSession, FetchAnswer, HeadRequest, OpenBody, OpenStream, ReconfigureSession, RequestMethod, SessionCloseReport,
 };
-use crate::session::request::{OpenedRequest, RequestSpec, ResponseTime};
+use crate::session::request::{OpenedRequest, RequestSpec, ResponseTime, declared};
 use crate::session::stream::{ArchiveBody, BodyPump, BodyStream, ContentCoding, ResumePoint};
 use crate::session::{
     AuthMode, PermitClass, RateSource, RequestKind, SessionConfig, SessionCounters, SessionError, SmallAnswer,
@@ -95,11 +95,8 @@ impl ServeMessages<FetchAnswer> for SessionOwner {
             let _flight = flight;
             let limit = fetch.limit;
             let ask = fetch.ask()?;
-            engine
-                .open(&ask, ResponseTime::Small, Some(&cx))
-                .await?
-                .whole(limit)
-                .await
+            let opened = engine.open(&ask, ResponseTime::Small, Some(&cx)).await?;
+            declared(Some(&cx), "answer", opened.whole(limit)).await
         })
     }
 }

@@ -106,11 +106,12 @@ impl SessionEngine {
         } = attempt;
         let asked = Instant::now();
         let permit = self.permit(url, spec.class, cx).await?;
-        let mut sent = self.send_in_turn(&attempt, asked).await?;
+        let waited = asked.elapsed();
+        let mut sent = self.send_in_turn(&attempt, waited).await?;
         if sent.exchanged.as_ref().is_err_and(|failed| failed.is_stale) {
             self.net.close_idle_to(url);
             self.counters.note_retry(outgoing.kind, "stale");
-            sent = self.send_in_turn(&attempt, asked).await?;
+            sent = self.send_in_turn(&attempt, waited).await?;
         }
         let exchanged = sent.exchanged.map_err(|FailedExchange { error, .. }| {
             self.counters.note_no_answer(outgoing.kind);
@@ -119,9 +120,6 @@ impl SessionEngine {
         });
         if spec.class == PermitClass::Bulk && is_overload(&exchanged) {
             self.note_bulk(BulkSign::Overload { sent: sent.at });
-        }
-        if let (Some(line), Err(error)) = (&sent.line, &exchanged) {
-            line.unanswered(error);
         }
         let mut incoming = exchanged?;
         incoming.tally.line = sent.line;
@@ -134,11 +132,11 @@ impl SessionEngine {
         })
     }
 
-    /// Sends a request that was asked for at this moment when it is its turn.
+    /// Sends a request that waited so long for its permit when it is its turn.
     ///
     /// # Errors
     /// It is not its turn for too long.
-    async fn send_in_turn(&self, attempt: &RequestAttempt<'_>, asked: Instant) -> Result<SentRequest, SessionError> {
+    async fn send_in_turn(&self, attempt: &RequestAttempt<'_>, waited: Duration) -> Result<SentRequest, SessionError> {
         let RequestAttempt {
             spec,
             url,
@@ -157,11 +155,14 @@ impl SessionEngine {
             ResponseTime::Small => RequestDeadlines::small(timeouts),
         };
         if let Some(wait) = timeouts.wait {
-            deadlines.connect = deadlines.connect.min(wait.saturating_sub(asked.elapsed()));
+            deadlines.connect = deadlines.connect.min(wait.saturating_sub(waited));
         }
         let line = RequestLine::begin(&outgoing.method, url, may_see_token);
         let exchanged = exchange(&self.net, &self.counters, url, outgoing, &deadlines);
         let exchanged = declared(cx, self.host_asked(spec, url), exchanged).await;
+        if let (Some(line), Err(failed)) = (&line, &exchanged) {
+            line.unanswered(&failed.error);
+        }
         Ok(SentRequest {
             at,
             deadlines,

@@ -133,9 +133,11 @@ impl<S: GrinSession> ListReading<'_, S> {
             mark: PageMark::default(),
             over: false,
         };
-        let mut batch = arriving.batch().await?;
+        let mut batch = cx.waiting_for("transfer", arriving.batch()).await?;
         while !arriving.over {
-            let (recorded, next) = futures::join!(self.record(batch, None, cx), arriving.batch());
+            // One wait round both: each alone would bring back the other's when it ends.
+            let both = futures::future::join(self.record(batch, None, cx), arriving.batch());
+            let (recorded, next) = cx.waiting_for("transfer", both).await;
             recorded?;
             batch = next?;
         }

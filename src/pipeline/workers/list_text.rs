@@ -104,7 +104,7 @@ impl<S: GrinSession> ListReading<'_, S> {
             parser = parser.headed();
         }
         let (mut read, mut batch, mut beginning) = (TextRead::default(), Vec::new(), Vec::new());
-        while let Some(chunk) = body.next().await {
+        while let Some(chunk) = cx.waiting_for("transfer", body.next()).await {
             let chunk = chunk?;
             if beginning.len() < TEXT_BEGINNING {
                 beginning.extend_from_slice(&chunk);
@@ -115,7 +115,10 @@ impl<S: GrinSession> ListReading<'_, S> {
                     passing.note(&rows);
                     batch.extend(rows);
                 }
-                Err(refusal) => return Err(self.not_text(refusal, &beginning, ArrivingText { body, passing }).await),
+                Err(refusal) => {
+                    let text = ArrivingText { body, passing };
+                    return Err(self.not_text(refusal, &beginning, text, cx).await);
+                }
             }
             if batch.len() >= ROWS_A_BATCH {
                 self.take(std::mem::take(&mut batch), rows, &mut read, cx).await?;
@@ -132,7 +135,8 @@ impl<S: GrinSession> ListReading<'_, S> {
                     warn!(list = %self.list, words = said.barcode, "GRIN's own words stand in place of the rest of the list");
                 }
             }
-            return Err(self.not_text(refusal, &beginning, ArrivingText { body, passing }).await);
+            let text = ArrivingText { body, passing };
+            return Err(self.not_text(refusal, &beginning, text, cx).await);
         }
         self.warn(&end.warnings);
         self.reject(&end.rejected, end.rejected_more);
@@ -167,7 +171,13 @@ impl<S: GrinSession> ListReading<'_, S> {
     }
 
     /// Why an answer that begins so is no text. The list's own pages say that GRIN does not make a text of it.
-    async fn not_text(&self, refusal: AnswerRefusal, beginning: &[u8], text: ArrivingText) -> PageFault {
+    async fn not_text(
+        &self,
+        refusal: AnswerRefusal,
+        beginning: &[u8],
+        text: ArrivingText,
+        cx: &AskContext,
+    ) -> PageFault {
         let ArrivingText { mut body, passing } = text;
         let review = ListReview {
             refusal: Some(refusal),
@@ -181,7 +191,7 @@ impl<S: GrinSession> ListReading<'_, S> {
         let mut parser = ListPageParser::served_as(&self.parts.library, &body.url, &body.content_type);
         let mut rows = parser.push(beginning).map_or(0, |rows| rows.len());
         while rows == 0
-            && let Some(Ok(chunk)) = body.next().await
+            && let Some(Ok(chunk)) = cx.waiting_for("transfer", body.next()).await
         {
             let Ok(more) = parser.push(&chunk) else { break };
             rows = more.len();

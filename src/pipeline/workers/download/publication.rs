@@ -127,7 +127,7 @@ impl<S: GrinSession> DownloadWorker<S> {
             }
             tokio::select! {
                 () = cx.cancelled() => {}
-                () = sleep(CONFIRM_AGAIN) => {}
+                () = cx.waiting_for("claim", sleep(CONFIRM_AGAIN)) => {}
             }
         }
     }
