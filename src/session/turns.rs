@@ -279,8 +279,8 @@ impl SharedTurns {
             behind,
         };
         let (this, source) = (Rc::downgrade(self), Arc::clone(&self.source));
-        let asked = Instant::now();
-        self.away_since.set(self.away_since.get().or(Some(asked)));
+        let asked = TurnMoment::now();
+        self.away_since.set(self.away_since.get().or(Some(asked.at)));
         let asking = tasks::spawn(&self.hub, "rate_slice", async move {
             let mut answer = source.slice(wanted);
             let slice = loop {
@@ -294,7 +294,7 @@ impl SharedTurns {
         self.ask.replace(Some(asking));
     }
 
-    fn note(&self, slice: Option<GrantedSlice>, behind: Duration, asked: Instant) {
+    fn note(&self, slice: Option<GrantedSlice>, behind: Duration, asked: TurnMoment) {
         let now = TurnMoment::now();
         let answered = now.at;
         self.asking.set(false);
@@ -304,9 +304,9 @@ impl SharedTurns {
                     tracing::info!("the catalog grants turns of grin.requests_per_second again");
                 }
                 let [_, before] = self.trips.get();
-                self.trips.set([before, answered - asked]);
-                let given = self.clock.borrow_mut().moment(slice.given_at, asked, answered);
-                let held = HeldSlice::new(slice, behind, given, now);
+                self.trips.set([before, answered - asked.at]);
+                let given = self.clock.borrow_mut().moment(slice.given_at, asked.at, answered);
+                let held = HeldSlice::new(slice, behind, given, [asked, now]);
                 self.held.borrow_mut().extend((held.left > 0).then_some(held));
                 // Turns that were over before they came are none.
                 if self.look(now).0.is_some() {

@@ -20,7 +20,7 @@ pub(super) struct HeldSlice {
     every: Duration,
     granted: u32,
     pub left: u32,
-    /// How long the machine had slept when it came.
+    /// How long the machine had slept when it was asked for: nobody knows whether it was given before a sleep on its way, or after.
     asleep: Duration,
 }
 
@@ -44,14 +44,19 @@ impl TurnMoment {
 impl HeldSlice {
     /// What is left of a slice when the answer comes, behind which so much is kept free: nothing where all its turns are over, as others
     /// have the time after them, or where they may be over, as far as is known.
-    pub(super) fn new(slice: GrantedSlice, behind: Duration, given: SourceMoment, answered: TurnMoment) -> Self {
+    pub(super) fn new(
+        slice: GrantedSlice,
+        behind: Duration,
+        given: SourceMoment,
+        [asked, answered]: [TurnMoment; 2],
+    ) -> Self {
         let is_sure = given.unsure <= CLOCK_UNSURE + behind;
         let mut held = Self {
             next: given.latest + slice.begins_in,
             every: slice.every,
             granted: slice.turns,
             left: if is_sure { slice.turns } else { 0 },
-            asleep: answered.asleep,
+            asleep: asked.asleep,
         };
         held.forget_lost(answered);
         held
@@ -115,7 +120,12 @@ mod tests {
             (751, 900, 0),
             (60_000, 900, 0),
         ] {
-            let held = HeldSlice::new(SLICE, Duration::ZERO, given(at, 0), moment(at, answered, 0));
+            let held = HeldSlice::new(
+                SLICE,
+                Duration::ZERO,
+                given(at, 0),
+                [0, answered].map(|on| moment(at, on, 0)),
+            );
             let next = Duration::from_millis(next);
             assert_eq!((held.next - at, held.left), (next, left), "{answered}");
         }
@@ -127,7 +137,7 @@ mod tests {
         let at = Instant::now();
         for (unsure, behind, left) in [(0, 0, 3), (50, 0, 3), (51, 0, 0), (150, 100, 3), (151, 100, 0)] {
             let behind = Duration::from_millis(behind);
-            let held = HeldSlice::new(SLICE, behind, given(at, unsure), moment(at, 0, 0));
+            let held = HeldSlice::new(SLICE, behind, given(at, unsure), [moment(at, 0, 0); 2]);
             assert_eq!(held.left, left, "{unsure}, {behind:?}");
         }
     }
@@ -137,9 +147,19 @@ mod tests {
     fn turns_are_not_used_late_after_the_process_stood_still_or_the_machine_slept() {
         let at = Instant::now();
         for (stopped, slept, left) in [(0, 0, 3), (20_000, 0, 0), (0, 50, 3), (0, 51, 0), (0, 60_000, 0)] {
-            let mut held = HeldSlice::new(SLICE, Duration::ZERO, given(at, 0), moment(at, 0, 7_000));
+            let mut held = HeldSlice::new(SLICE, Duration::ZERO, given(at, 0), [moment(at, 0, 7_000); 2]);
             held.forget_lost(moment(at, stopped, 7_000 + slept));
             assert_eq!(held.left, left, "{stopped}, {slept}");
+        }
+    }
+
+    #[test]
+    fn turns_are_not_used_that_were_on_their_way_while_the_machine_slept() {
+        let at = Instant::now();
+        for (slept, left) in [(0, 3), (50, 3), (51, 0), (60_000, 0)] {
+            let way = [7_000, 7_000 + slept].map(|asleep| moment(at, 0, asleep));
+            let held = HeldSlice::new(SLICE, Duration::ZERO, given(at, 0), way);
+            assert_eq!(held.left, left, "{slept}");
         }
     }
 }
