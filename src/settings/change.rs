@@ -1,5 +1,6 @@
 //! What differs between two configurations, and what a reload can do about it.
 
+use crate::settings::effective::shown;
 use crate::settings::sections::Settings;
 
 /// What a reload does with a changed key.
@@ -33,8 +34,8 @@ pub fn diff(old: &Settings, new: &Settings) -> Vec<KeyChange> {
         .map(|((key, before), (_, after))| KeyChange {
             key: key.path(),
             effect: key.effect,
-            from: before.as_ref().map(crate::settings::effective::shown),
-            to: after.as_ref().map(crate::settings::effective::shown),
+            from: before.as_ref().map(|value| shown(key, value)),
+            to: after.as_ref().map(|value| shown(key, value)),
         })
         .collect()
 }

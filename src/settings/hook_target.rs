@@ -20,9 +20,9 @@ pub enum HookTarget {
 pub struct BadHook(&'static str);
 
 impl HookTarget {
-    /// A text with `://` is an address; any other is a command, whose words are parted by blanks.
+    /// A text with `://` that does not begin as a path is an address; any other is a command, whose words are parted by blanks.
     pub fn parse(text: &str) -> Result<Self, BadHook> {
-        if text.contains("://") {
+        if text.contains("://") && !text.trim_start().starts_with('/') {
             let url = Url::parse(text).map_err(|_| BadHook("is no address"))?;
             return match url.scheme() {
                 "http" | "https" if url.host().is_some() => Ok(Self::Address(url)),
@@ -66,6 +66,10 @@ mod tests {
         for (text, expected) in [
             ("/usr/local/bin/told", command(&["/usr/local/bin/told"])),
             ("/bin/told  --queue a b", command(&["/bin/told", "--queue", "a", "b"])),
+            (
+                "/bin/told https://example.org/",
+                command(&["/bin/told", "https://example.org/"]),
+            ),
             ("https://example.org/books", address("https://example.org/books")),
             ("http://127.0.0.1:8080/", address("http://127.0.0.1:8080/")),
         ] {

@@ -1,6 +1,6 @@
 //! Can books, catalog and socket be where the config says?
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
 use url::Url;
@@ -60,16 +60,29 @@ fn providers(storage: &StorageSettings) -> Vec<StoreProvider> {
     all
 }
 
+/// Whose object store, if it is one, and the path in it or on this machine.
+type StoragePlace = (Option<StoreProvider>, PathBuf);
+
+/// What an address names, however it is written.
+fn place(url: &str) -> Option<StoragePlace> {
+    match StorageAddress::parse(url).ok()? {
+        StorageAddress::Folder(folder) => Some((None, folder)),
+        StorageAddress::Bucket { provider, name, prefix } => Some((Some(provider), Path::new(&name).join(prefix))),
+        StorageAddress::Memory => Some((None, PathBuf::from("memory:"))),
+    }
+}
+
 /// No place may be that of another, nor inside it, and keys of one object store are not sent to another's.
 fn places_apart(storage: &StorageSettings, findings: &mut Vec<SettingsFinding>) {
-    let all: Vec<_> = storage.addresses().collect();
-    let is_inside = |one: &str, two: &str| {
-        format!("{}/", one.trim_end_matches('/')).starts_with(&format!("{}/", two.trim_end_matches('/')))
-    };
-    for (index, (key, url)) in all.iter().enumerate() {
+    let all: Vec<_> = storage
+        .addresses()
+        .filter_map(|(key, url)| Some((key, place(url)?)))
+        .collect();
+    let is_inside = |one: &StoragePlace, two: &StoragePlace| one.0 == two.0 && one.1.starts_with(&two.1);
+    for (index, (key, here)) in all.iter().enumerate() {
         if let Some((other, _)) = all[..index]
             .iter()
-            .find(|(_, other)| is_inside(url, other) || is_inside(other, url))
+            .find(|(_, there)| is_inside(here, there) || is_inside(there, here))
         {
             let text = format!("is the place of {other}, or one is inside the other, so objects would be mixed up");
             error(findings, key, text);
@@ -139,6 +152,9 @@ fn prefixes(storage: &StorageSettings, findings: &mut Vec<SettingsFinding>) {
         ("storage.full_prefix", &storage.full_prefix),
         ("storage.meta_prefix", &storage.meta_prefix),
     ];
+    // The place of an object is told by the folder of its name.
+    let has_own_places = storage.addresses().nth(1).is_some();
+    let is_inside = |one: &str, two: &str| one.strip_prefix(two).is_some_and(|rest| rest.starts_with('/'));
     for (index, (key, prefix)) in all.iter().enumerate() {
         if let Some(why) = wrong_prefix(prefix) {
             error(
@@ -156,6 +172,13 @@ fn prefixes(storage: &StorageSettings, findings: &mut Vec<SettingsFinding>) {
                 key,
                 format!("is the same as {other}, so objects would be mixed up"),
             );
+        }
+        let mut folders = all.iter().map(|(_, other)| other.as_str()).chain(["quarantine"]);
+        if has_own_places && let Some(folder) = folders.find(|folder| is_inside(prefix, folder)) {
+            let text = format!(
+                "is inside the folder {folder}, which is refused where a kind of object has a place of its own"
+            );
+            error(findings, key, text);
         }
     }
 }

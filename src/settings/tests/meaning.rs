@@ -204,7 +204,7 @@ fn keys_of_another_kind_of_store_mean_nothing() {
 #[test]
 fn places_of_objects_are_apart_and_one_provider_s_keys_go_to_no_other() {
     type Given<'a> = &'a [(&'a str, &'a str)];
-    let cases: [(&str, Given<'_>, &[&str]); 4] = [
+    let cases: [(&str, Given<'_>, &[&str]); 6] = [
         (
             "s3://b/x",
             &[("META_URL", "s3://b/x/")],
@@ -216,9 +216,19 @@ fn places_of_objects_are_apart_and_one_provider_s_keys_go_to_no_other() {
             &["error: storage.raw_url", "inside the other"],
         ),
         (
+            "file:///tmp/grind",
+            &[("RAW_URL", "file:///tmp/gr%69nd/raw")],
+            &["error: storage.raw_url", "inside the other"],
+        ),
+        (
             "s3://b",
             &[("RAW_URL", "s3://c"), ("FULL_URL", "s3://c")],
             &["error: storage.full_url", "place of storage.raw_url"],
+        ),
+        (
+            "s3://b",
+            &[("RAW_URL", "s3://c"), ("FULL_PREFIX", "raw/text")],
+            &["error: storage.full_prefix", "inside the folder raw"],
         ),
         (
             "s3://b",
@@ -313,11 +323,32 @@ fn open_secrets_and_open_configs_are_noticed() {
 fn passwords_in_addresses_are_never_shown() {
     let mut settings: Settings = House::new().settings();
     settings.storage.url = "s3://key:secret@bucket/prefix".into();
+    settings.hooks.on_stored = Some("https://me:secret@h/told?key=secret".into());
+    settings.auth.token_uri_allowed = vec!["http://me:secret@h/token".into(), "http://h/t".into()];
     let printed = settings.effective();
-    assert!(
-        printed.contains("s3://***@bucket/prefix") && !printed.contains("secret@"),
-        "{printed}"
-    );
+    for shown in [
+        "s3://***@bucket/prefix",
+        "\"https://***@h/told?***\"",
+        "[\"http://***@h/token\", \"http://h/t\"]",
+    ] {
+        assert!(printed.contains(shown) && !printed.contains("secret@"), "{printed}");
+    }
+    assert!(!printed.contains("key=secret"), "{printed}");
+    for (hook, told) in [
+        ("https://h.example/hush/?key=hush", "\"https://h.example/***\""),
+        ("https://h.example/", "\"https://h.example/\""),
+        (
+            "/bin/told https://k:hush@h.example/x",
+            "\"/bin/told https://***@h.example/x\"",
+        ),
+    ] {
+        settings.hooks.on_stored = Some(hook.into());
+        let printed = settings.effective();
+        assert!(
+            printed.contains(&format!("on_stored = {told}\n")) && !printed.contains("hush"),
+            "{hook}: {printed}"
+        );
+    }
 }
 
 #[test]
