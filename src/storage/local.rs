@@ -239,10 +239,10 @@ impl LocalStorage {
     /// What stands in one object's place, or in that of a folder of its own name, stops no other object.
     fn failed_at(&self, what: &str, key: &ObjectKey, why: rustix::io::Errno) -> StorageError {
         let (folder, name) = key.split();
-        let shared = match folder.rsplit_once('/') {
-            Some((shared, own)) if name.starts_with(own) => shared,
-            _ => folder,
-        };
+        // In a place of its own the folder of a book stands in the root.
+        let (shared, own) = folder.rsplit_once('/').unwrap_or(("", folder));
+        let is_own = name.strip_prefix(own).is_some_and(|rest| rest.starts_with('.'));
+        let shared = if is_own { shared } else { folder };
         match self.failed(what, key.as_str(), why) {
             StorageError::Unsafe { .. } if folder::open(self.top().as_fd(), shared).is_ok() => self.not_a_file(key),
             error => error,

@@ -222,8 +222,9 @@ fn what_stands_in_one_objects_place_stops_no_other_object() {
     symlink("nowhere", disk.path("raw/B/B.tar.gz")).unwrap();
     std::fs::write(disk.path("raw/C"), b"x").unwrap();
     symlink("nowhere", disk.path("raw/D")).unwrap();
-    for book in ["A", "B", "C", "D"] {
-        let key = key(&format!("raw/{book}/{book}.tar.gz"));
+    std::fs::write(disk.path("F"), b"x").unwrap();
+    for book in ["raw/A/A", "raw/B/B", "raw/C/C", "raw/D/D", "F/F"] {
+        let key = key(&format!("{book}.tar.gz"));
         let found = [
             disk.storage.stat(&key).map(drop),
             disk.storage.open_read(&key).map(drop),

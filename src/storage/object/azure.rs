@@ -3,8 +3,6 @@
 //! A blob's blocks are sent under its own name and show nowhere until the list of them is committed, in one step and with all metadata. So
 //! nothing needs to be copied, and an older blob stays until then. Blocks that are not committed are dropped by Azure after a week.
 
-use std::time::Duration;
-
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -20,12 +18,11 @@ use url::Url;
 
 use crate::storage::meta::ObjectMeta;
 use crate::storage::object::again::{StoreAttempt, persistently};
+use crate::storage::object::patience::in_time;
 
 const STORE: &str = "Azure";
 const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
 const META_PREFIX: &str = "x-ms-meta-";
-/// One block of 8 MiB on a slow line.
-const REQUEST: Duration = Duration::from_mins(6);
 
 /// A container, and requests to it that we make ourselves.
 pub(super) struct AzureContainer {
@@ -83,10 +80,13 @@ impl AzureContainer {
             Err(why) => return StoreAttempt::Refused(why),
         };
         // The address may carry a signature, so no error of the client is passed on as it is.
-        let answer = match tokio::time::timeout(REQUEST, self.http.execute(signed)).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(why)) => return StoreAttempt::Again(generic(&format!("{:?}", why.kind()))),
-            Err(_elapsed) => return StoreAttempt::Again(generic(&"no answer")),
+        let asked = async {
+            let answered = self.http.execute(signed).await;
+            answered.map_err(|why| generic(&format!("{:?}", why.kind())))
+        };
+        let answer = match in_time(request.body.len(), asked).await {
+            Ok(answer) => answer,
+            Err(why) => return StoreAttempt::Again(why),
         };
         let status = answer.status();
         if status.is_success() {

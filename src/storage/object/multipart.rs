@@ -63,7 +63,9 @@ impl MultipartUpload {
             Some(key) => objects.path(key),
             None => objects.inside(&format!("{TEMPORARY}/{:032x}", rand::random::<u128>())),
         };
-        let note = objects.journal.as_ref().map(UploadJournal::note).transpose()?;
+        // What is not committed in its own place is dropped by the store itself; nothing could be aborted there.
+        let journal = objects.journal.as_ref().filter(|_| own.is_none());
+        let note = journal.map(UploadJournal::note).transpose()?;
         let (ours, path) = (Arc::clone(store), place.clone());
         let begun = objects
             .runtime
@@ -91,10 +93,7 @@ impl MultipartUpload {
             begun: 0,
             state: State::Open,
         };
-        // What is not committed in its own place is dropped by the store itself; nothing could be aborted there.
-        if let Some(note) = &mut multipart.note
-            && !multipart.is_in_place
-        {
+        if let Some(note) = &mut multipart.note {
             note.add(multipart.place.as_ref(), &multipart.id)?;
         }
         Ok(multipart)

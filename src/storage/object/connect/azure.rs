@@ -52,11 +52,12 @@ fn without_secret(why: String) -> String {
     }
 }
 
-/// What `AZURE_*` says, and above it the file of credentials.
+/// What `AZURE_*` says, and in place of its keys those of the file of credentials.
 fn builder(config: &StorageConfig) -> Result<MicrosoftAzureBuilder, StorageError> {
+    let file = credentials(config)?;
     let mut builder = MicrosoftAzureBuilder::new();
     for (name, value) in variables(config, "AZURE_") {
-        let keys = match name.as_str() {
+        let mut keys = match name.as_str() {
             // Names that Azure's own programs use and object_store does not know.
             "AZURE_STORAGE_ACCOUNT" => vec![(AzureConfigKey::AccountName, value)],
             "AZURE_STORAGE_KEY" => vec![(AzureConfigKey::AccessKey, value)],
@@ -66,10 +67,11 @@ fn builder(config: &StorageConfig) -> Result<MicrosoftAzureBuilder, StorageError
                 Err(_) => vec![],
             },
         };
+        keys.retain(|(key, _)| file.is_none() || !is_credential(*key));
         builder = with_keys(builder, keys);
     }
-    if let Some(text) = credentials(config)? {
-        let keys = keys_of(&text);
+    if let Some(text) = &file {
+        let keys = keys_of(text);
         if keys.is_empty() {
             return Err(not_understood(
                 config,
@@ -79,6 +81,20 @@ fn builder(config: &StorageConfig) -> Result<MicrosoftAzureBuilder, StorageError
         builder = with_keys(builder, keys);
     }
     Ok(builder)
+}
+
+/// Of several, the client has an order of its own, in which a shared access signature comes nearly last.
+fn is_credential(key: AzureConfigKey) -> bool {
+    matches!(
+        key,
+        AzureConfigKey::AccessKey
+            | AzureConfigKey::SasKey
+            | AzureConfigKey::Token
+            | AzureConfigKey::ClientId
+            | AzureConfigKey::ClientSecret
+            | AzureConfigKey::FederatedTokenFile
+            | AzureConfigKey::CredentialType
+    )
 }
 
 type GivenKey = (AzureConfigKey, String);
@@ -151,6 +167,33 @@ mod tests {
         for (text, keys) in cases {
             let keys: Vec<_> = keys.into_iter().map(|(key, value)| (key, value.to_owned())).collect();
             assert_eq!(keys_of(text), keys, "{text}");
+        }
+    }
+
+    #[test]
+    fn beside_a_file_of_keys_those_of_the_environment_are_passed_over() {
+        use AzureConfigKey as Key;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys");
+        std::fs::write(&file, "?sv=1&sig=x").unwrap();
+        let environment = [
+            ("AZURE_STORAGE_ACCOUNT", "books"),
+            ("AZURE_STORAGE_KEY", "ab=="),
+            ("AZURE_STORAGE_TOKEN", "other"),
+        ];
+        let config = StorageConfig {
+            credentials_file: Some(file),
+            environment: Some(environment.map(|(name, value)| (name.into(), value.into())).into()),
+            ..StorageConfig::of_url("az://bucket")
+        };
+        let builder = builder(&config).unwrap();
+        for (key, expected) in [
+            (Key::SasKey, Some("sv=1&sig=x")),
+            (Key::AccessKey, None),
+            (Key::Token, None),
+            (Key::AccountName, Some("books")),
+        ] {
+            assert_eq!(builder.get_config_value(&key).as_deref(), expected, "{key:?}");
         }
     }
 }

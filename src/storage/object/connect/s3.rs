@@ -38,16 +38,18 @@ pub(super) fn connect(config: &StorageConfig, bucket: &str) -> Result<PartStore,
     }))
 }
 
-/// What `AWS_*` says, as `object_store` itself would read it, and above it the file of credentials.
+/// What `AWS_*` says, as `object_store` itself would read it, and in place of its keys those of the file of credentials.
 fn builder(config: &StorageConfig) -> Result<AmazonS3Builder, StorageError> {
+    let file = credentials(config)?;
     let given = variables(config, "AWS_")
         .into_iter()
-        .filter_map(|(name, value)| Some((name.to_ascii_lowercase().parse().ok()?, value)));
+        .filter_map(|(name, value)| Some((name.to_ascii_lowercase().parse::<AmazonS3ConfigKey>().ok()?, value)))
+        .filter(|(key, _)| file.is_none() || !is_credential(*key));
     let mut builder = given.fold(AmazonS3Builder::new(), |builder, (key, value)| {
         builder.with_config(key, value)
     });
-    if let Some(text) = credentials(config)? {
-        let keys = keys_of(&text);
+    if let Some(text) = &file {
+        let keys = keys_of(text);
         if keys.is_empty() {
             return Err(not_understood(
                 config,
@@ -59,6 +61,14 @@ fn builder(config: &StorageConfig) -> Result<AmazonS3Builder, StorageError> {
         }
     }
     Ok(builder)
+}
+
+/// A session token beside the keys of another session is refused by S3.
+fn is_credential(key: AmazonS3ConfigKey) -> bool {
+    matches!(
+        key,
+        AmazonS3ConfigKey::AccessKeyId | AmazonS3ConfigKey::SecretAccessKey | AmazonS3ConfigKey::Token
+    )
 }
 
 /// The keys in a file as AWS's own programs have it: those of its section `default`, or those above every section.
@@ -104,6 +114,33 @@ mod tests {
         ];
         for (text, keys) in cases {
             assert_eq!(keys_of(text), keys, "{text}");
+        }
+    }
+
+    #[test]
+    fn beside_a_file_of_keys_those_of_the_environment_are_passed_over() {
+        use AmazonS3ConfigKey as Key;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys");
+        std::fs::write(&file, "aws_access_key_id = a\naws_secret_access_key = b").unwrap();
+        let environment = [
+            ("AWS_ACCESS_KEY_ID", "other"),
+            ("AWS_SESSION_TOKEN", "other"),
+            ("AWS_REGION", "x"),
+        ];
+        let config = StorageConfig {
+            credentials_file: Some(file),
+            environment: Some(environment.map(|(name, value)| (name.into(), value.into())).into()),
+            ..StorageConfig::of_url("s3://bucket")
+        };
+        let builder = builder(&config).unwrap();
+        for (key, expected) in [
+            (Key::AccessKeyId, Some("a")),
+            (Key::SecretAccessKey, Some("b")),
+            (Key::Token, None),
+            (Key::Region, Some("x")),
+        ] {
+            assert_eq!(builder.get_config_value(&key).as_deref(), expected, "{key:?}");
         }
     }
 }
