@@ -123,7 +123,7 @@ metrics! {
     FixityDue, Gauge, "grind_fixity_due_books", [], "Stored books that are to be read again by now.";
     FixityUnsound, Gauge, "grind_fixity_unsound_books", [], "Stored books of which the last check told damage or loss.";
     HookCalls, Counter, "grind_hook_calls_total", ["outcome"], "Times that the hook was told of a stored book, by what came of it: told, failed.";
-    HookWaiting, Gauge, "grind_hook_waiting_books", [], "Stored books of which the hook is still to be told, by whichever member; 0 without a hook.";
+    HookWaiting, Gauge, "grind_hook_waiting_books", [], "Stored books of which the hook is still to be told, by whichever member, at most 10000 counted; 0 without a hook.";
     DownloadBytes, Counter, "grind_download_bytes_total", [], "Bytes of archives received and used.";
     DownloadDiscarded, Counter, "grind_download_discarded_bytes_total", [], "Bytes of archives thrown away because the book began anew.";
     DownloadStalls, Counter, "grind_download_stalls_total", [], "Bodies that went silent or slower than the minimum speed.";

@@ -18,7 +18,7 @@ use crate::pipeline::supervisor::WorkerPools;
 use crate::pipeline::task_services::TaskFault;
 use crate::session::{AuthMode, FetchAnswer, PermitClass, RequestKind, RequestMethod, Session, SessionError};
 use crate::settings::{HookTarget, Settings};
-use crate::storage::{Storage, StorageError, StorageLayout};
+use crate::storage::{ObjectKey, Storage, StorageError, StorageLayout};
 
 /// The first wait after a failure.
 const FIRST_WAIT: Duration = Duration::from_secs(10);
@@ -53,6 +53,9 @@ enum HookFault {
     /// The storage could not be read.
     #[error("the manifest cannot be read: {0}")]
     Manifest(StorageError),
+    /// What is told is never a part of it.
+    #[error("the manifest is longer than {MANIFEST_LIMIT} bytes")]
+    TooLong,
     /// The command could not be begun, or not be given the manifest.
     #[error("the command cannot be run: {0}")]
     Command(#[from] io::Error),
@@ -79,7 +82,7 @@ enum HookFault {
 /// What was done about the book that is due for the longest time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum HookStep {
-    /// None is due.
+    /// None is due, or the program ends.
     NoneDue,
     /// The hook was told of it, or there was nothing to tell.
     Told,
@@ -131,7 +134,12 @@ impl WorkerPools {
                 };
                 let why = format!("{}: {error}", due.barcode);
                 let at = later(now, wait);
-                (HookSettlement::Retry { at, error }, HookStep::Failed(why))
+                // That the program ends is not the hook's fault.
+                let step = match fault {
+                    HookFault::Stopped => HookStep::NoneDue,
+                    _ => HookStep::Failed(why),
+                };
+                (HookSettlement::Retry { at, error }, step)
             }
         };
         let is_over = !matches!(settlement, HookSettlement::Retry { .. });
@@ -163,7 +171,7 @@ impl StoredHook {
     async fn tell(&self, barcode: &Barcode, cx: &AskContext) -> Result<(), HookFault> {
         let manifest = self.manifest(barcode).await?;
         match &self.target {
-            HookTarget::Command(words) => command::run(words, barcode, manifest, self.timeout).await,
+            HookTarget::Command(words) => command::run(words, barcode, &manifest, self.timeout).await,
             HookTarget::Address(url) => {
                 let post = FetchAnswer {
                     url: url.clone(),
@@ -188,25 +196,37 @@ impl StoredHook {
 
     async fn manifest(&self, barcode: &Barcode) -> Result<Vec<u8>, HookFault> {
         let (storage, key) = (self.storage.clone(), self.layout.manifest(barcode));
-        let read = actix_rt::task::spawn_blocking(move || -> Result<Vec<u8>, StorageError> {
-            let mut manifest = Vec::new();
-            let object = storage.open_read(&key)?;
-            let read = object.take(MANIFEST_LIMIT).read_to_end(&mut manifest);
-            read.map_err(StorageError::from_read)?;
-            Ok(manifest)
-        });
-        match read.await {
-            Ok(Ok(manifest)) => Ok(manifest),
-            Ok(Err(StorageError::NotFound(_))) => Err(HookFault::Gone),
-            Ok(Err(error)) => Err(HookFault::Manifest(error)),
-            Err(_) => Err(HookFault::Panicked),
-        }
+        let read = actix_rt::task::spawn_blocking(move || whole_manifest(&storage, &key));
+        read.await.map_err(|_| HookFault::Panicked)?
+    }
+}
+
+/// The manifest under this name. It is gone only from a storage that is proven: in one that is away there is nothing either.
+fn whole_manifest(storage: &Storage, key: &ObjectKey) -> Result<Vec<u8>, HookFault> {
+    let read = || -> Result<Vec<u8>, StorageError> {
+        let mut manifest = Vec::new();
+        let object = storage.open_read(key)?;
+        let read = object.take(MANIFEST_LIMIT + 1).read_to_end(&mut manifest);
+        read.map_err(StorageError::from_read)?;
+        Ok(manifest)
+    };
+    let mut found = read();
+    if matches!(found, Err(StorageError::NotFound(_))) {
+        storage.prove_marker().map_err(HookFault::Manifest)?;
+        found = read();
+    }
+    match found {
+        Ok(manifest) if manifest.len() as u64 > MANIFEST_LIMIT => Err(HookFault::TooLong),
+        Ok(manifest) => Ok(manifest),
+        Err(StorageError::NotFound(_)) => Err(HookFault::Gone),
+        Err(error) => Err(HookFault::Manifest(error)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::{ObjectMeta, StorageConfig};
 
     #[test]
     fn each_wait_is_twice_as_long_up_to_an_hour() {
@@ -221,5 +241,26 @@ mod tests {
         ] {
             assert_eq!(wait_after(attempts), Duration::from_secs(seconds), "{attempts}");
         }
+    }
+
+    #[test]
+    fn a_manifest_is_gone_only_from_a_storage_that_is_proven() {
+        let folder = tempfile::tempdir().unwrap();
+        let (place, away) = (folder.path().join("library"), folder.path().join("away"));
+        let storage = Storage::open(&StorageConfig::of_url(format!("file://{}", place.display()))).unwrap();
+        storage.guard();
+        storage.write_marker("a").unwrap();
+        let key = ObjectKey::parse("meta/x.json").unwrap();
+        assert!(matches!(whole_manifest(&storage, &key), Err(HookFault::Gone)));
+        storage.put(&key, b"{}", &ObjectMeta::default()).unwrap();
+        assert_eq!(whole_manifest(&storage, &key).unwrap(), b"{}");
+        let long = vec![b' '; usize::try_from(MANIFEST_LIMIT).unwrap() + 1];
+        storage.put(&key, &long, &ObjectMeta::default()).unwrap();
+        assert!(matches!(whole_manifest(&storage, &key), Err(HookFault::TooLong)));
+        // As if the volume were not mounted: the same path, another folder.
+        std::fs::rename(&place, &away).unwrap();
+        std::fs::create_dir(&place).unwrap();
+        let absent = ObjectKey::parse("meta/y.json").unwrap();
+        assert!(matches!(whole_manifest(&storage, &absent), Err(HookFault::Manifest(_))));
     }
 }

@@ -103,7 +103,6 @@ pub struct ToCheckCounts {
 
 /// The condition of all selections; its parameters are those of [`CheckSelection::with`].
 const MEANT: &str = "sync_timestamp IS NOT NULL AND storage_path IS NOT NULL \
-    AND ifnull(checked_at, sync_timestamp) < :before \
     AND (:all OR barcode IN (SELECT value FROM json_each(:barcodes))) \
     AND (:proven OR verified IS DISTINCT FROM 1)";
 
@@ -117,10 +116,21 @@ const END_OF_TIME: &str = "9";
 impl CheckSelection {
     /// The condition; its parameters are those of [`Self::with`].
     fn condition(&self) -> String {
+        let known_since = self.known_since();
+        let meant = format!("{MEANT} AND {known_since} < :before");
         match self.purpose {
-            CheckPurpose::Asked => MEANT.to_owned(),
-            CheckPurpose::Due(_) => format!("{MEANT} AND {NOT_TRIED}"),
-            CheckPurpose::Unsound => format!("{MEANT} AND {CAN_BE_MENDED}"),
+            CheckPurpose::Asked => meant,
+            CheckPurpose::Due(_) => format!("{meant} AND {NOT_TRIED}"),
+            CheckPurpose::Unsound => format!("{meant} AND {CAN_BE_MENDED}"),
+        }
+    }
+
+    /// When a book was last known to be good, as it is asked for. What is not sound was checked: said so, it is found by the index of the
+    /// few books that are not sound, and not by walking through all in the order of that moment.
+    fn known_since(&self) -> &'static str {
+        match self.purpose {
+            CheckPurpose::Asked | CheckPurpose::Due(_) => "ifnull(checked_at, sync_timestamp)",
+            CheckPurpose::Unsound => "checked_at",
         }
     }
 
@@ -154,19 +164,23 @@ impl BookToCheck {
     }
 }
 
+impl ListToCheck {
+    fn question(&self) -> String {
+        let columns = RecordedBook::COLUMNS;
+        let (meant, known_since) = (self.selection.condition(), self.selection.known_since());
+        format!(
+            "SELECT {columns}, listed_converted, {known_since} AS known_since FROM books WHERE {meant} \
+             AND {known_since} >= :since AND ({known_since} > :since OR id > :id) ORDER BY {known_since}, id LIMIT :limit"
+        )
+    }
+}
+
 impl CatalogOperation for ListToCheck {
     type Output = Vec<BookToCheck>;
     const KIND: &'static str = "list_to_check";
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<Vec<BookToCheck>, CatalogError> {
-        let columns = RecordedBook::COLUMNS;
-        let meant = self.selection.condition();
-        let sql = format!(
-            "SELECT {columns}, listed_converted, ifnull(checked_at, sync_timestamp) AS known_since FROM books WHERE {meant} \
-             AND ifnull(checked_at, sync_timestamp) >= :since \
-             AND (ifnull(checked_at, sync_timestamp) > :since OR id > :id) \
-             ORDER BY ifnull(checked_at, sync_timestamp), id LIMIT :limit"
-        );
+        let sql = self.question();
         let CheckCursor { known_since, id } = &self.after;
         let place = arguments! { since: known_since, id: id, limit: self.limit };
         self.selection.with(|meant| {
@@ -220,5 +234,32 @@ impl CatalogOperation for AskPlace {
                 sha256: row.get("sha256")?,
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::tests::shelf::Shelf;
+
+    #[test]
+    fn each_purpose_has_an_index() {
+        let shelf = Shelf::in_file();
+        for (purpose, index) in [
+            (CheckPurpose::Asked, "books_check"),
+            (CheckPurpose::Due(Timestamp::UNIX_EPOCH), "books_check"),
+            (CheckPurpose::Unsound, "books_unsound"),
+        ] {
+            let list = ListToCheck {
+                selection: CheckSelection {
+                    purpose,
+                    ..CheckSelection::default()
+                },
+                after: CheckCursor::default(),
+                limit: 1,
+            };
+            let plan = shelf.plan(&list.question());
+            assert!(plan.contains(index), "{purpose:?}: {plan}");
+        }
     }
 }

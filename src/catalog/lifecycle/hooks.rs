@@ -16,6 +16,8 @@ use crate::grin::Barcode;
 const SINCE: &str = "hook_since";
 /// Longest text of an error that is kept.
 const LONGEST_ERROR: usize = 500;
+/// They are counted each time that one is taken: with all of a library waiting, that would keep every other writer waiting, too.
+const MOST_COUNTED: usize = 10_000;
 
 /// Notes that there is a hook: it is to be told of each book that is stored from now on, whichever member stores it.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +59,7 @@ pub struct DueHook {
 pub struct HookQueue {
     /// The one that was taken; `None`: none is due now.
     pub due: Option<DueHook>,
-    /// All that the hook was not told of yet.
+    /// How many the hook was not told of yet; no more than 10,000 are counted.
     pub waiting: u64,
 }
 
@@ -66,10 +68,10 @@ impl CatalogOperation for ClaimHook {
     const KIND: &'static str = "claim_hook";
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<HookQueue, CatalogError> {
-        let sql = "SELECT count(*) FROM books WHERE hook_due_at IS NOT NULL";
-        let waiting = tx.conn.one(sql, &[], |row| row.at(0))?;
+        let sql = "SELECT count(*) FROM (SELECT 1 FROM books WHERE hook_due_at IS NOT NULL LIMIT :most) AS waiting";
+        let waiting = tx.conn.one(sql, &arguments! { most: MOST_COUNTED }, |row| row.at(0))?;
         let sql = "SELECT id, barcode, hook_attempts FROM books WHERE hook_due_at <= :now \
-                   ORDER BY hook_due_at, id LIMIT 1 /*pg FOR UPDATE*/";
+                   ORDER BY hook_due_at, id LIMIT 1 /*pg FOR UPDATE SKIP LOCKED*/";
         let found = tx.conn.first(sql, &arguments! { now: tx.stamp }, |row| {
             Ok((
                 row.get::<i64>("id")?,

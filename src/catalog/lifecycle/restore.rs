@@ -5,6 +5,7 @@ use crate::catalog::engine::SqlRow;
 use crate::catalog::engine::value::arguments;
 use crate::catalog::lifecycle::claim::{BegunPublication, StoredArchive};
 use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote};
+use crate::catalog::lifecycle::hooks;
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, BookTransition};
 use crate::catalog::lifecycle::settle::{OVER, StoredBook, write_stored};
 use crate::catalog::lifecycle::wish::EnsureKnown;
@@ -147,7 +148,11 @@ impl CatalogOperation for RecordFound {
         };
         let next = tx.next_state(&standing, change);
         match &self.found {
-            Some(stored) => write_stored(tx, id, next, stored)?,
+            Some(stored) => {
+                write_stored(tx, id, next, stored)?;
+                // Whether the hook was told of it, the catalog that was lost knew.
+                hooks::is_due(tx, id)?;
+            }
             None => forget_stored(tx, id, next)?,
         }
         let note = ChangeNote {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::catalog::lifecycle::hooks::{DueHook, HookQueue};
-use crate::catalog::tests::shelf::{HOUR, Shelf, three};
+use crate::catalog::tests::shelf::{HOUR, Shelf, barcode, three};
 use crate::catalog::*;
 
 const LEASE: Duration = Duration::from_secs(90);
@@ -80,6 +80,35 @@ fn a_book_whose_objects_are_gone_is_due_no_more() {
     settle(&mut shelf, taken, HookSettlement::Dropped);
     assert_eq!(claim(&mut shelf), HookQueue::default());
     assert_eq!(shelf.text("TL0001", "hook_told_at"), None);
+}
+
+#[test]
+fn a_book_that_a_restored_catalog_finds_in_the_storage_is_due() {
+    let mut shelf = shelf();
+    let find = |shelf: &mut Shelf| {
+        let found = Some(StoredBook {
+            storage_path: "raw/TL0001/TL0001.tar.gz".into(),
+            ..StoredBook::default()
+        });
+        let barcode = barcode("TL0001");
+        shelf.ledger.execute(RecordFound { barcode, found }).unwrap();
+    };
+    find(&mut shelf);
+    assert_eq!(claim(&mut shelf), HookQueue::default(), "there is no hook");
+    shelf.ledger.execute(BeginHook).unwrap();
+    find(&mut shelf);
+    assert_eq!(due(&mut shelf).barcode.as_str(), "TL0001");
+}
+
+#[test]
+fn no_more_are_counted_than_keeps_nobody_waiting() {
+    let mut shelf = shelf();
+    let many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10001) \
+                INSERT INTO books (barcode, state, state_at, created_at, updated_at, hook_due_at) \
+                SELECT 'X' || i, 'stored', '2026', '2026', '2026', '9' FROM n";
+    shelf.sqlite().execute(many, []).unwrap();
+    let waiting = 10_000;
+    assert_eq!(claim(&mut shelf), HookQueue { due: None, waiting });
 }
 
 #[test]

@@ -20,7 +20,7 @@ mod rights;
 mod servers;
 mod settlements;
 mod sharing;
-mod shelf;
+pub(in crate::catalog) mod shelf;
 mod totals;
 mod troubles;
 mod upgrades;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -36,18 +36,18 @@ impl Drop for RunningGroup {
 pub(super) async fn run(
     words: &[String],
     barcode: &Barcode,
-    manifest: Vec<u8>,
+    manifest: &[u8],
     limit: Duration,
 ) -> Result<(), HookFault> {
-    // A file, not a pipe: whom a command leaves behind may keep it open for ever.
-    let mut errors = tempfile::tempfile()?;
-    let child = begin(words, barcode, &errors)?;
+    // Files, not pipes: whom a command leaves behind may keep them open for ever, and read nothing.
+    let (input, mut errors) = (file_of(manifest)?, tempfile::tempfile()?);
+    let mut child = begin(words, barcode, input, &errors)?;
     let mut running = RunningGroup {
         leader: Pid::from_child(&child),
         has_ended: false,
     };
     // Waits on a thread of its own, which ends with the command.
-    let ending = actix_rt::task::spawn_blocking(move || feed(child, &manifest));
+    let ending = actix_rt::task::spawn_blocking(move || child.wait());
     let Ok(ended) = timeout(limit, ending).await else {
         return Err(HookFault::Hung(limit));
     };
@@ -59,7 +59,7 @@ pub(super) async fn run(
     Err(HookFault::Failed(format!("{status}{}", last_words(&mut errors))))
 }
 
-fn begin(words: &[String], barcode: &Barcode, errors: &File) -> io::Result<Child> {
+fn begin(words: &[String], barcode: &Barcode, input: File, errors: &File) -> io::Result<Child> {
     let (program, arguments) = words.split_first().ok_or_else(|| io::Error::other("it has no name"))?;
     Command::new(program)
         .args(arguments)
@@ -68,25 +68,19 @@ fn begin(words: &[String], barcode: &Barcode, errors: &File) -> io::Result<Child
         .env("LANG", "C.UTF-8")
         .env("GRIND_BARCODE", barcode.as_str())
         .env("GRIND_EVENT", "stored")
-        .stdin(Stdio::piped())
+        .stdin(input)
         .stdout(Stdio::null())
         .stderr(errors.try_clone()?)
         .process_group(0)
         .spawn()
 }
 
-/// Gives it the manifest, and waits for its end.
-fn feed(mut child: Child, manifest: &[u8]) -> io::Result<ExitStatus> {
-    let fed = match child.stdin.take() {
-        Some(mut input) => input.write_all(manifest),
-        None => Ok(()),
-    };
-    let ended = child.wait()?;
-    match fed {
-        // It need not read it.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-        _ => Ok(ended),
-    }
+/// A file without a name that holds this, to be read from its beginning.
+fn file_of(bytes: &[u8]) -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file)
 }
 
 /// The end of what it wrote to its standard error, behind a colon.
@@ -99,5 +93,31 @@ fn last_words(errors: &mut File) -> String {
     match said.trim() {
         "" => String::new(),
         words => format!(": {words}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_command_is_over_when_it_ends_whatever_it_reads_and_leaves_behind() {
+        let barcode = Barcode::parse("TL0001").unwrap();
+        let manifest = vec![b'x'; 1 << 20];
+        for (script, told) in [
+            ("test $(wc -c) -eq 1048576", "told"),
+            ("exit 0", "told"),
+            // Whoever stays keeps the standard input open, and reads none of it.
+            ("exec 3<&0; sleep 30 <&3 & exit 0", "told"),
+            (
+                "echo it is full >&2; exit 3",
+                "the command ended with exit status: 3: it is full",
+            ),
+        ] {
+            let words = ["/bin/sh", "-c", script].map(str::to_owned);
+            let ended = run(&words, &barcode, &manifest, Duration::from_secs(20)).await;
+            let ended = ended.map_or_else(|fault| fault.to_string(), |()| "told".to_owned());
+            assert_eq!(ended, told, "{script}");
+        }
     }
 }
