@@ -312,8 +312,8 @@ impl DaemonView for LiveDaemonView {
         self.threads.stuck(std::time::Instant::now())
     }
 
-    fn ready(&self) -> DaemonReadiness {
-        readiness(&self.daemon())
+    fn ready(&self, now: &DaemonSnapshot) -> DaemonReadiness {
+        readiness(now)
     }
 
     fn recent_log(&self) -> Vec<String> {
@@ -337,7 +337,7 @@ impl DaemonView for LiveDaemonView {
     }
 }
 
-/// Those that share the catalog, as told last.
+/// What it does, in a word.
 fn state(changing: &Changing, progress: &ProgressSnapshot, shown: &DaemonSnapshot) -> DaemonState {
     match changing.phase {
         Some(ShutdownPhase::Done) => DaemonState::Stopped,

@@ -24,6 +24,8 @@ use crate::log::speaker::speaker;
 /// Where lines go, and how they look.
 pub struct LogSink {
     state: Mutex<State>,
+    /// The last lines, for who looks at the running program: it waits for no line that nobody takes.
+    recent: Mutex<VecDeque<String>>,
 }
 
 struct State {
@@ -32,8 +34,6 @@ struct State {
     journal: Option<JournalSocket>,
     out: Out,
     limit: RepeatLimit,
-    /// The last lines, for who looks at the running program.
-    recent: VecDeque<String>,
 }
 
 /// Lines that are kept.
@@ -62,8 +62,8 @@ impl LogSink {
                 journal,
                 out,
                 limit: RepeatLimit::default(),
-                recent: VecDeque::new(),
             }),
+            recent: Mutex::default(),
         }
     }
 
@@ -74,7 +74,21 @@ impl LogSink {
 
     /// The last lines that were written, the newest last.
     pub fn recent(&self) -> Vec<String> {
-        self.state().recent.iter().cloned().collect()
+        self.kept().iter().cloned().collect()
+    }
+
+    fn keep(&self, record: &LogRecord<'_>) {
+        let line = record.line(LogStyle::Text { colour: false });
+        let line = line.trim_end().chars().take(KEPT_CHARACTERS).collect();
+        let mut kept = self.kept();
+        if kept.len() == KEPT_LINES {
+            kept.pop_front();
+        }
+        kept.push_back(line);
+    }
+
+    fn kept(&self) -> MutexGuard<'_, VecDeque<String>> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes above these bars, or straight to standard error again.
@@ -99,7 +113,9 @@ impl LogSink {
             left_out: 0,
         };
         if let Some(left_out) = state.allowance(event, &record) {
-            state.write(&LogRecord { left_out, ..record });
+            let record = LogRecord { left_out, ..record };
+            self.keep(&record);
+            state.write(&record);
         }
     }
 }
@@ -107,20 +123,10 @@ impl LogSink {
 impl State {
     /// What journald does not take as a datagram is written as a line, which it takes too.
     fn write(&mut self, record: &LogRecord<'_>) {
-        self.keep(record);
         let journal = self.journal.as_ref().filter(|_| self.style == LogStyle::Journald);
         if !journal.is_some_and(|journal| journal.send(record)) {
             self.out.write(&record.line(self.style));
         }
-    }
-
-    fn keep(&mut self, record: &LogRecord<'_>) {
-        if self.recent.len() == KEPT_LINES {
-            self.recent.pop_front();
-        }
-        let line = record.line(LogStyle::Text { colour: false });
-        self.recent
-            .push_back(line.trim_end().chars().take(KEPT_CHARACTERS).collect());
     }
 
     /// How many messages were left out before this one; `None` if this one is left out too. Only warnings and errors are
@@ -329,6 +335,26 @@ mod tests {
             "{written}"
         );
         assert!(written.ends_with("<6>journald is gone\n"), "{written}");
+    }
+
+    #[test]
+    fn the_last_lines_are_told_while_nobody_takes_the_next_one() {
+        let sink = Arc::new(LogSink::to_memory(LogStyle::Journald));
+        let subscriber = tracing_subscriber::registry().with(LogLayer::new(Arc::clone(&sink)));
+        tracing::subscriber::with_default(subscriber, || {
+            for number in 0..=KEPT_LINES {
+                tracing::info!(number, passphrase = "open", "said");
+            }
+        });
+        let writing = sink.state();
+        let (told, telling) = std::sync::mpsc::channel();
+        let asked = Arc::clone(&sink);
+        std::thread::spawn(move || told.send(asked.recent()));
+        let recent = telling.recv_timeout(std::time::Duration::from_secs(10)).unwrap();
+        drop(writing);
+        assert_eq!(recent.len(), KEPT_LINES);
+        assert!(recent[0].contains("number=1 "), "the first has gone: {}", recent[0]);
+        assert!(recent.iter().all(|line| !line.contains("open")), "{recent:?}");
     }
 
     #[test]

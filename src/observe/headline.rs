@@ -163,7 +163,7 @@ pub fn person_tasks(status: &DaemonStatus) -> Vec<PersonTask> {
     if let Some(reload) = daemon.reload.as_ref().filter(|reload| !reload.successful) {
         add(
             format!("The changed config is not in force: {}", reload.summary),
-            "Run grind check-config, then systemctl reload grind.",
+            "Run grind check-config, then systemctl reload grind; for keys that wait for a restart, systemctl restart grind.",
         );
     }
     if let Some(unsound) = daemon

@@ -84,7 +84,7 @@ async fn live(view: Data<dyn DaemonView>) -> HttpResponse {
 
 #[route("/ready", method = "GET", method = "HEAD")]
 async fn ready(view: Data<dyn DaemonView>) -> HttpResponse {
-    match view.ready() {
+    match view.ready(&view.daemon()) {
         DaemonReadiness::Yes => plain(&mut HttpResponse::Ok(), "ready"),
         DaemonReadiness::No { why } => plain(&mut HttpResponse::ServiceUnavailable(), &format!("not ready: {why}")),
     }

@@ -59,7 +59,7 @@ impl DaemonStatus {
         Self {
             sentences: sentences(&hub, &session, &daemon),
             chains: inputs.chains(),
-            readiness: view.ready(),
+            readiness: view.ready(&daemon),
             sharing: view.sharing(),
             places: view.places(),
             stuck: view.stuck_threads(),

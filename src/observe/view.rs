@@ -45,8 +45,8 @@ pub trait DaemonView: Send + Sync + 'static {
     fn stuck_threads(&self) -> Vec<ThreadSilence> {
         Vec::new()
     }
-    /// Whether the daemon can do its job.
-    fn ready(&self) -> DaemonReadiness;
+    /// Whether the daemon can do its job, as it stood at this moment.
+    fn ready(&self, now: &DaemonSnapshot) -> DaemonReadiness;
     /// The last lines of the log, the newest last.
     fn recent_log(&self) -> Vec<String> {
         Vec::new()

@@ -93,7 +93,7 @@ impl DaemonView for Seen {
         Box::pin(std::future::ready(Ok(story)))
     }
 
-    fn ready(&self) -> DaemonReadiness {
+    fn ready(&self, _: &DaemonSnapshot) -> DaemonReadiness {
         self.readiness.lock().unwrap().clone()
     }
 
