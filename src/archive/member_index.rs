@@ -75,7 +75,8 @@ impl MemberIndex {
         }
     }
 
-    /// Writes it as gzip without a time, so that the same archive gives the same bytes.
+    /// Writes it as gzip without a time, so that the same index gives the same bytes. Of the same archive another pass may find other
+    /// restarts: which blocks it stops at depends on how the bytes came.
     pub fn write(&self, out: impl Write) -> io::Result<()> {
         let mut gz = GzBuilder::new()
             .mtime(0)

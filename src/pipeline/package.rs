@@ -95,6 +95,10 @@ impl BookPacker {
 
     /// Makes the package of a book; `progress` is told of bytes copied. A book that is stored anew meanwhile is looked at once more.
     pub(crate) fn pack(&self, barcode: &Barcode, progress: &mut dyn FnMut(u64)) -> Result<PackedBook, PackageError> {
+        // Of books that have not changed nothing is copied, and there may be a million of them.
+        if self.order.cut.is_cancelled() {
+            return Err(PackageError::Cut);
+        }
         let recorded = self.recorded(barcode)?;
         match self.pack_recorded(&recorded, progress) {
             Err(bad) if bad.is_of_objects() => {

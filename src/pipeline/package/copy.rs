@@ -32,7 +32,7 @@ impl ObjectCopier<'_> {
         let barcode = recorded.barcode.as_ref().ok_or(PackageError::NotStored)?;
         let key = layout.manifest(barcode);
         let mut text = Vec::new();
-        let object = self.storage.open_read(&key).map_err(|error| self.absent(error))?;
+        let object = self.storage.open_read(&key).map_err(|error| self.absent(&key, error))?;
         let read = object.take(MANIFEST_LIMIT + 1).read_to_end(&mut text);
         read.map_err(StorageError::from_read)?;
         PackageContents::of(recorded, key, text)
@@ -60,7 +60,7 @@ impl ObjectCopier<'_> {
         file: &mut impl Write,
         to: &Path,
     ) -> Result<u64, PackageError> {
-        let mut object = self.storage.open_read(key).map_err(|error| self.absent(error))?;
+        let mut object = self.storage.open_read(key).map_err(|error| self.absent(key, error))?;
         let (mut digest, mut buffer, mut bytes) = (Context::new(&SHA256), vec![0; BUFFER], 0);
         loop {
             if self.cut.is_cancelled() {
@@ -85,10 +85,11 @@ impl ObjectCopier<'_> {
     }
 
     /// What is not there is missing only from a storage that is the right one.
-    fn absent(&self, error: StorageError) -> PackageError {
+    fn absent(&self, key: &ObjectKey, error: StorageError) -> PackageError {
         match (error, self.storage.prove_marker()) {
             (_, Err(away)) => away.into(),
             (StorageError::NotFound(key), Ok(())) => PackageError::Missing(key),
+            (error @ StorageError::NotAFile { .. }, Ok(())) => PackageError::damaged(key, error.to_string()),
             (error, Ok(())) => error.into(),
         }
     }
@@ -97,4 +98,29 @@ impl ObjectCopier<'_> {
 /// The SHA-256 of what is held in memory, in hexadecimal digits.
 pub(super) fn sha256_of(bytes: &[u8]) -> String {
     hex(digest(&SHA256, bytes).as_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::package::contents::tests::{contents, key};
+    use crate::storage::StorageConfig;
+
+    #[test]
+    fn what_stands_in_an_objects_place_is_this_books_fault() {
+        let home = tempfile::tempdir().unwrap();
+        let library = home.path().join("library");
+        let storage = Storage::open(&StorageConfig::of_url(format!("file://{}", library.display()))).unwrap();
+        let archive = key("raw/AAA1/AAA1.tar.gz");
+        std::fs::create_dir_all(library.join(archive.as_str())).unwrap();
+        let (cut, mut progress) = (CancellationToken::new(), |_: u64| {});
+        let mut copier = ObjectCopier {
+            storage: &storage,
+            cut: &cut,
+            progress: &mut progress,
+        };
+        let copied = copier.copy(&contents("AAA1", "a"), &archive, &home.path().join("copy"));
+        let error = copied.unwrap_err();
+        assert_eq!(error.of_book(), Some("damaged"), "{error}");
+    }
 }

@@ -232,6 +232,7 @@ impl StagedVolume {
             .write(&mut upload)
             .map_err(PublishError::Sink)?;
         companions.push(upload.publish()?);
+        window.check(barcode)?;
         beside.remove_stale(&recipe, &companions)?;
         let mut manifest = BookManifest {
             companions,

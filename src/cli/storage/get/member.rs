@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use ring::digest::{Context, SHA256};
 
 use crate::archive::{
-    ArchiveError, BookManifest, MemberIndex, MemberMatch, MemberReadError, PassOptions, hex, process_plain, read_member,
+    ArchiveError, BookManifest, ManifestCompanion, MemberIndex, MemberMatch, MemberReadError, PassOptions, hex,
+    process_plain, read_member,
 };
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
@@ -71,7 +72,7 @@ fn index(look: &StorageLook, raw: &ObjectKey, manifest: &BookManifest) -> Result
     let named = manifest.companions.iter().find(|named| named.key == key.as_str());
     let why = match named {
         None => "its manifest, of an earlier version, names no index of its files",
-        Some(named) => match recorded(look, &key, &named.sha256)? {
+        Some(named) => match recorded(look, &key, named)? {
             Some(index) if index.sha256 == manifest.sha256 => return Ok(IndexSource::Recorded(index)),
             _ => "the index of its files is missing or damaged; `grind verify BARCODE` records it",
         },
@@ -79,19 +80,20 @@ fn index(look: &StorageLook, raw: &ObjectKey, manifest: &BookManifest) -> Result
     Ok(IndexSource::Archive(index_of_archive(look, raw, manifest)?, why))
 }
 
-/// The index, if it has this digest.
-fn recorded(look: &StorageLook, key: &ObjectKey, sha256: &str) -> Result<Option<MemberIndex>, CliError> {
+/// The index, if it has size and digest that the manifest names.
+fn recorded(look: &StorageLook, key: &ObjectKey, named: &ManifestCompanion) -> Result<Option<MemberIndex>, CliError> {
     let mut packed = Vec::new();
     match look.storage.open_read(key) {
         Err(StorageError::NotFound(_)) => return Ok(None),
         Err(error) => return Err(refused(&error)),
-        Ok(mut object) => object
+        Ok(object) => object
+            .take(named.bytes.saturating_add(1))
             .read_to_end(&mut packed)
             .map_err(|error| refused(&StorageError::from_read(error)))?,
     };
     let mut digest = Context::new(&SHA256);
     digest.update(&packed);
-    let is_ours = hex(digest.finish().as_ref()) == sha256;
+    let is_ours = hex(digest.finish().as_ref()) == named.sha256;
     Ok(is_ours.then(|| MemberIndex::read(&packed[..]).ok()).flatten())
 }
 
