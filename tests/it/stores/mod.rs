@@ -80,9 +80,11 @@ pub struct TestStore {
     server: Option<Server>,
 }
 
-/// Those of a kind that can be asked here.
+/// Those of a kind that can be asked here; none where the part could start none of them, which it has said.
 pub fn stores(wanted: impl Fn(StoreKind) -> bool) -> Vec<TestStore> {
-    let given = std::env::var(SERVERS).unwrap_or_default();
+    let given = std::env::var(SERVERS);
+    let is_begun = given.is_ok();
+    let given = given.unwrap_or_default();
     let found: Vec<TestStore> = StoreKind::ALL
         .into_iter()
         .filter(|kind| wanted(*kind))
@@ -91,7 +93,10 @@ pub fn stores(wanted: impl Fn(StoreKind) -> bool) -> Vec<TestStore> {
     for store in &found {
         println!("with {}", store.kind.name());
     }
-    assert!(!found.is_empty(), "no server for this test in {SERVERS}");
+    assert!(is_begun || !found.is_empty(), "no server for this test in {SERVERS}");
+    if found.is_empty() {
+        println!("skipped: no server for this test in {SERVERS}");
+    }
     found
 }
 
