@@ -21,8 +21,10 @@ fn a_running_daemon_tells_what_its_actors_do_why_they_wait_and_what_they_did() {
     service.told("READY=1");
     let status = || serde_json::from_str::<Value>(&service.ask("/api/status")).unwrap();
     let nodes = || status()["chains"]["heaviest"]["links"].to_string();
-    until("bodies that the bandwidth keeps back", || {
-        nodes().contains("\"bandwidth\"")
+    // A list's body is kept back, too, before the archives are asked for.
+    until("bodies of archives that the bandwidth keeps back", || {
+        let nodes = nodes();
+        nodes.contains("\"bandwidth\"") && nodes.contains("\"downloader\"")
     });
     until("a window of time", || {
         !status()["hub"]["actors"][0]["windows"]["10s"].is_null()

@@ -11,6 +11,12 @@ use crate::grin::{CredentialsFile, Secret};
 use crate::session::SessionError;
 use crate::session::token::decision::life;
 
+/// Fields of a form whose values nobody may see.
+const SECRET_FIELDS: [&str; 3] = ["client_secret", "refresh_token", "assertion"];
+
+/// Shorter ones are no secrets, and parts of words.
+const SHORTEST_SECRET: usize = 6;
+
 /// Sends a form to a token address; gives status and body, whatever the status.
 pub(in crate::session) trait PostForm {
     fn post_form(&self, url: &Url, form: String) -> impl Future<Output = Result<(u16, Vec<u8>), SessionError>>;
@@ -60,8 +66,9 @@ pub(super) fn refresh_form(credentials: &CredentialsFile, client_secret: &Secret
         .finish()
 }
 
-/// Reads the answer of a token address. Nothing of a good answer is ever put into an error.
-pub(super) fn read_answer(status: u16, body: &[u8]) -> Result<TokenGranted, TokenDenied> {
+/// Reads the answer of a token address to the form that was sent there. Nothing of a good answer, and no secret of the form, which some
+/// servers repeat, is ever put into an error.
+pub(super) fn read_answer(sent: &str, status: u16, body: &[u8]) -> Result<TokenGranted, TokenDenied> {
     #[derive(Deserialize)]
     struct Good {
         access_token: Secret,
@@ -95,8 +102,8 @@ pub(super) fn read_answer(status: u16, body: &[u8]) -> Result<TokenGranted, Toke
     }
     match serde_json::from_slice::<Bad>(body) {
         Ok(bad) if status < 500 => Err(TokenDenied::Answer {
-            error: one_line(&bad.error),
-            description: one_line(&bad.error_description),
+            error: one_line(&without_sent(&bad.error, sent)),
+            description: one_line(&without_sent(&bad.error_description, sent)),
         }),
         _ => Err(TokenDenied::NoAnswer(format!("the token address answered {status}"))),
     }
@@ -105,6 +112,17 @@ pub(super) fn read_answer(status: u16, body: &[u8]) -> Result<TokenGranted, Toke
 /// A number of seconds, which some servers write as text.
 fn seconds_of(value: &Value) -> Option<f64> {
     value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+/// The text with `***` for each secret of the form, as it is and as the form writes it.
+fn without_sent(text: &str, sent: &str) -> String {
+    let secrets = form_urlencoded::parse(sent.as_bytes()).filter(|(name, _)| SECRET_FIELDS.contains(&&**name));
+    secrets
+        .filter(|(_, secret)| secret.len() >= SHORTEST_SECRET)
+        .fold(text.to_owned(), |text, (_, secret)| {
+            let written: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+            text.replace(&*secret, "***").replace(&written, "***")
+        })
 }
 
 fn one_line(text: &str) -> String {
@@ -118,6 +136,7 @@ mod tests {
     #[test]
     fn answers_of_a_token_address_are_told_apart() {
         let granted = read_answer(
+            "",
             200,
             br#"{"access_token": "t", "expires_in": 100, "token_type": "Bearer"}"#,
         )
@@ -135,14 +154,15 @@ mod tests {
         ] {
             let body = format!(r#"{{"access_token": "t", "expires_in": {told}}}"#);
             assert_eq!(
-                read_answer(200, body.as_bytes()).unwrap().life.as_secs(),
+                read_answer("", 200, body.as_bytes()).unwrap().life.as_secs(),
                 seconds,
                 "{told}"
             );
         }
-        let unsaid = read_answer(200, br#"{"access_token": "t"}"#).unwrap();
+        let unsaid = read_answer("", 200, br#"{"access_token": "t"}"#).unwrap();
         assert_eq!(unsaid.life.as_secs(), 3_599);
         let marked = read_answer(
+            "",
             200,
             "\u{feff}{\"access_token\": \"t\", \"refresh_token\": \"\"}".as_bytes(),
         )
@@ -175,7 +195,33 @@ mod tests {
                 "the token address gave out a token that cannot be sent",
             ),
         ] {
-            assert_eq!(read_answer(status, body.as_bytes()).unwrap_err().to_string(), denied);
+            assert_eq!(
+                read_answer("", status, body.as_bytes()).unwrap_err().to_string(),
+                denied
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_server_repeats_of_the_form_is_no_secret_told() {
+        let sent =
+            "grant_type=refresh_token&client_id=i&client_secret=hush+a&refresh_token=1%2F%2Fhush&assertion=e.y.hush";
+        for (error, description, denied) in [
+            (
+                "invalid_request",
+                sent,
+                "invalid_request (grant_type=refresh_token&client_id=i&client_secret=***&refresh_token=***&assertion=***)",
+            ),
+            ("no 1//hush", "hush a, e.y.hush", "no *** (***, ***)"),
+            // A cut must not leave the beginning of one.
+            (
+                "no",
+                &format!("{}hush a", "x".repeat(197)),
+                &format!("no ({}***)", "x".repeat(197)),
+            ),
+        ] {
+            let body = serde_json::json!({ "error": error, "error_description": description }).to_string();
+            assert_eq!(read_answer(sent, 400, body.as_bytes()).unwrap_err().to_string(), denied);
         }
     }
 }

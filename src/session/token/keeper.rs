@@ -233,8 +233,8 @@ impl TokenKeeper {
             {
                 return Ok(());
             }
-            let denied = match post.post_form(&request.url, request.form).await {
-                Ok((status, body)) => match read_answer(status, &body) {
+            let denied = match post.post_form(&request.url, request.form.clone()).await {
+                Ok((status, body)) => match read_answer(&request.form, status, &body) {
                     Ok(granted) => return self.granted(granted, request.credentials).await,
                     Err(denied) => denied,
                 },
