@@ -1,10 +1,16 @@
 //! How many archives may be on their way at once: as many as there are download workers, fewer while GRIN cannot keep up.
 //!
-//! Each archive that came to its end widens the window by its part of one, so that a whole window of them widens it by one.
+//! Each archive that came to its end widens the window by its part of one, so that a whole window of them widens it by one. So does each
+//! half minute in which bytes come and nothing tells of overload: the one archive for which there is room may take hours.
 //! A sign that GRIN is overloaded halves the window; what was sent before that says nothing of the narrower window, and narrows it no
 //! further.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
+
+/// After so long without a sign of overload there is room for one archive more.
+const QUIET: Duration = Duration::from_secs(30);
 
 /// The number of archives on their way at once.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -13,6 +19,8 @@ pub(super) struct BulkWindow {
     width: f64,
     most: usize,
     narrowed: Option<Instant>,
+    /// When it was narrowed, or widened for the time that passed, last.
+    changed: Option<Instant>,
 }
 
 /// What a request for an archive tells of the load.
@@ -20,6 +28,8 @@ pub(super) struct BulkWindow {
 pub(super) enum BulkSign {
     /// The archive came to its end.
     Complete,
+    /// Bytes of one came.
+    Bytes,
     /// 429, 503, no answer in time, or a body that fell silent or too slow, of a request that was sent then.
     Overload { sent: Instant },
 }
@@ -33,6 +43,7 @@ impl BulkWindow {
             width: most as f64,
             most,
             narrowed: None,
+            changed: None,
         }
     }
 
@@ -51,7 +62,7 @@ impl BulkWindow {
         self.most
     }
 
-    fn is_narrowed(self) -> bool {
+    pub(super) fn is_narrowed(self) -> bool {
         self.places() < self.most
     }
 
@@ -62,6 +73,7 @@ impl BulkWindow {
             return Self {
                 width: self.width.min(widest.width),
                 narrowed: self.narrowed,
+                changed: self.changed,
                 ..widest
             };
         }
@@ -78,10 +90,17 @@ impl BulkWindow {
                 width: (self.width + 1.0 / self.width).min(self.most as f64),
                 ..self
             },
+            BulkSign::Bytes if self.changed.is_some_and(|changed| now - changed >= QUIET) => Self {
+                width: (self.width + 1.0).min(self.most as f64),
+                changed: Some(now),
+                ..self
+            },
+            BulkSign::Bytes => self,
             BulkSign::Overload { sent } if self.narrowed.is_some_and(|narrowed| sent <= narrowed) => self,
             BulkSign::Overload { .. } => Self {
                 width: (self.width / 2.0).max(1.0),
                 narrowed: Some(now),
+                changed: Some(now),
                 ..self
             },
         }
@@ -90,8 +109,6 @@ impl BulkWindow {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     /// Seconds of sending and of the sign, which tells of overload or not, and the places after it.
@@ -148,6 +165,30 @@ mod tests {
                 assert_eq!(window.places(), *places, "{most}: {sent} {now}: {window:?}");
                 assert_eq!(window.is_narrowed(), *places < most);
             }
+        }
+    }
+
+    #[test]
+    fn one_archive_that_takes_hours_keeps_no_narrowed_window_narrow() {
+        let start = Instant::now();
+        let at = |second| start + Duration::from_secs(second);
+        let mut window = BulkWindow::new(4);
+        for (sign, second, places) in [
+            (BulkSign::Bytes, 100, 4),
+            (BulkSign::Overload { sent: at(1) }, 101, 2),
+            (BulkSign::Overload { sent: at(102) }, 110, 1),
+            (BulkSign::Bytes, 139, 1),
+            (BulkSign::Bytes, 140, 2),
+            (BulkSign::Bytes, 141, 2),
+            (BulkSign::Overload { sent: at(141) }, 142, 1),
+            (BulkSign::Bytes, 171, 1),
+            (BulkSign::Bytes, 172, 2),
+            (BulkSign::Bytes, 202, 3),
+            (BulkSign::Bytes, 232, 4),
+            (BulkSign::Bytes, 262, 4),
+        ] {
+            window = window.after(sign, at(second));
+            assert_eq!(window.places(), places, "{sign:?} at {second}: {window:?}");
         }
     }
 

@@ -76,7 +76,13 @@ impl SessionEngine {
     /// Takes a sign of how GRIN copes with the archives that are asked for.
     pub(super) fn note_bulk(&self, sign: BulkSign) {
         let before = self.window.get();
+        if sign == BulkSign::Bytes && !before.is_narrowed() {
+            return;
+        }
         let after = before.after(sign, Instant::now());
+        if after == before {
+            return;
+        }
         self.set_window(after);
         let (before, places) = (before.places(), after.places());
         if places < before {

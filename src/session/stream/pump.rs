@@ -255,6 +255,7 @@ impl BodyPump {
         self.got += bytes as u64;
         self.sender.note(bytes);
         if self.resumable.is_some() {
+            self.engine.note_bulk(BulkSign::Bytes);
             self.engine.counters.downloaded.fetch_add(bytes as u64, Relaxed);
         } else {
             self.start.extend(chunk.iter().take(2 - self.start.len()));
