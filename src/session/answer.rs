@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::diagnostics::ReportedSource;
+use crate::diagnostics::{ReportedSource, without_secrets};
 use crate::session::SessionError;
 use crate::session::exchange::{IncomingAnswer, RequestDeadlines};
 use crate::session::stream::{ContentCoding, decode_all};
@@ -173,7 +173,9 @@ fn snippet(bytes: &[u8]) -> String {
         .split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|word| !word.is_empty())
         .collect();
-    words.join(" ").chars().take(SNIPPET).collect()
+    // Some servers repeat the request's headers.
+    let words = without_secrets(&words.join(" "));
+    words.chars().take(SNIPPET).collect()
 }
 
 #[cfg(test)]
@@ -183,6 +185,10 @@ mod tests {
     #[test]
     fn first_words_are_one_bounded_line() {
         assert_eq!(snippet(b"  <p>\r\n\tno\x00way</p> "), "<p> no way</p>");
+        assert_eq!(
+            snippet(b"denied {'authorization': 'Bearer ya29.hush', 'host': 'h'}"),
+            "denied {'authorization': 'Bearer ***', 'host': 'h'}"
+        );
         assert_eq!(snippet(b"\xff\xfe"), "\u{fffd}\u{fffd}");
         assert_eq!(snippet("ä".repeat(500).as_bytes()).chars().count(), SNIPPET);
     }
