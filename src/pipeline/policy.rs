@@ -80,7 +80,15 @@ impl BookFault {
             Some(WaitCause::Failures) => true,
             Some(WaitCause::Grin) => matches!(
                 self.reason,
-                R::Throttled | R::Server | R::Short | R::NoLength | R::Protocol | R::Restart | R::Unavailable
+                R::Throttled
+                    | R::Server
+                    | R::Short
+                    | R::NoLength
+                    | R::Protocol
+                    | R::Restart
+                    | R::Unavailable
+                    // Other books may be on other hosts.
+                    | R::HostAway
             ),
             // Without proof that we are signed out.
             Some(WaitCause::SignIn) => self.blame == Blame::Path,
@@ -143,6 +151,7 @@ impl From<&SessionError> for BookFault {
         use SessionError as E;
         let (blame, cause) = match error {
             E::Connect { .. }
+            | E::HostAway { .. }
             | E::Reset
             | E::Short { .. }
             | E::NoLength { .. }

@@ -197,6 +197,14 @@ pub enum SessionError {
         /// The least speed.
         bytes_per_second: u64,
     },
+    /// A host that GRIN redirected to gave no answer; GRIN itself did.
+    #[error("{host}, to which GRIN redirected, gives no answer: {cause}")]
+    HostAway {
+        /// Its name.
+        host: String,
+        /// What became of the request.
+        cause: Box<SessionError>,
+    },
     /// Too many requests wait for a permit already.
     #[error("too many requests wait for a connection")]
     Busy,
@@ -261,7 +269,7 @@ impl SessionError {
     /// Whether GRIN or a host it redirected to refused the request.
     pub const fn origin(&self) -> AnswerOrigin {
         match self {
-            Self::RefusedByHost { .. } => AnswerOrigin::RedirectHost,
+            Self::RefusedByHost { .. } | Self::HostAway { .. } => AnswerOrigin::RedirectHost,
             _ => AnswerOrigin::Grin,
         }
     }
@@ -280,6 +288,7 @@ impl SessionError {
             Self::TokenUnavailable { .. } => FailureReason::NoToken,
             Self::Forbidden { .. } => FailureReason::Forbidden,
             Self::RefusedByHost { .. } => FailureReason::RefusedByHost,
+            Self::HostAway { .. } => FailureReason::HostAway,
             Self::Throttled { .. } | Self::NotServed { .. } | Self::QueueFull => FailureReason::Throttled,
             Self::Server { .. } => FailureReason::Server,
             Self::Unexpected { .. } => FailureReason::Status,

@@ -158,12 +158,16 @@ pub(super) async fn exchange(
             let body = BodyClock::begin(counters, outgoing.kind);
             Ok(IncomingAnswer::new(response, slot, outgoing, body))
         }
-        Err(Unsent::Late(error)) => Err(error.into()),
+        Err(Unsent::Late(error)) => {
+            net.put_back(url, &slot, &error);
+            Err(error.into())
+        }
         Err(Unsent::Failed(cause)) => {
             // Under TLS an orderly close is a few bytes of its own, so bytes received say nothing; that awc saw the end does.
             let ended = matches!(cause, SendRequestError::Connect(ConnectError::Disconnected));
             let is_stale = slot.is_reused() && (ended || !slot.has_received());
             let error = classify(cause, &slot, url);
+            net.put_back(url, &slot, &error);
             let is_stale = is_stale && error == SessionError::Reset && outgoing.may_be_repeated();
             Err(FailedExchange { error, is_stale })
         }
@@ -386,4 +390,30 @@ fn text_of(response: &ClientResponse, name: header::HeaderName) -> Option<&str> 
 /// `Content-Length`, also of an answer to HEAD.
 fn told_length(response: &ClientResponse) -> Option<u64> {
     text_of(response, header::CONTENT_LENGTH)?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::session::tests::support::{Server, answer, config};
+
+    #[actix_rt::test]
+    async fn an_address_that_takes_connections_and_answers_nothing_goes_behind_the_others() {
+        let server = Server::start(|_, wire| answer(wire, "200 OK", "", "here"));
+        let port = server.address.port();
+        let deaf = TcpListener::bind(("127.0.0.2", port)).unwrap();
+        std::thread::spawn(move || deaf.incoming().take(1).for_each(drop));
+        let (config, counters) = (config(&server), Arc::default());
+        let net = SessionNet::new(&config, &counters).unwrap();
+        net.know("two.test", &[([127, 0, 0, 2], port).into(), server.address]);
+        let url = Url::parse(&format!("http://two.test:{port}/")).unwrap();
+        let outgoing = OutgoingRequest::new(Method::GET, RequestKind::TextList);
+        let deadlines = RequestDeadlines::small(config.timeouts_of(crate::session::PermitClass::Lists));
+        let first = exchange(&net, &counters, &url, &outgoing, &deadlines).await;
+        assert_eq!(first.err().map(|failed| failed.error), Some(SessionError::Reset));
+        let second = exchange(&net, &counters, &url, &outgoing, &deadlines).await;
+        assert_eq!(second.ok().map(|answer| answer.status()), Some(200));
+    }
 }

@@ -13,7 +13,7 @@ use crate::session::gate::retry_after;
 use crate::session::redirect_state::RedirectState;
 use crate::session::request::{OpenedRequest, RequestAttempt, RequestSpec, ResponseTime, declared};
 use crate::session::status_policy::{RefusalScope, StatusVerdict, error, is_refusal_of_host, refusal_scope, verdict};
-use crate::session::token::BearerToken;
+use crate::session::token::{BearerToken, RefusedRequest};
 use crate::session::{AnswerOrigin, SessionError};
 
 /// Tokens that one request tries at most.
@@ -44,7 +44,8 @@ impl SessionEngine {
                 time,
                 cx,
             };
-            let opened = self.attempt(attempt).await?;
+            let opened = self.attempt(attempt).await;
+            let opened = opened.map_err(|error| self.of_host(&state.url, error))?;
             let status = opened.incoming.status();
             let verdict = match status {
                 // The answer to a request for a part says how long the whole is.
@@ -107,6 +108,18 @@ impl SessionEngine {
         self.origin(url) == AnswerOrigin::RedirectHost
     }
 
+    /// No answer of a host that GRIN redirected to is told from none of GRIN.
+    fn of_host(&self, url: &Url, error: SessionError) -> SessionError {
+        let is_away = error.is_connection_error() && !matches!(error, SessionError::Tls { .. });
+        if !is_away || !self.is_redirect_host(url) {
+            return error;
+        }
+        SessionError::HostAway {
+            host: url.host_str().unwrap_or_default().to_owned(),
+            cause: Box::new(error),
+        }
+    }
+
     /// The request with the token, if its address may see it.
     async fn signed(&self, state: &RedirectState) -> Result<SignedRequest, SessionError> {
         let mut outgoing = state.outgoing.clone();
@@ -138,7 +151,11 @@ impl SessionEngine {
                 why: format!("GRIN refused {TOKENS} access tokens one after another"),
             });
         }
-        self.keeper.refused(&bearer, state.refusals > 0, self).await?;
+        let request = RefusedRequest {
+            address: ask.url.as_str(),
+            second: state.refusals > 0,
+        };
+        self.keeper.refused(&bearer, request, self).await?;
         self.counters.note_retry(ask.outgoing.kind, "auth");
         *state = RedirectState {
             refusals: state.refusals + 1,

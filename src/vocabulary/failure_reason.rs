@@ -37,6 +37,8 @@ words! {
         Status = "status",
         /// 404 where something was expected.
         NotFound = "not_found",
+        /// A host that GRIN redirected to gives no answer.
+        HostAway = "host_away",
         /// A redirect that must not be followed.
         Redirect = "redirect",
         /// The answer is larger than allowed.

@@ -204,7 +204,12 @@ fn only_an_answer_of_grin_may_be_about_one_book_alone() {
         place: "/library".to_owned(),
         detail: "nothing is free".to_owned(),
     };
-    let cases: [(BookFault, bool); 23] = [
+    let away = SessionError::HostAway {
+        host: "files.example".to_owned(),
+        cause: Box::new(connect.clone()),
+    };
+    let cases: [(BookFault, bool); 24] = [
+        ((&away).into(), true),
         ((&SessionError::Forbidden { snippet }).into(), true),
         ((&SessionError::NotServed { status, retry_after }).into(), true),
         ((&throttled()).into(), false),

@@ -78,6 +78,7 @@ pub(super) fn parts_may_be_answered(error: &SessionError) -> bool {
         // Without the right to one book of another library, or to all: parts tell.
         SessionError::Forbidden { .. }
         | SessionError::RefusedByHost { .. }
+        | SessionError::HostAway { .. }
         | SessionError::Server { .. }
         | SessionError::Unexpected { .. }
         | SessionError::NotFound

@@ -116,6 +116,20 @@ impl SessionNet {
         self.resolver.forget();
     }
 
+    /// After a request over a connection that was opened for it failed so: another address of the name is tried first from now on. One that
+    /// takes connections may still answer nothing.
+    pub(in crate::session) fn put_back(&self, url: &Url, slot: &NetSlot, error: &SessionError) {
+        if let (Some(host), Some(peer), true) = (url.host_str(), slot.peer(), error.is_connection_error()) {
+            self.resolver.put_back(host.trim_matches(['[', ']']), &[peer]);
+        }
+    }
+
+    /// What the system's resolver says of a name.
+    #[cfg(test)]
+    pub(in crate::session) fn know(&self, host: &str, addresses: &[std::net::SocketAddr]) {
+        self.resolver.remember(host, addresses);
+    }
+
     /// Whether there is a client.
     pub(in crate::session) fn is_open(&self) -> bool {
         self.client.borrow().is_some()

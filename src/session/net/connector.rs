@@ -47,8 +47,9 @@ impl CountingConnector {
         }
     }
 
-    /// Name and TCP connection within `limit`.
-    async fn connect(&self, uri: &Uri, port: u16, limit: Duration) -> Result<CountedIo, ConnectError> {
+    /// Name and TCP connection, within the request's limit.
+    async fn connect(&self, uri: &Uri, port: u16, slot: Option<&NetSlot>) -> Result<CountedIo, ConnectError> {
+        let limit = slot.map_or(WITHOUT_REQUEST, |slot| slot.connect_timeout);
         let end = Instant::now() + limit;
         let late = || ConnectError::Io(io::Error::new(io::ErrorKind::TimedOut, ConnectTimeout));
         let host = Host::hostname(uri).trim_matches(['[', ']']).to_owned();
@@ -63,6 +64,9 @@ impl CountingConnector {
             io::ErrorKind::TimedOut => late(),
             _ => ConnectError::Io(error),
         })?;
+        if let Some(slot) = slot {
+            slot.leads_to(stream.peer_addr().ok());
+        }
         // Requests are small and written whole: nothing is gained by waiting for more.
         let _ = stream.set_nodelay(true);
         Ok(self.sockets.admit(stream, host_of(Host::hostname(uri), Some(port))))
@@ -80,14 +84,13 @@ impl Service<ConnectInfo<Uri>> for CountingConnector {
 
     fn call(&self, info: ConnectInfo<Uri>) -> Self::Future {
         let slot = NetSlot::current();
-        let limit = slot.as_ref().map_or(WITHOUT_REQUEST, |slot| slot.connect_timeout);
         if let Some(slot) = &slot {
             slot.connecting();
         }
         let (uri, port) = (info.request().clone(), info.port());
         let this = self.clone();
         Box::pin(async move {
-            let io = this.connect(&uri, port, limit).await.inspect_err(|_| {
+            let io = this.connect(&uri, port, slot.as_deref()).await.inspect_err(|_| {
                 this.counters.failed.fetch_add(1, Relaxed);
             })?;
             if let Some(slot) = &slot {

@@ -77,7 +77,7 @@ impl CachingResolver {
         )
     }
 
-    fn remember(&self, host: &str, addresses: &[SocketAddr]) {
+    pub(super) fn remember(&self, host: &str, addresses: &[SocketAddr]) {
         let mut known = self.known.borrow_mut();
         if known.len() >= MOST {
             known.clear();

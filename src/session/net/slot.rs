@@ -4,6 +4,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
@@ -32,6 +33,8 @@ pub(in crate::session) struct NetSlot {
     /// When a connection was opened for this request; `None`: it goes over one that was open.
     opened: Cell<Option<Instant>>,
     received: Cell<u64>,
+    /// Where the connection that was opened leads.
+    peer: Cell<Option<SocketAddr>>,
     socket: RefCell<Option<Rc<TrackedSocket>>>,
 }
 
@@ -46,6 +49,7 @@ impl NetSlot {
             phase: Cell::new(TimeoutPhase::Head),
             opened: Cell::new(None),
             received: Cell::new(0),
+            peer: Cell::new(None),
             socket: RefCell::new(None),
         })
     }
@@ -84,6 +88,16 @@ impl NetSlot {
             TimeoutPhase::Head
         });
         self.opened.set(Some(Instant::now()));
+    }
+
+    /// The connection that is opened leads there.
+    pub(super) fn leads_to(&self, peer: Option<SocketAddr>) {
+        self.peer.set(peer);
+    }
+
+    /// Where the connection leads that was opened for this request.
+    pub(in crate::session) fn peer(&self) -> Option<SocketAddr> {
+        self.peer.get()
     }
 
     /// The TLS handshake is through.

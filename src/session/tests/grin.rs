@@ -95,6 +95,21 @@ async fn what_a_redirect_host_refuses_is_not_taken_for_grins_refusal() {
 }
 
 #[actix_rt::test]
+async fn a_redirect_host_that_is_away_is_told_from_grin() {
+    let away = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let to_away = format!("http://{}/file", away.local_addr().unwrap());
+    drop(away);
+    let server = Server::start(move |_, wire| redirect(wire, &to_away));
+    let mut config = config(&server);
+    config.redirect = RedirectPolicy::new(&server.url("/"), &[], &["127.0.0.1".to_owned()]);
+    let fixture = Fixture::new(config);
+    let error = fixture.get(server.url("/")).await.unwrap_err();
+    assert_eq!(error.origin(), AnswerOrigin::RedirectHost, "{error}");
+    assert!(matches!(error, SessionError::HostAway { .. }), "{error}");
+    fixture.end();
+}
+
+#[actix_rt::test]
 async fn a_loop_of_redirects_ends() {
     let server = Server::start(|_, wire| redirect(wire, "/again"));
     let fixture = Fixture::of(&server);

@@ -8,6 +8,9 @@ pub(super) const DENIALS: u32 = 3;
 /// New tokens in a row that GRIN refused, slowly one after another, that are proof when it accepted others before.
 const REFUSALS: u32 = 3;
 
+/// Different addresses at which they were refused: one that is refused to every token proves nothing of the account.
+const ADDRESSES: usize = 2;
+
 /// A token that is replaced ahead of its end is replaced at most this long before it.
 const AHEAD: Duration = Duration::from_mins(5);
 
@@ -54,6 +57,8 @@ pub(super) struct TokenRecord {
     pub(super) account: AccountRecord,
     /// New tokens in a row that GRIN refused.
     pub(super) refusals: u32,
+    /// Different addresses at which it did.
+    pub(super) addresses: usize,
 }
 
 /// When GRIN accepted a token of an account last.
@@ -83,7 +88,7 @@ pub(super) enum TokenStep {
 /// Decides what an event means.
 ///
 /// A token that GRIN has accepted is stale when it is refused, not forbidden. Signed out is an account of which GRIN never accepted
-/// a token, or refused several new ones in a row; and one to which the token address denied a new token several times.
+/// a token, or refused several new ones in a row at different addresses; and one to which the token address denied a new token several times.
 pub(super) fn next_step(event: TokenEvent<'_>) -> TokenStep {
     match event {
         TokenEvent::NoAnswer => TokenStep::RetryLater,
@@ -100,6 +105,7 @@ pub(super) fn next_step(event: TokenEvent<'_>) -> TokenStep {
             _ if !token.second => TokenStep::Renew,
             AccountRecord::Recently => TokenStep::AddressRefused,
             AccountRecord::Before if token.refusals < REFUSALS => TokenStep::RetryLater,
+            AccountRecord::Before if token.addresses < ADDRESSES => TokenStep::AddressRefused,
             AccountRecord::Before => TokenStep::SignedOut,
         },
     }
@@ -157,24 +163,27 @@ mod tests {
 
     #[test]
     fn a_refusal_by_grin_is_proof_only_for_a_token_that_was_never_accepted() {
-        // Second refusal of a request, unproven, account, refusals in a row.
-        for (second, unproven, account, refusals, step) in [
+        // Second refusal of a request, unproven, account, refusals in a row and addresses of them.
+        for (second, unproven, account, [refusals, addresses], step) in [
             // A token out of the file, or one that worked, even a second ago.
-            (false, false, Never, 0, Renew),
-            (false, false, Recently, 0, Renew),
-            (false, false, Before, 0, Renew),
+            (false, false, Never, [0, 2], Renew),
+            (false, false, Recently, [0, 2], Renew),
+            (false, false, Before, [0, 2], Renew),
             // A new one for an account that GRIN has never accepted.
-            (false, true, Never, 0, SignedOut),
-            (true, true, Never, 0, SignedOut),
+            (false, true, Never, [0, 2], SignedOut),
+            (true, true, Never, [0, 2], SignedOut),
             // A new one for an account that worked.
-            (false, true, Before, 0, Renew),
-            (false, true, Recently, 0, Renew),
-            (true, true, Before, 1, RetryLater),
-            (true, true, Before, 2, RetryLater),
-            (true, true, Before, 3, SignedOut),
+            (false, true, Before, [0, 2], Renew),
+            (false, true, Recently, [0, 2], Renew),
+            (true, true, Before, [1, 2], RetryLater),
+            (true, true, Before, [2, 2], RetryLater),
+            (true, true, Before, [3, 2], SignedOut),
+            // One book's archive is refused to all of them, and nothing else is asked for.
+            (true, true, Before, [3, 1], AddressRefused),
+            (true, true, Before, [9, 1], AddressRefused),
             // All others are answered.
-            (true, true, Recently, 0, AddressRefused),
-            (true, false, Recently, 0, AddressRefused),
+            (true, true, Recently, [0, 2], AddressRefused),
+            (true, false, Recently, [0, 2], AddressRefused),
         ] {
             let record = TokenRecord {
                 renewable: true,
@@ -182,6 +191,7 @@ mod tests {
                 unproven,
                 account,
                 refusals,
+                addresses: addresses as usize,
             };
             assert_eq!(next_step(TokenEvent::Refused(record)), step, "{record:?}");
             let fixed = TokenRecord {

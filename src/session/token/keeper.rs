@@ -1,6 +1,7 @@
 //! Keeps the token for all who need it, and asks for a new one once for all of them.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,10 +19,11 @@ use crate::session::token::source;
 use crate::session::token::source::FileLook;
 use crate::session::{RetryBackoff, SessionCounters, SessionError, TokenSource};
 
-/// Between attempts while the token address does not answer: work resumes soon after it does.
+/// Between attempts while the token address does not answer: work resumes soon after it does. The intake's own pause, of up to 30 s, may
+/// begin at the end of this one.
 const PAUSES: RetryBackoff = RetryBackoff {
     base: Duration::from_secs(1),
-    cap: Duration::from_secs(30),
+    cap: Duration::from_secs(10),
     attempts: u32::MAX,
 };
 
@@ -55,6 +57,15 @@ pub(in crate::session) struct BearerToken {
     generation: u64,
 }
 
+/// A request to which GRIN refused a token.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::session) struct RefusedRequest<'a> {
+    /// What was asked for.
+    pub(in crate::session) address: &'a str,
+    /// It refused another token for the same request just before.
+    pub(in crate::session) second: bool,
+}
+
 /// Owns the token of one session.
 pub(in crate::session) struct TokenKeeper {
     source: TokenSource,
@@ -67,6 +78,8 @@ pub(in crate::session) struct TokenKeeper {
     accepted_at: Cell<Option<Instant>>,
     /// New tokens in a row that GRIN refused.
     refusals: Cell<u32>,
+    /// At which addresses; no more than tell one from several.
+    refused_at: RefCell<BTreeSet<String>>,
     /// Attempts in a row that the token address did not answer.
     failures: Cell<u32>,
     not_before: Cell<Option<Instant>>,
@@ -105,6 +118,7 @@ impl TokenKeeper {
             signed_out: RefCell::new(None),
             accepted_at: Cell::new(None),
             refusals: Cell::new(0),
+            refused_at: RefCell::default(),
             failures: Cell::new(0),
             not_before: Cell::new(None),
             why: RefCell::default(),
@@ -149,6 +163,7 @@ impl TokenKeeper {
     pub(in crate::session) fn accepted(&self, bearer: &BearerToken) {
         self.accepted_at.set(Some(Instant::now()));
         self.refusals.set(0);
+        self.refused_at.borrow_mut().clear();
         if let Some(current) = self.current.borrow_mut().as_mut()
             && current.bearer.generation == bearer.generation
         {
@@ -161,12 +176,10 @@ impl TokenKeeper {
     }
 
     /// GRIN refused this token: gets another, unless another is there already, or another would not help.
-    ///
-    /// `second`: it refused another token for the same request just before.
     pub(in crate::session) async fn refused(
         &self,
         bearer: &BearerToken,
-        second: bool,
+        request: RefusedRequest<'_>,
         post: &impl PostForm,
     ) -> Result<(), SessionError> {
         let _turn = self.turn.lock().await;
@@ -178,10 +191,11 @@ impl TokenKeeper {
         };
         let record = TokenRecord {
             renewable: !matches!(self.source, TokenSource::Fixed(_)),
-            second,
+            second: request.second,
             unproven,
             account: self.account(),
             refusals: self.refusals.get() + 1,
+            addresses: self.refused_at(request.address),
         };
         match next_step(TokenEvent::Refused(record)) {
             TokenStep::Renew => self.renew(post, Some(&token)).await,
@@ -206,6 +220,16 @@ impl TokenKeeper {
                 Err(self.sign_out(why.to_owned(), true))
             }
         }
+    }
+
+    /// At how many addresses GRIN refused new tokens in a row, this one included; several are not told apart further.
+    fn refused_at(&self, address: &str) -> usize {
+        const SEVERAL: usize = 8;
+        let mut known = self.refused_at.borrow_mut();
+        if known.len() < SEVERAL {
+            known.insert(address.to_owned());
+        }
+        known.len()
     }
 
     fn account(&self) -> AccountRecord {

@@ -8,5 +8,5 @@ mod source;
 
 pub(crate) use crate::session::token::assertion::service_account_can_sign;
 pub(super) use crate::session::token::exchange::PostForm;
-pub(super) use crate::session::token::keeper::{BearerToken, TokenKeeper};
+pub(super) use crate::session::token::keeper::{BearerToken, RefusedRequest, TokenKeeper};
 pub(super) use crate::session::token::source::unusable_files;

@@ -75,6 +75,11 @@ fn installed(content: &str) -> Fixture {
     }
 }
 
+fn asked(second: bool) -> RefusedRequest<'static> {
+    let address = "https://books.google.com/libraries/TESTLIB/_all_books";
+    RefusedRequest { address, second }
+}
+
 const PAST: Option<&str> = Some("2020-01-01T00:00:00Z");
 
 fn grant(token: &str) -> String {
@@ -110,7 +115,7 @@ async fn a_token_of_unknown_age_is_tried_and_replaced_once_when_refused() {
     let keeper = &fixture.keeper;
     let first = keeper.bearer(&address).await.unwrap().unwrap();
     assert_eq!((first.value.to_str().unwrap(), address.asked()), ("Bearer old", 0));
-    let refusals = futures::future::join_all((0..20).map(|_| keeper.refused(&first, false, &address))).await;
+    let refusals = futures::future::join_all((0..20).map(|_| keeper.refused(&first, asked(false), &address))).await;
     assert!(refusals.iter().all(Result::is_ok));
     assert_eq!(
         (token(keeper, &address).await.as_str(), address.asked()),
@@ -338,7 +343,7 @@ async fn a_fixed_token_is_sent_as_it_is_and_none_when_there_is_none() {
     let bearer = fixed.bearer(&address).await.unwrap().unwrap();
     assert_eq!(format!("{:?}", bearer.value), "Sensitive");
     assert!(matches!(
-        fixed.refused(&bearer, false, &address).await,
+        fixed.refused(&bearer, asked(false), &address).await,
         Err(SessionError::SignedOut { .. })
     ));
     let none = TokenKeeper::new(TokenSource::None, &Arc::default());

@@ -8,7 +8,7 @@ async fn a_fresh_token_that_was_never_accepted_is_not_replaced_again_for_some_mi
     let address = Address::says(&[(200, &grant("new")), (200, &grant("newer"))]);
     let keeper = &fixture.keeper;
     let bearer = keeper.bearer(&address).await.unwrap().unwrap();
-    let refused = keeper.refused(&bearer, false, &address).await;
+    let refused = keeper.refused(&bearer, asked(false), &address).await;
     assert!(matches!(refused, Err(SessionError::SignedOut { .. })));
     for _ in 0..5 {
         assert!(matches!(
@@ -36,7 +36,7 @@ async fn a_token_that_worked_and_is_refused_within_a_minute_is_replaced() {
     let one = keeper.bearer(&address).await.unwrap().unwrap();
     keeper.accepted(&one);
     tokio::time::advance(Duration::from_secs(10)).await;
-    keeper.refused(&one, false, &address).await.unwrap();
+    keeper.refused(&one, asked(false), &address).await.unwrap();
     assert_eq!(token(keeper, &address).await, "Bearer two");
 }
 
@@ -47,9 +47,9 @@ async fn one_address_that_refuses_every_token_is_not_a_lost_sign_in() {
     let keeper = &fixture.keeper;
     let one = keeper.bearer(&address).await.unwrap().unwrap();
     keeper.accepted(&one);
-    keeper.refused(&one, false, &address).await.unwrap();
+    keeper.refused(&one, asked(false), &address).await.unwrap();
     let two = keeper.bearer(&address).await.unwrap().unwrap();
-    let refused = keeper.refused(&two, true, &address).await;
+    let refused = keeper.refused(&two, asked(true), &address).await;
     assert!(matches!(refused, Err(SessionError::Forbidden { .. })), "{refused:?}");
     assert_eq!(token(keeper, &address).await, "Bearer two");
 }
@@ -62,10 +62,10 @@ async fn a_grin_that_refuses_every_token_for_a_while_costs_no_sign_in() {
     let one = keeper.bearer(&address).await.unwrap().unwrap();
     keeper.accepted(&one);
     tokio::time::advance(Duration::from_secs(600)).await;
-    keeper.refused(&one, false, &address).await.unwrap();
+    keeper.refused(&one, asked(false), &address).await.unwrap();
     let two = keeper.bearer(&address).await.unwrap().unwrap();
     for second in [true, false] {
-        let refused = keeper.refused(&two, second, &address).await;
+        let refused = keeper.refused(&two, asked(second), &address).await;
         assert!(
             matches!(refused, Err(SessionError::TokenUnavailable { .. })),
             "{refused:?}"
@@ -73,7 +73,7 @@ async fn a_grin_that_refuses_every_token_for_a_while_costs_no_sign_in() {
     }
     assert_eq!(address.asked(), 2, "no storm of new tokens");
     tokio::time::advance(Duration::from_secs(31)).await;
-    keeper.refused(&two, false, &address).await.unwrap();
+    keeper.refused(&two, asked(false), &address).await.unwrap();
     assert_eq!(token(keeper, &address).await, "Bearer three");
 }
 
