@@ -4,8 +4,11 @@ use jiff::SignedDuration;
 
 use crate::grin::ListKind;
 
-/// A list that had at least so many books and is empty is looked at twice: a page for maintenance looks just so.
+/// A list that lost at least so many books, and of which hardly anything is left, is looked at twice: a page for maintenance, or the answer
+/// of a server in trouble, looks just so.
 const MANY: u64 = 100;
+/// Hardly anything: less than one of so many books.
+const HARDLY: u64 = 10;
 /// The second look comes at least so much later than the first.
 const CONFIRMED_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
@@ -27,15 +30,15 @@ pub(crate) struct PassEvidence {
 
 impl PassEvidence {
     /// The list of all books never shrinks by half overnight; where other books come in place of known ones, it may be another list, and
-    /// is believed only if a later pass finds it so too. The others may well shrink, but a long one that is suddenly empty is believed only
-    /// if a later pass finds it empty too.
+    /// is believed only if a later pass finds it so too. The others may well shrink, but a long one of which hardly anything is left is
+    /// believed only if a later pass finds it so too.
     pub(crate) fn is_believable(&self) -> bool {
         let is_confirmed = self.doubtful_for.is_some_and(|since| since >= CONFIRMED_AFTER);
         if self.list == ListKind::AllBooks {
             let is_share = |books: u64| books * 100 >= (books + self.missing) * self.believable_percent;
             return self.missing == 0 || is_share(self.known) || is_confirmed && is_share(self.seen);
         }
-        self.seen > 0 || self.missing < MANY || is_confirmed
+        self.seen * HARDLY >= self.seen + self.missing || self.missing < MANY || is_confirmed
     }
 }
 
@@ -69,14 +72,18 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_list_is_believed_at_the_second_look() {
+    fn a_list_of_which_hardly_anything_is_left_is_believed_at_the_second_look() {
         let minutes = |minutes| Some(SignedDuration::from_mins(minutes));
         for (list, seen, missing, doubtful_for, believed) in [
             (ListKind::Converted, 0, 5_000, None, false),
             (ListKind::Converted, 0, 5_000, minutes(1), false),
             (ListKind::Converted, 0, 5_000, minutes(10), true),
             (ListKind::Converted, 0, 99, None, true),
-            (ListKind::Converted, 1, 5_000, None, true),
+            (ListKind::Converted, 1, 5_000, None, false),
+            (ListKind::Converted, 1, 5_000, minutes(10), true),
+            (ListKind::Converted, 555, 5_000, None, false),
+            (ListKind::Converted, 556, 5_000, None, true),
+            (ListKind::Converted, 1, 99, None, true),
             (ListKind::InProcess, 0, 100, None, false),
             (ListKind::AllBooks, 100, 0, None, true),
             (ListKind::AllBooks, 50, 50, None, true),
