@@ -133,7 +133,7 @@ impl FailureMemory {
         rng: &mut impl Rng,
     ) -> PutOff {
         let wait = match attempt.outcome {
-            BookOutcome::Released => self.put_off(attempt.barcode, now, rules, rng),
+            BookOutcome::Released => self.put_off(attempt, now, rules, rng),
             BookOutcome::Retry => self.refused(attempt, now, rules, rng),
             // It is done: stored, or failed for good.
             _ => {
@@ -221,8 +221,14 @@ impl FailureMemory {
 
     /// A book failed through no fault of its own. While nothing at all succeeds it shares in the outage and is put off no
     /// longer than everybody; once others succeeded since its last failure, its own waits double up to a day.
-    fn put_off(&mut self, barcode: &Barcode, now: Instant, rules: &PutOffRules<'_>, rng: &mut impl Rng) -> BookWait {
-        let tries = self.remember(barcode, now);
+    fn put_off(
+        &mut self,
+        attempt: &FailedAttempt<'_>,
+        now: Instant,
+        rules: &PutOffRules<'_>,
+        rng: &mut impl Rng,
+    ) -> BookWait {
+        let tries = self.remember(attempt.barcode, now);
         if tries.tries > 0 && rules.last_good.is_some_and(|good| good > tries.last) {
             tries.own += 1;
         }
@@ -233,7 +239,7 @@ impl FailureMemory {
         let shared = shared_pause(rules.backoff, tries.tries, now.duration_since(tries.first), rng);
         BookWait {
             scheduled: if tries.own > 0 { own.max(shared) } else { shared },
-            quick: (tries.tries < TRIES_ONCE).then_some(shared),
+            quick: (attempt.outlook == FaultOutlook::Open && tries.tries < TRIES_ONCE).then_some(shared),
             counts: false,
         }
     }

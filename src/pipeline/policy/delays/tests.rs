@@ -10,6 +10,34 @@ const BACKOFF: RetryBackoff = RetryBackoff {
 };
 const HOUR: Duration = Duration::from_secs(3_600);
 
+/// An attempt that failed through no fault of the book's.
+fn on_the_way(barcode: &Barcode, outlook: FaultOutlook) -> FailedAttempt<'_> {
+    FailedAttempt {
+        barcode,
+        outcome: BookOutcome::Released,
+        number: 1,
+        limit: 4,
+        asked_wait: None,
+        outlook,
+        may_meet_all: false,
+    }
+}
+
+#[test]
+fn what_ends_alike_each_time_gets_no_quick_tries() {
+    let book = Barcode::parse("TL0001").unwrap();
+    let rules = PutOffRules {
+        backoff: &BACKOFF,
+        once: true,
+        last_good: None,
+    };
+    for (outlook, left) in [(FaultOutlook::Open, false), (FaultOutlook::Same, true)] {
+        let (mut memory, mut rng) = (FailureMemory::default(), StdRng::seed_from_u64(8));
+        let due = memory.due_again(&on_the_way(&book, outlook), Instant::now(), &rules, &mut rng);
+        assert_eq!(due.left, left, "{outlook:?}");
+    }
+}
+
 #[test]
 fn attempts_are_spread_over_three_days_whatever_their_number() {
     for limit in 2..=12 {
@@ -55,7 +83,9 @@ fn a_book_that_fails_alone_waits_longer_each_time_up_to_a_day() {
             last_good: Some(now),
             ..rules
         };
-        let wait = memory.put_off(&book, now, &rules, &mut rng).scheduled;
+        let wait = memory
+            .put_off(&on_the_way(&book, FaultOutlook::Open), now, &rules, &mut rng)
+            .scheduled;
         waits.push(wait);
         now += wait + Duration::from_secs(1);
     }
@@ -75,7 +105,9 @@ fn a_book_that_fails_with_all_others_waits_no_longer_than_they() {
     };
     for _ in 0..30 {
         now += Duration::from_secs(15);
-        let wait = memory.put_off(&book, now, &rules, &mut rng).scheduled;
+        let wait = memory
+            .put_off(&on_the_way(&book, FaultOutlook::Open), now, &rules, &mut rng)
+            .scheduled;
         assert!(wait <= Duration::from_secs(30), "{wait:?}");
     }
 }
