@@ -80,9 +80,9 @@ fn positions(field: &[char], start: usize, count: usize) -> Option<String> {
     field.get(start..start + count).map(|part| part.iter().collect())
 }
 
-/// False for blanks and fill characters alone.
+/// False for blanks, which some write as other signs, and fill characters alone.
 fn is_known(text: &str) -> bool {
-    text.chars().any(|c| !matches!(c, ' ' | '|' | '#' | '^'))
+    text.chars().any(|c| !matches!(c, ' ' | '|' | '#' | '^' | '\\'))
 }
 
 fn without_full_stops(values: Vec<String>) -> Vec<String> {
@@ -145,6 +145,11 @@ mod tests {
             (
                 "870101n                               |d",
                 (Some("n"), None, None, None),
+            ),
+            // A tool's sign for a blank.
+            (
+                "870101s1887\\\\\\\\enk                 eng d",
+                (Some("s"), Some("1887"), None, Some("eng")),
             ),
             // A pretty printer's indentation does not count.
             (

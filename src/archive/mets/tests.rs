@@ -388,6 +388,11 @@ fn files_without_a_place_and_pages_of_a_map_are_counted() {
             [1, 0],
         ),
         (format!("<file>{FILE}</file>"), [0, 0]),
+        // Another schema's.
+        (
+            format!("{FILE}<mdWrap MDTYPE=\"PREMIS\"><xmlData><file SEQ=\"7\"/></xmlData></mdWrap>"),
+            [0, 0],
+        ),
     ];
     for (inside, expected) in cases {
         let mets = read(format!("<mets><fileSec>{inside}</fileSec></mets>")).unwrap();

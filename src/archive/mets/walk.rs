@@ -35,13 +35,17 @@ pub(super) enum WalkEnd {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Element {
     MarcWrap,
+    /// What is in it is of another schema.
+    OtherWrap,
     BinaryData,
     Record,
     Leader,
     ControlField,
     DataField,
     Subfield,
-    FileGroup { images: bool },
+    FileGroup {
+        images: bool,
+    },
     File,
     FileLocation,
     StructMap,
@@ -143,6 +147,7 @@ impl MetsWalk {
         let in_record = self.record.is_some();
         Ok(match name {
             b"mdWrap" if announces_marc(tag)? => Element::MarcWrap,
+            b"mdWrap" => Element::OtherWrap,
             b"binData" if self.open.last() == Some(&Element::MarcWrap) => Element::BinaryData,
             b"record" if !in_record && self.open.contains(&Element::MarcWrap) => Element::Record,
             b"leader" if in_record => Element::Leader,
@@ -152,7 +157,7 @@ impl MetsWalk {
             b"fileGrp" => Element::FileGroup {
                 images: self.holds_images(tag)?,
             },
-            b"file" => Element::File,
+            b"file" if !self.open.contains(&Element::OtherWrap) => Element::File,
             b"structMap" => Element::StructMap,
             b"FLocat" if self.open.last() == Some(&Element::File) => Element::FileLocation,
             _ => Element::Other,
@@ -201,7 +206,7 @@ impl MetsWalk {
             }
             Element::FileLocation => self.locate(tag)?,
             Element::StructMap => self.described.begin_map(tag)?,
-            Element::MarcWrap | Element::FileGroup { .. } | Element::Other => {}
+            Element::MarcWrap | Element::OtherWrap | Element::FileGroup { .. } | Element::Other => {}
         }
         Ok(())
     }
