@@ -300,6 +300,8 @@ impl<'a, S: BookServices> FanOut<'a, S> {
             return;
         }
         match self.claims.renew(&*self.services, &self.options()).await {
+            // Who is no member for the moment did not ask.
+            Ok(()) if !self.services.membership().unbroken().lasts() => {}
             Ok(()) => self.judgement.borrow_mut().intake.answered(WaitCause::Catalog),
             Err(error) => self.catalog_failed(&error),
         }
