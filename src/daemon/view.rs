@@ -250,6 +250,7 @@ impl DaemonView for LiveDaemonView {
         if let Some(pace) = &changing.pace {
             shown.days.clone_from(&pace.days);
             shown.failed.clone_from(&pace.failed);
+            shown.oldest_pending = pace.oldest_pending;
         }
         shown.eta_seconds = total.and_then(|total| changing.meter.eta_seconds(total - done));
         shown.forecast = changing.forecast(&progress, &session);

@@ -115,6 +115,7 @@ metrics! {
     Barcodes, Gauge, "grind_barcodes", ["state"], "Barcodes in the catalog by state.";
     BarcodesFinished, Counter, "grind_barcodes_finished_total", ["outcome"], "Barcodes finished since the start, by outcome.";
     BooksInHand, Gauge, "grind_books_in_hand", [], "Books being checked or downloaded now.";
+    OldestPending, Gauge, "grind_oldest_pending_barcode_age_seconds", [], "How long the book has waited that is ready at GRIN and was taken the longest time ago, or never; 0 where none is ready.";
     LastDownload, Gauge, "grind_last_download_success_timestamp_seconds", [], "When a book was last stored; 0 before the first.";
     BackupVerified, Gauge, "grind_backup_last_verified_timestamp_seconds", [], "When a backup of the catalog was last read back from the storage and found whole; 0 before the first.";
     FixityChecks, Counter, "grind_fixity_checks_total", ["outcome"], "Stored books that this daemon has read again, by what came of it.";
