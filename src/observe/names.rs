@@ -94,6 +94,7 @@ metrics! {
     SessionPermits, Gauge, "grind_session_permits", ["class", "state"], "Permits of the session, held to the end of a body.";
     SessionPermitWait, Histogram, "grind_session_permit_wait_seconds", ["class"], "Time spent waiting for a permit.";
     SessionPermitWaiters, Gauge, "grind_session_permit_waiters", ["class"], "Requests that wait for a permit.";
+    SessionRequests, Counter, "grind_session_requests_total", ["class", "connection"], "Requests answered, by class of permit, over a connection that was opened for them (new) or was open before (kept).";
     UpstreamInFlight, Gauge, "grind_upstream_requests_in_flight", [], "Requests and bodies going on.";
     UpstreamRequests, Counter, "grind_upstream_requests_total", ["kind", "status_class"], "Requests answered, by class of status.";
     UpstreamHead, Histogram, "grind_upstream_head_seconds", ["kind"], "Time from sending a request to the head of its answer.";

@@ -122,6 +122,7 @@ impl SessionEngine {
             self.note_bulk(BulkSign::Overload { sent: sent.at });
         }
         let mut incoming = exchanged?;
+        self.counters.note_connection(spec.class, incoming.is_on_kept());
         incoming.tally.line = sent.line;
         Ok(OpenedRequest {
             incoming,
