@@ -188,7 +188,16 @@ fn pool_words(lines: &[String], room: u16) -> Vec<String> {
     }
 }
 
-fn one_actor(frame: &mut Frame<'_>, area: Rect, data: &TopData, (actor, scrolled): (ActorName, u16)) {
+/// How far an actor's page can be scrolled on a screen of this height.
+pub fn most_scrolled(height: u16, data: &TopData, state: &TopState) -> u16 {
+    match state.view {
+        TopView::Overview => 0,
+        // The last line is that of the keys.
+        TopView::Actor(actor) => lines_of(&actor_lines(data, actor)).saturating_sub(height.saturating_sub(1)),
+    }
+}
+
+fn actor_lines(data: &TopData, actor: ActorName) -> Vec<String> {
     let mut lines = detail::of_one(&data.status, actor.as_str());
     lines.push(String::new());
     lines.extend(link_lines(data.status.chains.by_actor.get(&actor)));
@@ -200,6 +209,11 @@ fn one_actor(frame: &mut Frame<'_>, area: Rect, data: &TopData, (actor, scrolled
         lines.push(String::new());
         lines.extend(told.into_iter().chain(events.into_iter().rev()));
     }
+    lines
+}
+
+fn one_actor(frame: &mut Frame<'_>, area: Rect, data: &TopData, (actor, scrolled): (ActorName, u16)) {
+    let lines = actor_lines(data, actor);
     let most = lines_of(&lines).saturating_sub(area.height);
     let text: Vec<_> = lines.iter().map(|line| Line::from(plain(line))).collect();
     frame.render_widget(Paragraph::new(text).scroll((scrolled.min(most), 0)), area);
