@@ -20,6 +20,8 @@ use crate::observe::{ActorStall, ThreadSilence};
 
 /// How often threads are asked, where systemd does not want to hear more often.
 const ASK_EVERY: Duration = Duration::from_secs(5);
+/// A thread that works for so long without a pause does not hang, however often systemd wants to hear.
+const SHORTEST_LIMIT: Duration = Duration::from_secs(1);
 /// For tests: the thread of this name stands still once everything is up, or the actor of this name ends no message.
 const WEDGE: &str = "GRIND_DEBUG_WEDGE";
 
@@ -48,7 +50,7 @@ struct WatchdogPace {
 
 impl WatchdogPace {
     fn of(interval: Option<Duration>) -> Self {
-        let limit = interval.map_or(SILENCE_LIMIT, |interval| interval / 2);
+        let limit = interval.map_or(SILENCE_LIMIT, |interval| (interval / 2).max(SHORTEST_LIMIT));
         let ask_every = interval.map_or(ASK_EVERY, |interval| (interval / 4).min(ASK_EVERY));
         let actors = StallLimits {
             told: limit,
@@ -191,6 +193,8 @@ mod tests {
             (None, seconds(5), seconds(60), seconds(300)),
             (Some(seconds(120)), seconds(5), seconds(60), seconds(300)),
             (Some(seconds(8)), seconds(2), seconds(4), seconds(20)),
+            (Some(seconds(2)), seconds(2) / 4, seconds(1), seconds(5)),
+            (Some(seconds(1)), seconds(1) / 4, seconds(1), seconds(5)),
         ];
         for (interval, ask_every, limit, actor_limit) in cases {
             let actors = StallLimits {
