@@ -10,7 +10,7 @@
 //! | lab | `lab`, only with the feature of this name |
 //! | work | [`pipeline`] |
 //! | services | [`session`], [`storage`], [`catalog`], [`dapr`] |
-//! | base | [`vocabulary`], [`grin`], [`archive`], [`actor`], [`settings`], `log`, [`clock`], `authorities`, [`diagnostics`] |
+//! | base | [`vocabulary`], [`grin`], [`archive`], [`actor`], [`settings`], `log`, [`clock`], `authorities`, [`diagnostics`], `traces` |
 
 // Surface.
 pub mod cli;
@@ -39,4 +39,5 @@ pub mod diagnostics;
 pub mod grin;
 mod log;
 pub mod settings;
+mod traces;
 pub mod vocabulary;

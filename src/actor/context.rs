@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::actor::held_messages::{BoardWait, SlabKey, WorkDescription};
 use crate::actor::instance::ActorInstance;
 use crate::actor::{ActorName, MessageSender};
+use crate::traces::WorkSpan;
 
 /// Goes with every ask, and comes with every message. Clones share one cancellation.
 #[derive(Debug, Clone)]
@@ -18,6 +19,7 @@ pub struct AskContext {
     token: CancellationToken,
     deadline: Option<Instant>,
     seat: Option<Seat>,
+    span: WorkSpan,
 }
 
 /// Where the message stands that this context came with.
@@ -36,6 +38,7 @@ impl AskContext {
             token: CancellationToken::new(),
             deadline: None,
             seat: None,
+            span: WorkSpan::default(),
         }
     }
 
@@ -64,7 +67,19 @@ impl AskContext {
                 instance: Arc::clone(instance),
                 key,
             }),
+            span: WorkSpan::default(),
         }
+    }
+
+    /// The same, and what is asked with it becomes a part of this span.
+    #[must_use]
+    pub(crate) fn traced(self, span: WorkSpan) -> Self {
+        Self { span, ..self }
+    }
+
+    /// The span of this work.
+    pub(crate) fn span(&self) -> &WorkSpan {
+        &self.span
     }
 
     /// Who asks when this context is passed on.

@@ -13,6 +13,7 @@ use crate::actor::instance::ActorInstance;
 use crate::actor::queued::{QueuedMessage, RunningMessage};
 use crate::actor::runner::discard;
 use crate::actor::{AskContext, AskError, Message, MessageOutcome, lock};
+use crate::traces::EndingSpan;
 
 /// A message on its way. Dropped unopened, it is counted as rejected, and its asker learns that the actor has ended.
 pub struct MessageEnvelope<M: Message> {
@@ -47,7 +48,8 @@ impl<M: Message> MessageEnvelope<M> {
             token: token.clone(),
             answered: false,
         };
-        let cx = AskContext::delivered(cx, token, queued.instance(), queued.key());
+        let span = cx.span().message(queued.instance().name().as_str(), M::KIND);
+        let cx = AskContext::delivered(cx, token, queued.instance(), queued.key()).traced(span);
         (
             Self {
                 queued,
@@ -68,7 +70,8 @@ impl<M: Message> MessageEnvelope<M> {
             reply,
         } = self;
         if let Some(running) = queued.begin(cx.is_cancelled()) {
-            return Some((message, cx, ReplyDuty { running, reply }));
+            let span = EndingSpan(cx.span().clone());
+            return Some((message, cx, ReplyDuty { running, reply, span }));
         }
         // It may panic when dropped; that must not take the actor along.
         discard(message);
@@ -80,6 +83,7 @@ impl<M: Message> MessageEnvelope<M> {
 pub struct ReplyDuty<M: Message> {
     running: RunningMessage,
     reply: oneshot::Sender<Result<M::Reply, AskError>>,
+    span: EndingSpan,
 }
 
 impl<M: Message> fmt::Debug for ReplyDuty<M> {
@@ -106,6 +110,13 @@ impl<M: Message> ReplyDuty<M> {
     }
 
     fn settle(self, answer: Result<M::Reply, AskError>, outcome: MessageOutcome) {
+        let EndingSpan(span) = &self.span;
+        span.word("outcome", outcome.as_str());
+        if outcome != MessageOutcome::Ok {
+            span.fail();
+        }
+        // Before the asker goes on: a part of its work does not end after it.
+        span.end();
         self.running.finish(outcome);
         let _ = self.reply.send(answer);
     }

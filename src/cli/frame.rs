@@ -4,6 +4,7 @@ use crate::actor::ActorSnapshot;
 use crate::log::PlainText;
 use crate::observe::{
     DaemonReadiness, DaemonStatus, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, TransferView, facts,
+    stands_still,
 };
 use crate::session::SessionSnapshot;
 
@@ -51,6 +52,7 @@ impl TopFrame<'_> {
         if let DaemonReadiness::No { why } = &self.seen.readiness {
             head.insert(1, ("not ready", why.clone()));
         }
+        head.splice(1..1, stands_still(self.seen));
         let memory = self.seen.process.resident_bytes;
         head.extend(memory.map(|bytes| ("memory", DisplaySize(bytes).to_string())));
         head
@@ -159,6 +161,7 @@ pub mod tests {
             sharing: None,
             places: PlaceFigures::default(),
             stuck: Vec::new(),
+            stalled: Vec::new(),
             process: ProcessFigures {
                 resident_bytes: Some(45_000_000),
                 ..ProcessFigures::default()

@@ -8,7 +8,9 @@ use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::output;
 use crate::log::PlainText;
-use crate::observe::{ClientError, DaemonEndpoint, DaemonReadiness, DaemonStatus, DisplaySize, client, facts};
+use crate::observe::{
+    ClientError, DaemonEndpoint, DaemonReadiness, DaemonStatus, DisplaySize, client, facts, needs_person,
+};
 
 /// `grind status`.
 #[derive(Debug, Clone, Args)]
@@ -90,9 +92,13 @@ pub fn not_running(errors: &[ClientError]) -> CliError {
 
 fn in_words(told: &DaemonStatus) -> String {
     let mut lines: Vec<_> = facts(&told.daemon);
+    // What there is to do stands with what needs a person.
+    lines.retain(|(heading, _)| *heading != "to do");
+    let mut urgent = needs_person(told);
     if let DaemonReadiness::No { why } = &told.readiness {
-        lines.insert(2, ("not ready", why.clone()));
+        urgent.push(("not ready", why.clone()));
     }
+    lines.splice(2..2, urgent);
     lines.extend(
         told.process
             .resident_bytes
@@ -107,6 +113,8 @@ fn in_words(told: &DaemonStatus) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::actor::ActorName;
+    use crate::observe::ActorStall;
 
     #[test]
     fn without_a_daemon_the_code_is_69_and_every_place_tried_is_named() {
@@ -163,8 +171,16 @@ mod tests {
         told.daemon.library = "file:///\u{1b}[2J".into();
         let why = "opening the catalog".into();
         told.readiness = DaemonReadiness::No { why };
+        told.stalled.push(ActorStall {
+            actor: ActorName::Catalog,
+            messages: vec!["settle".into()],
+            seconds: 400.0,
+            ends_daemon: true,
+        });
         let text = in_words(&told);
         assert!(!text.contains('\u{1b}'), "{text}");
+        let stall = "needs a person   The actor catalog has stood still for 6m 40s with settle. It may go on";
+        assert!(text.contains(stall), "{text}");
         assert!(text.contains("not ready        opening the catalog\n"), "{text}");
     }
 }

@@ -11,9 +11,8 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use crate::actor::{ActorName, ActorRegistry, BlackBoxDump, HubSnapshot};
-use crate::daemon::stalls::stalled;
 use crate::daemon::threads::in_hand;
-use crate::observe::BlackBoxText;
+use crate::observe::{ActorStall, BlackBoxText};
 
 /// Files kept, of some 300 KB each at the most; the oldest are removed.
 const MOST_FILES: usize = 32;
@@ -49,12 +48,12 @@ impl BlackBoxRecorder {
         }
     }
 
-    /// Looks for panics and stalls since the last call; an actor is stalled that came no step further for so long.
-    pub(crate) fn look(&mut self, hub: &HubSnapshot, limit: Duration) {
+    /// Looks for panics since the last call, and for actors that did not stand still then.
+    pub(crate) fn look(&mut self, hub: &HubSnapshot, stalled: &[ActorStall]) {
         for dump in self.hub.take_kept() {
             self.waiting.insert(dump.actor, PendingDump::Kept(dump));
         }
-        let stalled = stalled(hub, limit);
+        let stalled: BTreeSet<_> = stalled.iter().map(|stall| stall.actor).collect();
         for actor in stalled.difference(&self.stalled) {
             let held = in_hand(&[*actor], hub).join("; ");
             warn!(%actor, held, "an actor makes no progress");

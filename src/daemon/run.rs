@@ -22,6 +22,8 @@ use crate::daemon::{ShutdownLedger, course, notify, reload};
 use crate::observe::{DaemonView, FrontDoor, ObserverError, ObserverServer, PROGRAM_VERSION, ShutdownPhase};
 use crate::pipeline::{RunReport, RunScope};
 use crate::settings::{Settings, SettingsSources, diagnostics_folder};
+#[cfg(feature = "traces")]
+use crate::traces::{TraceExport, TraceTarget};
 use crate::vocabulary::{WaitCause, WaitReason};
 
 /// How often the catalog is counted and `STATUS=` renewed.
@@ -93,6 +95,8 @@ pub async fn run(options: RunOptions) -> Result<DaemonEnd, StartError> {
         // Told at once, and not after the time in which a member that died would be waited for.
         ObserverServer::check_free(&settings.observe.socket)?;
     }
+    #[cfg(feature = "traces")]
+    let _traces = trace(&settings);
     let daemon = Daemon::build(&settings, step).await?;
     let view = Arc::new(LiveDaemonView::of(&daemon, &settings, &scope));
     let observer = match observed.then(|| observe(&settings, &view)).transpose() {
@@ -102,11 +106,7 @@ pub async fn run(options: RunOptions) -> Result<DaemonEnd, StartError> {
             return Err(error.into());
         }
     };
-    let publisher = if step.is_none() {
-        publish(&daemon, &settings, &view)
-    } else {
-        None
-    };
+    let publisher = step.is_none().then(|| publish(&daemon, &settings, &view)).flatten();
     signals.enter(RunStage::Working { grace });
     view.served_at(observer.as_ref().and_then(ObserverServer::local_addr));
     view.ready();
@@ -173,6 +173,17 @@ async fn finish(
         gave_up: gave_up.or(lost),
         signed_out,
     }
+}
+
+/// Has spans sent to where the config says.
+#[cfg(feature = "traces")]
+fn trace(settings: &Settings) -> Option<TraceExport> {
+    let url = settings.observe.traces_url.as_ref()?;
+    TraceExport::begin(&TraceTarget {
+        url: url.as_str(),
+        share: settings.observe.traces_share,
+        instance: settings.work.instance.as_deref().unwrap_or_default(),
+    })
 }
 
 fn watch(daemon: &Daemon, settings: &Settings) -> std::io::Result<WatchdogThread> {

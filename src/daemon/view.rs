@@ -15,17 +15,19 @@ use crate::actor::{ActorName, ActorRegistry, BlackBoxDump, HubSnapshot};
 use crate::catalog::{AskPace, BookStory, Catalog, ForecastInputs, LibraryForecast, LibraryPace, SharedTask, forecast};
 use crate::daemon::control::DaemonControl;
 use crate::daemon::space_gauge::SpaceGauge;
+use crate::daemon::stalls::{StallLimits, stalled};
 use crate::daemon::story_reader::StoryReader;
 use crate::daemon::threads::WatchedThreads;
 use crate::daemon::view::parts::{members, pauses, signed_out, tell_tasks, transfer};
 use crate::daemon::view::phases::{CountedBooks, finished, most_books, of, phases, reached};
 use crate::daemon::view::words::{readiness, status_line};
+use crate::daemon::watchdog::stall_limits;
 use crate::daemon::wiring::Daemon;
 use crate::dapr::{StateCounters, StateStore};
 use crate::grin::Barcode;
 use crate::log;
 use crate::observe::{
-    ControlError, ControlReply, ControlRequest, DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView,
+    ActorStall, ControlError, ControlReply, ControlRequest, DaemonReadiness, DaemonSnapshot, DaemonState, DaemonView,
     DownloadPlaces, MeterTotals, PROGRAM_COMMIT, PROGRAM_VERSION, PlaceFigures, RateMeter, ReloadState, SharingView,
     ShutdownPhase, SpeedLimits, StoryError, ThreadSilence, cpu_seconds,
 };
@@ -55,6 +57,7 @@ pub struct LiveDaemonView {
     /// See [`most_books`].
     most_books: Option<u64>,
     threads: Arc<WatchedThreads>,
+    stall_limits: StallLimits,
     changing: Mutex<Changing>,
 }
 
@@ -131,6 +134,7 @@ impl LiveDaemonView {
             since: Timestamp::now(),
             most_books: most_books(scope),
             threads: Arc::clone(&daemon.threads),
+            stall_limits: stall_limits(),
             changing: Mutex::new(changing),
         }
     }
@@ -246,6 +250,7 @@ impl DaemonView for LiveDaemonView {
         if let Some(pace) = &changing.pace {
             shown.days.clone_from(&pace.days);
             shown.failed.clone_from(&pace.failed);
+            shown.oldest_pending = pace.oldest_pending;
         }
         shown.eta_seconds = total.and_then(|total| changing.meter.eta_seconds(total - done));
         shown.forecast = changing.forecast(&progress, &session);
@@ -310,6 +315,10 @@ impl DaemonView for LiveDaemonView {
 
     fn stuck_threads(&self) -> Vec<ThreadSilence> {
         self.threads.stuck(std::time::Instant::now())
+    }
+
+    fn stalled_actors(&self, hub: &HubSnapshot) -> Vec<ActorStall> {
+        stalled(hub, self.stall_limits)
     }
 
     fn ready(&self, now: &DaemonSnapshot) -> DaemonReadiness {

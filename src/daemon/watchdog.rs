@@ -14,12 +14,14 @@ use crate::actor::wedge::wedge;
 use crate::actor::{ActorName, ActorRegistry, HubSnapshot};
 use crate::daemon::black_box::BlackBoxRecorder;
 use crate::daemon::notify;
-use crate::daemon::stalls::{critical, stalled};
+use crate::daemon::stalls::{StallLimits, stalled};
 use crate::daemon::threads::{self, SILENCE_LIMIT, WatchedThreads};
-use crate::observe::ThreadSilence;
+use crate::observe::{ActorStall, ThreadSilence};
 
 /// How often threads are asked, where systemd does not want to hear more often.
 const ASK_EVERY: Duration = Duration::from_secs(5);
+/// A thread that works for so long without a pause does not hang, however often systemd wants to hear.
+const SHORTEST_LIMIT: Duration = Duration::from_secs(1);
 /// For tests: the thread of this name stands still once everything is up, or the actor of this name ends no message.
 const WEDGE: &str = "GRIND_DEBUG_WEDGE";
 
@@ -43,23 +45,21 @@ pub(crate) enum WatchdogOrder {
 struct WatchdogPace {
     ask_every: Duration,
     limit: Duration,
-    /// How long a critical actor may come no step further. A thread that stands still never goes on; an actor may yet.
-    actor_limit: Duration,
+    actors: StallLimits,
 }
 
 impl WatchdogPace {
     fn of(interval: Option<Duration>) -> Self {
-        match interval {
-            Some(interval) => Self {
-                ask_every: (interval / 4).min(ASK_EVERY),
-                limit: interval / 2,
-                actor_limit: interval * 5 / 2,
-            },
-            None => Self {
-                ask_every: ASK_EVERY,
-                limit: SILENCE_LIMIT,
-                actor_limit: SILENCE_LIMIT * 5,
-            },
+        let limit = interval.map_or(SILENCE_LIMIT, |interval| (interval / 2).max(SHORTEST_LIMIT));
+        let ask_every = interval.map_or(ASK_EVERY, |interval| (interval / 4).min(ASK_EVERY));
+        let actors = StallLimits {
+            told: limit,
+            ends: limit * 5,
+        };
+        Self {
+            ask_every,
+            limit,
+            actors,
         }
     }
 }
@@ -67,6 +67,11 @@ impl WatchdogPace {
 /// For how long a thread may be silent.
 pub(crate) fn silence_limit() -> Duration {
     WatchdogPace::of(notify::watchdog_interval()).limit
+}
+
+/// For how long an actor may come no step further.
+pub(crate) fn stall_limits() -> StallLimits {
+    WatchdogPace::of(notify::watchdog_interval()).actors
 }
 
 impl WatchdogThread {
@@ -82,11 +87,7 @@ impl WatchdogThread {
             error!(name, found, "a thread or actor is made to stand still, as {WEDGE} says");
         }
         let (orders, ordered) = mpsc::channel();
-        let WatchdogPace {
-            ask_every,
-            limit,
-            actor_limit,
-        } = WatchdogPace::of(notify::watchdog_interval());
+        let WatchdogPace { ask_every, actors, .. } = WatchdogPace::of(notify::watchdog_interval());
         let watch = move || {
             let mut seen = Seen::default();
             let mut recorder = BlackBoxRecorder::new(hub.clone(), folder);
@@ -107,9 +108,9 @@ impl WatchdogThread {
                 let silent = seen.tell(threads.stuck(now), &hub, &threads);
                 recorder.record(&silent, "watchdog");
                 let snapshot = hub.snapshot();
-                recorder.look(&snapshot, limit);
-                let stalled = seen.tell_stalled(critical(stalled(&snapshot, actor_limit)), &snapshot);
-                if seen.stuck.is_empty() && !stalled {
+                let stalled = stalled(&snapshot, actors);
+                recorder.look(&snapshot, &stalled);
+                if !seen.tell_stalled(&stalled, &snapshot) && seen.stuck.is_empty() {
                     notify::alive();
                 }
             }
@@ -168,8 +169,10 @@ impl Seen {
         silent
     }
 
-    /// Says once of each actor that it stands still, and whether one does.
-    fn tell_stalled(&mut self, now: Vec<ActorName>, hub: &HubSnapshot) -> bool {
+    /// Says once of each actor for which the daemon is to end, and whether there is one.
+    fn tell_stalled(&mut self, stalled: &[ActorStall], hub: &HubSnapshot) -> bool {
+        let ending = stalled.iter().filter(|stall| stall.ends_daemon);
+        let now: Vec<_> = ending.map(|stall| stall.actor).collect();
         for actor in now.iter().filter(|actor| !self.stalled.contains(actor)) {
             let held = threads::in_hand(&[*actor], hub).join("; ");
             error!(%actor, held, "an actor stands still; systemd ends the daemon if that lasts, and starts it again");
@@ -190,12 +193,18 @@ mod tests {
             (None, seconds(5), seconds(60), seconds(300)),
             (Some(seconds(120)), seconds(5), seconds(60), seconds(300)),
             (Some(seconds(8)), seconds(2), seconds(4), seconds(20)),
+            (Some(seconds(2)), seconds(2) / 4, seconds(1), seconds(5)),
+            (Some(seconds(1)), seconds(1) / 4, seconds(1), seconds(5)),
         ];
         for (interval, ask_every, limit, actor_limit) in cases {
+            let actors = StallLimits {
+                told: limit,
+                ends: actor_limit,
+            };
             let pace = WatchdogPace {
                 ask_every,
                 limit,
-                actor_limit,
+                actors,
             };
             assert_eq!(WatchdogPace::of(interval), pace);
         }

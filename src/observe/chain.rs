@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::actor::{ActorName, HubSnapshot, WaitEdge};
 use crate::log::{DisplayDuration, DisplaySize};
 use crate::observe::daemon::DaemonSnapshot;
+use crate::observe::liveness::ActorStall;
 use crate::session::SessionSnapshot;
 use crate::vocabulary::{WaitCause, WaitReason};
 
@@ -30,6 +31,14 @@ pub struct BlockingChain {
     pub held_back: u64,
     /// The links; the first waits for the second, and so on.
     pub links: Vec<ChainLink>,
+}
+
+impl BlockingChain {
+    /// Its nodes on one line: `downloader ← permit(bulk) ← gate`.
+    pub fn nodes(&self) -> String {
+        let nodes: Vec<_> = self.links.iter().map(|link| &*link.node).collect();
+        nodes.join(" ← ")
+    }
 }
 
 /// An actor, or something outside of them that is waited for.
@@ -64,6 +73,8 @@ pub struct ChainInputs<'a> {
     pub session: &'a SessionSnapshot,
     /// What the intake waits for.
     pub daemon: &'a DaemonSnapshot,
+    /// Actors that come no step further: a chain ends at one that has declared nothing else.
+    pub stalled: &'a [ActorStall],
 }
 
 impl ChainInputs<'_> {
@@ -154,7 +165,13 @@ impl ChainInputs<'_> {
                 .into_iter()
                 .map(|rest| with(asked.clone(), rest)),
         );
-        if paths.len() == outside && handled.iter().any(|(_, wait)| wait.what.is_none()) {
+        let is_undeclared = handled.iter().any(|(_, wait)| wait.what.is_none());
+        let stall = self.stalled.iter().find(|stall| stall.actor == to);
+        if let Some(stall) = stall.filter(|_| is_undeclared || handled.is_empty()) {
+            let mut last = asked;
+            last.link.why = Some(stall.to_string());
+            paths.push(vec![last]);
+        } else if paths.len() == outside && is_undeclared {
             paths.push(vec![asked, step("", at_work(to))]);
         } else if handled.is_empty() {
             let mut last = asked;

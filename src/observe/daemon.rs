@@ -80,6 +80,9 @@ pub struct DaemonSnapshot {
     /// When the whole library will be stored, and what keeps it from being so earlier; `None` before the catalog was asked.
     #[serde(default)]
     pub forecast: Option<LibraryForecast>,
+    /// Since when the book waits that is ready at GRIN and was taken the longest time ago, or never.
+    #[serde(default)]
+    pub oldest_pending: Option<Timestamp>,
     /// When a book was last stored.
     pub last_success: Option<Timestamp>,
     /// When a backup of the catalog was last read back from the storage and found whole.
@@ -149,6 +152,7 @@ impl DaemonSnapshot {
             eta_seconds: None,
             forecast: None,
             last_success: None,
+            oldest_pending: None,
             last_backup: None,
             reread: BTreeMap::new(),
             reread_bytes: 0,

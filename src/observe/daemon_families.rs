@@ -44,6 +44,9 @@ fn barcodes(families: &mut MetricFamilies, daemon: &DaemonSnapshot) {
     }
     families.count(Metric::BooksInHand, &[], daemon.books_in_hand);
     families.count(Metric::StoredBytes, &[], daemon.stored_bytes);
+    let pending = daemon.oldest_pending.map(|since| daemon.taken_at.duration_since(since));
+    let age = pending.map_or(0.0, |age| age.as_secs_f64().max(0.0));
+    families.number(Metric::OldestPending, &[], age);
     families.number(Metric::LastDownload, &[], seconds(daemon.last_success));
     families.number(Metric::BackupVerified, &[], seconds(daemon.last_backup));
 }
@@ -118,6 +121,20 @@ mod tests {
         let page = render(&MetricFamilies::from_daemon(&daemon));
         assert!(page.contains("grind_shutdown_phase{phase=\"done\"} 1\n"), "{page}");
         assert!(page.contains("grind_shutdown_phase{phase=\"flushing\"} 0\n"), "{page}");
+    }
+
+    #[test]
+    fn the_oldest_pending_book_has_an_age_and_none_has_none() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut daemon = DaemonSnapshot::starting("0", "0", at(0));
+        daemon.taken_at = at(100);
+        // A clock that was set back makes no age below 0.
+        for (since, age) in [(None, "0"), (Some(at(40)), "60"), (Some(at(140)), "0")] {
+            daemon.oldest_pending = since;
+            let page = render(&MetricFamilies::from_daemon(&daemon));
+            let line = format!("grind_oldest_pending_barcode_age_seconds {age}\n");
+            assert!(page.contains(&line), "{page}");
+        }
     }
 
     #[test]

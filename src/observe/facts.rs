@@ -4,7 +4,9 @@ use jiff::Timestamp;
 
 use crate::log::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed};
 use crate::observe::daemon::{DaemonSnapshot, DownloadPlaces};
+use crate::observe::headline::{person_tasks, stall_words};
 use crate::observe::rates::MeasuredRate;
+use crate::observe::status::DaemonStatus;
 use crate::vocabulary::BookOutcome;
 
 /// A heading and what there is to say under it.
@@ -30,6 +32,21 @@ pub fn facts(daemon: &DaemonSnapshot) -> Vec<PageFact> {
     facts.push(("storage", daemon.library.clone()));
     facts.push(("version", format!("{} ({})", daemon.version, daemon.commit)));
     facts
+}
+
+/// What only a person can mend, and what to do about it.
+pub fn needs_person(status: &DaemonStatus) -> Vec<PageFact> {
+    let tasks = person_tasks(status).into_iter();
+    tasks
+        .map(|task| ("needs a person", format!("{} {}", task.what, task.advice)))
+        .collect()
+}
+
+/// Threads and actors that come no step further.
+pub fn stands_still(status: &DaemonStatus) -> Vec<PageFact> {
+    let threads = status.stuck.iter().map(ToString::to_string);
+    let actors = status.stalled.iter().map(|stall| stall_words(status, stall));
+    threads.chain(actors).map(|words| ("stands still", words)).collect()
 }
 
 fn seconds_since(at: Timestamp, daemon: &DaemonSnapshot) -> f64 {

@@ -1,7 +1,10 @@
 //! How the daemon is, in one plain sentence, and what a person has to do.
 
+use crate::actor::ActorName;
 use crate::log::DisplayCount;
+use crate::observe::chain::BlockingChain;
 use crate::observe::daemon::{DaemonSnapshot, DaemonState};
+use crate::observe::liveness::ActorStall;
 use crate::observe::status::DaemonStatus;
 use crate::vocabulary::WaitReason;
 
@@ -59,6 +62,10 @@ impl PlainHeadline {
         if let Some(gave_up) = &status.hub.gave_up {
             let words = format!("A part of the daemon could not be kept alive: {}", gave_up.actor);
             return needs_person(words, gave_up.fault.clone());
+        }
+        if let Some(stall) = status.stalled.first() {
+            let words = format!("A part of the daemon stands still: {}", stall.actor);
+            return needs_person(words, Some(stall_words(status, stall)));
         }
         if let Some(phase) = daemon.shutdown {
             return waits(
@@ -126,24 +133,50 @@ fn needs_person(words: String, why: Option<String>) -> PlainHeadline {
     }
 }
 
+/// With its message, for how long, and who waits for it.
+pub(super) fn stall_words(status: &DaemonStatus, stall: &ActorStall) -> String {
+    let chain = status.chains.heaviest.iter().chain(status.chains.by_actor.values());
+    let ends_there = |chain: &&BlockingChain| {
+        let end = chain.links.last().is_some_and(|end| end.node == stall.actor.as_str());
+        end && chain.links.len() > 1
+    };
+    let waiting = chain.filter(ends_there).max_by_key(|chain| chain.links.len());
+    match waiting {
+        Some(chain) => format!("{stall}: {}", chain.nodes()),
+        None => stall.to_string(),
+    }
+}
+
+/// Threads and actors that come no step further.
+fn what_stands_still(status: &DaemonStatus) -> Vec<PersonTask> {
+    let task = |what: String, advice: &str| PersonTask {
+        what: sentence(&what),
+        advice: advice.to_owned(),
+    };
+    let threads = status.stuck.iter().map(|silence| {
+        let advice = "systemd starts the daemon again if that lasts; see grind actors --chain and the log.";
+        task(silence.to_string(), advice)
+    });
+    let actors = status.stalled.iter().map(|stall| {
+        let advice = match stall.actor {
+            ActorName::StateStore => "Only the published status is not up to date; systemctl restart grind if that lasts.",
+            _ => {
+                "It may go on by itself; if that lasts, systemd starts the daemon again. See grind actors --chain and the log."
+            }
+        };
+        task(stall_words(status, stall), advice)
+    });
+    threads.chain(actors).collect()
+}
+
 /// Everything that only a person can mend, the most urgent first.
 pub fn person_tasks(status: &DaemonStatus) -> Vec<PersonTask> {
     let daemon = &status.daemon;
-    let mut tasks = Vec::new();
+    let mut tasks = what_stands_still(status);
     let mut add = |what: String, advice: &str| {
         let advice = advice.to_owned();
         tasks.push(PersonTask { what, advice });
     };
-    for silence in &status.stuck {
-        let what = format!(
-            "The thread {} has not answered for {:.0} s.",
-            silence.thread, silence.seconds
-        );
-        add(
-            what,
-            "systemd starts the daemon again if that lasts; see grind actors --chain and the log.",
-        );
-    }
     if let Some(gave_up) = &status.hub.gave_up {
         let fault = gave_up.fault.as_deref().unwrap_or("its fault is in the log");
         add(
@@ -184,6 +217,13 @@ pub fn person_tasks(status: &DaemonStatus) -> Vec<PersonTask> {
         );
     }
     tasks
+}
+
+/// With a capital at its beginning, and a full stop.
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    format!("{}{}.", first.map(String::from).unwrap_or_default(), letters.as_str())
 }
 
 fn advice(wait: &WaitReason) -> &'static str {

@@ -10,6 +10,7 @@ mod facts;
 mod family;
 mod front_door;
 mod headline;
+mod health;
 mod hub;
 mod liveness;
 mod names;
@@ -45,8 +46,10 @@ pub(crate) use crate::observe::daemon::{
     ShutdownPhase, SignedOut, TransferView, WorkPhase,
 };
 pub use crate::observe::facts::facts;
+pub(crate) use crate::observe::facts::{needs_person, stands_still};
 pub(crate) use crate::observe::front_door::FrontDoor;
-pub(crate) use crate::observe::liveness::ThreadSilence;
+pub(crate) use crate::observe::health::ActorHealth;
+pub(crate) use crate::observe::liveness::{ActorStall, ThreadSilence};
 #[cfg(test)]
 pub(crate) use crate::observe::names::MetricName;
 pub(crate) use crate::observe::places::PlaceFigures;

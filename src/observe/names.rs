@@ -94,6 +94,7 @@ metrics! {
     SessionPermits, Gauge, "grind_session_permits", ["class", "state"], "Permits of the session, held to the end of a body.";
     SessionPermitWait, Histogram, "grind_session_permit_wait_seconds", ["class"], "Time spent waiting for a permit.";
     SessionPermitWaiters, Gauge, "grind_session_permit_waiters", ["class"], "Requests that wait for a permit.";
+    SessionRequests, Counter, "grind_session_requests_total", ["class", "connection"], "Requests answered, by class of permit, over a connection that was opened for them (new) or was open before (kept).";
     UpstreamInFlight, Gauge, "grind_upstream_requests_in_flight", [], "Requests and bodies going on.";
     UpstreamRequests, Counter, "grind_upstream_requests_total", ["kind", "status_class"], "Requests answered, by class of status.";
     UpstreamHead, Histogram, "grind_upstream_head_seconds", ["kind"], "Time from sending a request to the head of its answer.";
@@ -115,6 +116,7 @@ metrics! {
     Barcodes, Gauge, "grind_barcodes", ["state"], "Barcodes in the catalog by state.";
     BarcodesFinished, Counter, "grind_barcodes_finished_total", ["outcome"], "Barcodes finished since the start, by outcome.";
     BooksInHand, Gauge, "grind_books_in_hand", [], "Books being checked or downloaded now.";
+    OldestPending, Gauge, "grind_oldest_pending_barcode_age_seconds", [], "How long the book has waited that is ready at GRIN and was taken the longest time ago, or never; 0 where none is ready.";
     LastDownload, Gauge, "grind_last_download_success_timestamp_seconds", [], "When a book was last stored; 0 before the first.";
     BackupVerified, Gauge, "grind_backup_last_verified_timestamp_seconds", [], "When a backup of the catalog was last read back from the storage and found whole; 0 before the first.";
     FixityChecks, Counter, "grind_fixity_checks_total", ["outcome"], "Stored books that this daemon has read again, by what came of it.";

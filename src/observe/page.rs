@@ -7,7 +7,6 @@ mod actors;
 mod book;
 mod charts;
 mod clock;
-mod health;
 mod live;
 mod machine;
 mod rest;

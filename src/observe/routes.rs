@@ -1,7 +1,7 @@
 //! What is answered at which address.
 //!
 //! `GET /` and what belongs to it: the page (`src/observe/page.rs`) · `GET /metrics` Prometheus text · `GET /api/status` the same as JSON · `GET /api/actors/NAME/black-box` an actor's
-//! last messages · `GET /api/log` the last lines of the log (over the Unix socket only) · `GET /live` 200 while all threads answer, else 503 · `GET /ready` 200 or 503 with the reason · `PUT /api/log-level` changes the log level live · `POST /api/control`
+//! last messages · `GET /api/log` the last lines of the log (over the Unix socket only) · `GET /live` 200 while all threads answer and no actor stands still for so long that systemd is to end the daemon, else 503 · `GET /ready` 200 or 503 with the reason · `PUT /api/log-level` changes the log level live · `POST /api/control`
 //! does what an operator asks for (over the Unix socket only, whose file says who may).
 
 use actix_web::http::header;
@@ -68,18 +68,17 @@ async fn recent_log(request: HttpRequest, view: Data<dyn DaemonView>) -> HttpRes
 
 #[route("/live", method = "GET", method = "HEAD")]
 async fn live(view: Data<dyn DaemonView>) -> HttpResponse {
-    let stuck = view.stuck_threads();
-    if stuck.is_empty() {
+    let (stuck, stalled) = (view.stuck_threads(), view.stalled_actors(&view.hub()));
+    let stalled = stalled.iter().filter(|stall| stall.ends_daemon);
+    let told: Vec<_> = stuck
+        .iter()
+        .map(ToString::to_string)
+        .chain(stalled.map(ToString::to_string))
+        .collect();
+    if told.is_empty() {
         return plain(&mut HttpResponse::Ok(), "live");
     }
-    let told = stuck.iter().map(|silence| {
-        format!(
-            "the thread {} has not answered for {:.0} s",
-            silence.thread, silence.seconds
-        )
-    });
-    let told = told.collect::<Vec<_>>().join("\n");
-    plain(&mut HttpResponse::ServiceUnavailable(), &told)
+    plain(&mut HttpResponse::ServiceUnavailable(), &told.join("\n"))
 }
 
 #[route("/ready", method = "GET", method = "HEAD")]

@@ -14,6 +14,7 @@ use actix_web::dev::{Extensions, Server, ServerHandle};
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::rt::net::TcpStream;
 use actix_web::{App, HttpServer, web};
+use futures::future::try_join_all;
 use rustix::net::sockopt;
 
 use crate::grin::SecretFileError;
@@ -24,7 +25,7 @@ use crate::observe::socket;
 use crate::observe::socket::SocketFile;
 use crate::observe::view::DaemonView;
 
-/// Connections at once; more wait in the kernel's queue.
+/// Connections at once over the network, and as many over the Unix socket; more wait in the kernel's queue.
 const MOST_CONNECTIONS: usize = 16;
 /// The kernel's queue.
 const BACKLOG: u32 = 64;
@@ -80,16 +81,24 @@ pub enum ObserverError {
 #[derive(Debug)]
 pub struct ObserverServer {
     address: Option<SocketAddr>,
-    handle: ServerHandle,
+    handles: Vec<ServerHandle>,
     thread: Option<JoinHandle<()>>,
     _socket: Option<SocketFile>,
 }
 
-/// What the server listens on; everything is bound before the thread starts, so that errors reach the caller.
-struct Doors {
-    tcp: Option<TcpListener>,
-    unix: Option<UnixListener>,
-    front: FrontDoor,
+/// What is listened on; everything is bound before the thread starts, so that errors reach the caller. Each has places of its own, so that
+/// whoever may use the Unix socket is kept out by nobody who asks over the network.
+enum ObserverDoor {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+/// What those who ask are answered from.
+#[derive(Clone)]
+struct ObserverData {
+    view: web::Data<dyn DaemonView>,
+    live: web::Data<LivePage>,
+    front: web::Data<FrontDoor>,
 }
 
 impl ObserverServer {
@@ -111,10 +120,12 @@ impl ObserverServer {
         let (unix, file) = socket.map(socket::listen).transpose()?.unzip();
         let tcp = listen.map(bind).transpose()?;
         let address = tcp.as_ref().and_then(|listener| listener.local_addr().ok());
-        let (thread, handle) = spawn(Doors { tcp, unix, front: door }, view)?;
+        let doors = tcp.map(ObserverDoor::Tcp).into_iter();
+        let doors = doors.chain(unix.map(ObserverDoor::Unix)).collect();
+        let (thread, handles) = spawn(doors, door, view)?;
         Ok(Self {
             address,
-            handle,
+            handles,
             thread: Some(thread),
             _socket: file,
         })
@@ -133,7 +144,7 @@ impl ObserverServer {
     fn end(&mut self) {
         if let Some(thread) = self.thread.take() {
             // The command is sent by the call itself; joining the thread is the waiting.
-            drop(self.handle.stop(false));
+            self.handles.iter().for_each(|handle| drop(handle.stop(false)));
             drop(thread.join());
         }
     }
@@ -149,18 +160,28 @@ fn bind(address: SocketAddr) -> Result<TcpListener, ObserverError> {
     TcpListener::bind(address).map_err(|source| ObserverError::Listen { address, source })
 }
 
-fn spawn(doors: Doors, view: Arc<dyn DaemonView>) -> Result<(JoinHandle<()>, ServerHandle), ObserverError> {
+fn spawn(
+    doors: Vec<ObserverDoor>,
+    front: FrontDoor,
+    view: Arc<dyn DaemonView>,
+) -> Result<(JoinHandle<()>, Vec<ServerHandle>), ObserverError> {
     let (started, starting) = mpsc::sync_channel(1);
     let serve = move || {
         actix_rt::System::new().block_on(async move {
             let live = Arc::new(LivePage::default());
-            let server = match server(doors, Arc::clone(&view), Arc::clone(&live)) {
-                Ok(server) => server,
+            let data = ObserverData {
+                view: web::Data::from(Arc::clone(&view)),
+                live: web::Data::from(Arc::clone(&live)),
+                front: web::Data::new(front),
+            };
+            let servers = doors.into_iter().map(|door| server(door, data.clone()));
+            let servers: Vec<_> = match servers.collect() {
+                Ok(servers) => servers,
                 Err(error) => return drop(started.send(Err(error))),
             };
-            drop(started.send(Ok(server.handle())));
+            drop(started.send(Ok(servers.iter().map(Server::handle).collect())));
             tokio::select! {
-                ended = server => if let Err(error) = ended {
+                ended = try_join_all(servers) => if let Err(error) = ended {
                     tracing::error!(%error, "the server for page and metrics has ended");
                 },
                 () = read_windows(&*view, &live) => {}
@@ -172,11 +193,11 @@ fn spawn(doors: Doors, view: Arc<dyn DaemonView>) -> Result<(JoinHandle<()>, Ser
         .spawn(serve)
         .map_err(ObserverError::Server)?;
     let gone = || Err(io::Error::other("its thread ended"));
-    let handle = starting
+    let handles = starting
         .recv()
         .unwrap_or_else(|_| gone())
         .map_err(ObserverError::Server)?;
-    Ok((thread, handle))
+    Ok((thread, handles))
 }
 
 /// Reads the counters at intervals, and tells those who watch.
@@ -198,9 +219,7 @@ fn bound_silence(connection: &dyn Any, _: &mut Extensions) {
     }
 }
 
-fn server(doors: Doors, view: Arc<dyn DaemonView>, live: Arc<LivePage>) -> io::Result<Server> {
-    let (view, live) = (web::Data::from(view), web::Data::from(live));
-    let front = web::Data::new(doors.front);
+fn server(door: ObserverDoor, data: ObserverData) -> io::Result<Server> {
     let app = move || {
         let headers = DefaultHeaders::new()
             .add(("Cache-Control", "no-store"))
@@ -215,12 +234,12 @@ fn server(doors: Doors, view: Arc<dyn DaemonView>, live: Arc<LivePage>) -> io::R
         App::new()
             .wrap(from_fn(let_in))
             .wrap(headers)
-            .app_data(web::Data::clone(&view))
-            .app_data(web::Data::clone(&live))
-            .app_data(web::Data::clone(&front))
+            .app_data(web::Data::clone(&data.view))
+            .app_data(web::Data::clone(&data.live))
+            .app_data(web::Data::clone(&data.front))
             .configure(routes::all)
     };
-    let mut server = HttpServer::new(app)
+    let server = HttpServer::new(app)
         .workers(1)
         .max_connections(MOST_CONNECTIONS)
         .backlog(BACKLOG)
@@ -230,11 +249,9 @@ fn server(doors: Doors, view: Arc<dyn DaemonView>, live: Arc<LivePage>) -> io::R
         .shutdown_timeout(1)
         .on_connect(bound_silence)
         .disable_signals();
-    if let Some(tcp) = doors.tcp {
-        server = server.listen(tcp)?;
-    }
-    if let Some(unix) = doors.unix {
-        server = server.listen_uds(unix)?;
-    }
+    let server = match door {
+        ObserverDoor::Tcp(listener) => server.listen(listener)?,
+        ObserverDoor::Unix(listener) => server.listen_uds(listener)?,
+    };
     Ok(server.run())
 }

@@ -37,6 +37,8 @@ fn permits(families: &mut MetricFamilies, session: &SessionSnapshot) {
         families.count(Metric::SessionPermits, &[class, "held"], permits.held as u64);
         families.count(Metric::SessionPermits, &[class, "free"], permits.free as u64);
         families.count(Metric::SessionPermitWaiters, &[class], permits.waiting as u64);
+        families.count(Metric::SessionRequests, &[class, "new"], permits.on_new);
+        families.count(Metric::SessionRequests, &[class, "kept"], permits.on_kept);
         families.histogram(Metric::SessionPermitWait, &[class], (&permits.wait_seconds).into());
     }
 }

@@ -8,7 +8,7 @@ use crate::actor::{ActorName, HubSnapshot};
 use crate::observe::chain::{BlockingChains, ChainInputs};
 use crate::observe::daemon::DaemonSnapshot;
 use crate::observe::family::MetricFamilies;
-use crate::observe::liveness::ThreadSilence;
+use crate::observe::liveness::{ActorStall, ThreadSilence};
 use crate::observe::places::PlaceFigures;
 use crate::observe::process::ProcessFigures;
 use crate::observe::readiness::DaemonReadiness;
@@ -40,9 +40,12 @@ pub struct DaemonStatus {
     /// How the library is shared with other daemons.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sharing: Option<SharingView>,
-    /// Threads that have not answered for longer than they may; empty: the daemon lives.
+    /// Threads that have not answered for longer than they may.
     #[serde(default)]
     pub stuck: Vec<ThreadSilence>,
+    /// Actors that come no step further.
+    #[serde(default)]
+    pub stalled: Vec<ActorStall>,
     /// Memory, CPU time and files.
     pub process: ProcessFigures,
 }
@@ -51,10 +54,12 @@ impl DaemonStatus {
     /// Takes all snapshots.
     pub fn of(view: &dyn DaemonView) -> Self {
         let (daemon, hub, session) = (view.daemon(), view.hub(), view.session());
+        let stalled = view.stalled_actors(&hub);
         let inputs = ChainInputs {
             hub: &hub,
             session: &session,
             daemon: &daemon,
+            stalled: &stalled,
         };
         Self {
             sentences: sentences(&hub, &session, &daemon),
@@ -63,6 +68,7 @@ impl DaemonStatus {
             sharing: view.sharing(),
             places: view.places(),
             stuck: view.stuck_threads(),
+            stalled,
             daemon,
             hub,
             session,

@@ -9,7 +9,7 @@ use crate::catalog::BookStory;
 use crate::grin::Barcode;
 use crate::observe::control::{ControlError, ControlReply, ControlRequest};
 use crate::observe::daemon::DaemonSnapshot;
-use crate::observe::liveness::ThreadSilence;
+use crate::observe::liveness::{ActorStall, ThreadSilence};
 use crate::observe::places::PlaceFigures;
 use crate::observe::readiness::DaemonReadiness;
 use crate::observe::sharing::SharingView;
@@ -41,8 +41,12 @@ pub trait DaemonView: Send + Sync + 'static {
     fn config(&self) -> Arc<str> {
         Arc::default()
     }
-    /// Threads that have not answered for longer than they may; empty: the daemon lives.
+    /// Threads that have not answered for longer than they may; while there is one, the daemon does not live.
     fn stuck_threads(&self) -> Vec<ThreadSilence> {
+        Vec::new()
+    }
+    /// Actors that come no step further, as read from this snapshot.
+    fn stalled_actors(&self, _hub: &HubSnapshot) -> Vec<ActorStall> {
         Vec::new()
     }
     /// Whether the daemon can do its job, as it stood at this moment.

@@ -22,6 +22,7 @@ use crate::pipeline::plan::{BookFacts, PlanStep, WorkerOutcome};
 use crate::pipeline::policy::{BookFault, FailureMemory, FaultOutlook, PutOff, may_meet_all};
 use crate::pipeline::supervisor::WorkOptions;
 use crate::session::SessionError;
+use crate::traces::WorkSpan;
 use crate::vocabulary::{BookOutcome, FailureReason};
 
 /// How a book's run ended, for the fan-out.
@@ -68,11 +69,12 @@ pub(super) async fn run_book<S: BookServices>(
     book: ClaimedBook,
     cx: AskContext,
 ) -> BookRunResult {
+    let span = WorkSpan::of_book(book.claim.barcode.as_str());
     let mut run = BookRun {
         services,
         context,
         book,
-        cx,
+        cx: cx.traced(span.clone()),
         stored: None,
         fault: None,
         found: None,
@@ -88,9 +90,11 @@ pub(super) async fn run_book<S: BookServices>(
         outcome
     };
     run.log(outcome);
-    let settled = AssertUnwindSafe(run.settle(outcome, end)).catch_unwind().await;
+    let settle = AssertUnwindSafe(run.settle(outcome, end)).catch_unwind();
+    let settled = span.during("record", settle).await;
     let outcome = settled.unwrap_or_else(|_panic| run.remains_unrecorded(BookFault::panicked("the settlement")));
     run.context.judgement.borrow_mut().intake.ended(&run.book.claim.barcode);
+    run.end_span(outcome);
     BookRunResult {
         outcome,
         left: run.left(outcome, end),
@@ -226,6 +230,19 @@ impl<S: BookServices> BookRun<S> {
             detail: fault.detail.clone(),
             until: end.due_at(self.services.membership().now()),
         })
+    }
+
+    fn end_span(&self, outcome: BookOutcome) {
+        let span = self.cx.span();
+        span.word("outcome", outcome.as_str());
+        if let Some(stored) = &self.stored {
+            span.number("bytes", stored.archive_bytes);
+        }
+        if let Some(fault) = &self.fault {
+            span.word("reason", fault.reason.as_str());
+            span.fail();
+        }
+        span.end();
     }
 
     /// One attempt of this book, whatever it was that panicked.

@@ -36,6 +36,9 @@ pub struct SessionCounters {
     pub(super) held: [AtomicUsize; CLASSES],
     pub(super) waiting: [AtomicUsize; CLASSES],
     pub(super) permit_wait: [DurationHistogram; CLASSES],
+    /// Requests answered over a connection that was opened for them, and over one that was open before.
+    on_new: [AtomicU64; CLASSES],
+    on_kept: [AtomicU64; CLASSES],
     requests: [[AtomicU64; STATUS_CLASSES.len()]; KINDS],
     pub(super) head: [DurationHistogram; KINDS],
     body: [DurationHistogram; KINDS],
@@ -111,6 +114,12 @@ impl SessionCounters {
     pub(super) fn note_answer(&self, kind: RequestKind, status: u16, head: Duration) {
         self.requests[kind.index()][usize::from(status / 100).min(5)].fetch_add(1, Relaxed);
         self.head[kind.index()].observe(head);
+    }
+
+    /// A request was answered; `is_kept`: over a connection that was open before.
+    pub(super) fn note_connection(&self, class: PermitClass, is_kept: bool) {
+        let counts = if is_kept { &self.on_kept } else { &self.on_new };
+        counts[class.index()].fetch_add(1, Relaxed);
     }
 
     /// A body has come to its end, so long after its head.
@@ -223,6 +232,8 @@ impl SessionCounters {
                     free: free[index],
                     waiting: self.waiting[index].load(Relaxed),
                     wait_seconds: self.permit_wait[index].snapshot(),
+                    on_new: self.on_new[index].load(Relaxed),
+                    on_kept: self.on_kept[index].load(Relaxed),
                 };
                 (class.as_str().into(), snapshot)
             })

@@ -230,6 +230,11 @@ fn part_ends(slot: &NetSlot, began: Instant, deadlines: &RequestDeadlines) -> (I
 }
 
 impl IncomingAnswer {
+    /// Whether it came over a connection that was open before the request.
+    pub(super) fn is_on_kept(&self) -> bool {
+        self.slot.is_reused()
+    }
+
     fn new(response: ClientResponse, slot: Rc<NetSlot>, outgoing: &OutgoingRequest, body: BodyClock) -> Self {
         let framing = framing(&response, &outgoing.method);
         let status = status_read(

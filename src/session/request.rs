@@ -16,6 +16,7 @@ use crate::session::permits::RequestPermit;
 use crate::session::request_line::RequestLine;
 use crate::session::token::PostForm;
 use crate::session::{AuthMode, PermitClass, RequestKind, SessionError, SmallAnswer, TimeoutPhase};
+use crate::traces::EndingSpan;
 
 /// Largest answer of a token address.
 const TOKEN_ANSWER: usize = 64 * 1024;
@@ -122,6 +123,7 @@ impl SessionEngine {
             self.note_bulk(BulkSign::Overload { sent: sent.at });
         }
         let mut incoming = exchanged?;
+        self.counters.note_connection(spec.class, incoming.is_on_kept());
         incoming.tally.line = sent.line;
         Ok(OpenedRequest {
             incoming,
@@ -158,8 +160,16 @@ impl SessionEngine {
             deadlines.connect = deadlines.connect.min(wait.saturating_sub(waited));
         }
         let line = RequestLine::begin(&outgoing.method, url, may_see_token);
+        let span = cx.map(|cx| cx.span().child("request")).unwrap_or_default();
+        span.word("kind", outgoing.kind.as_str());
+        let ending = EndingSpan(span);
         let exchanged = exchange(&self.net, &self.counters, url, outgoing, &deadlines);
         let exchanged = declared(cx, self.host_asked(spec, url), exchanged).await;
+        match &exchanged {
+            Ok(incoming) => ending.0.number("status", incoming.status().into()),
+            Err(_) => ending.0.fail(),
+        }
+        drop(ending);
         if let (Some(line), Err(failed)) = (&line, &exchanged) {
             line.unanswered(&failed.error);
         }

@@ -106,6 +106,12 @@ pub struct PermitSnapshot {
     pub waiting: usize,
     /// How long they waited.
     pub wait_seconds: HistogramSnapshot,
+    /// Requests answered over a connection that was opened for them.
+    #[serde(default)]
+    pub on_new: u64,
+    /// Requests answered over a connection that was open before.
+    #[serde(default)]
+    pub on_kept: u64,
 }
 
 /// Requests of one kind and class of status.

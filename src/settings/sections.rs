@@ -297,6 +297,10 @@ section! {
         token_file: Option<PathBuf> => NeedsRestart,
         /// For `grind status` and `grind top`.
         socket: PathBuf => NeedsRestart,
+        /// Where spans are sent.
+        traces_url: Option<Url> => NeedsRestart,
+        /// Of how many books, from 0 to 1.
+        traces_share: f64 => NeedsRestart,
     }
 }
 

@@ -166,6 +166,22 @@ def shows_a_thread_that_stands_still(driver):
         page.is_quiet()
 
 
+def shows_an_actor_that_stands_still(driver):
+    environment = {"WATCHDOG_USEC": "2000000", "GRIND_DEBUG_WEDGE": "session_owner"}
+    with Service(PROGRAM, ["--books", "20", "--pages", "2"], environment) as service:
+        page = Page(driver, service.address)
+        red = "return [...document.querySelectorAll('.actor.bad')].map(it => it.id)"
+        page.wait(lambda: page.script(red) == ["actor-session_owner"], "the actor turns red")
+        assert "A part of the daemon stands still: session_owner" in page.text("#headline"), page.text("#headline")
+        assert "The actor session_owner has stood still" in page.text("#person"), page.text("#person")
+        chain = "return [...document.querySelectorAll('#chain .chain li b')].map(it => it.textContent)"
+        page.wait(lambda: page.script(chain)[-1:] == ["session_owner"], "the chain ends at it")
+        page.size(1440)
+        page.is_accessible("a stalled actor")
+        page.picture("stalled")
+        page.is_quiet()
+
+
 def answers_while_the_main_thread_stands_still(driver):
     environment = {"WATCHDOG_USEC": "2000000", "GRIND_DEBUG_WEDGE": "main"}
     with Service(PROGRAM, ["--books", "20", "--pages", "2"], environment) as service:
@@ -195,7 +211,7 @@ def outlives_the_daemon(driver):
 def main():
     driver = browser()
     try:
-        for part in (shows_a_run, shows_a_thread_that_stands_still, answers_while_the_main_thread_stands_still, outlives_the_daemon):
+        for part in (shows_a_run, shows_a_thread_that_stands_still, shows_an_actor_that_stands_still, answers_while_the_main_thread_stands_still, outlives_the_daemon):
             part(driver)
             print("ok", part.__name__)
     finally:

@@ -57,6 +57,8 @@ mod storage_s3;
 mod stores;
 mod structure;
 mod top;
+#[cfg(feature = "traces")]
+mod traces;
 mod verify;
 mod verify_many;
 mod verify_quick;

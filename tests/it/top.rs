@@ -222,10 +222,12 @@ fn top_shows_sorts_resizes_pauses_and_survives_the_daemon() {
 #[test]
 fn the_terminal_is_put_back_when_a_signal_ends_it() {
     let service = daemon();
-    let mut top = Terminal::start(&service, 80, 24);
-    top.shows("session_owner");
-    kill_process(Pid::from_child(&top.child), Signal::TERM).unwrap();
-    assert_eq!(top.ended(), 0);
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+        let mut top = Terminal::start(&service, 80, 24);
+        top.shows("session_owner");
+        kill_process(Pid::from_child(&top.child), signal).unwrap();
+        assert_eq!(top.ended(), 0, "{signal:?}");
+    }
 }
 
 #[test]

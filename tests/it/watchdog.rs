@@ -27,7 +27,7 @@ fn a_thread_that_stands_still_is_named_and_systemd_hears_no_more() {
     }
 }
 
-/// Its thread answers all the while.
+/// Its thread answers all the while; the collector waits for it.
 #[test]
 fn an_actor_that_stands_still_is_named_and_systemd_hears_no_more() {
     let environment = [("WATCHDOG_USEC", "1000000"), ("GRIND_DEBUG_WEDGE", "session_owner")];
@@ -38,7 +38,28 @@ fn an_actor_that_stands_still_is_named_and_systemd_hears_no_more() {
     while service.message_within(silence).is_some() {
         assert!(Instant::now() < patience, "systemd is told that all is well");
     }
-    assert!(!service.is_refused("/live"), "each thread answers");
+    service.told_when(|service| service.is_refused("/live"));
+    let live = service.refusal("/live");
+    assert!(live.contains("the actor session_owner has stood still for"), "{live}");
+    let page = service.ask("/");
+    for shown in [
+        "A part of the daemon stands still: session_owner",
+        "<article class=\"actor bad\" id=\"actor-session_owner\">",
+        " ← session_owner",
+    ] {
+        assert!(page.contains(shown), "{shown} is not in {page}");
+    }
+    assert!(
+        !page.contains("<article class=\"actor bad\" id=\"actor-collector\">"),
+        "{page}"
+    );
+    let status = service.home.grind(&["status"]).out;
+    assert!(
+        status.contains("needs a person   The actor session_owner has stood still for"),
+        "{status}"
+    );
+    let frame = service.home.grind(&["top"]).out;
+    assert!(frame.contains("stands still   the actor session_owner"), "{frame}");
     service.signal(Signal::KILL);
     let log = service.finish().err;
     for said in ["an actor stands still", "actor=session_owner", "session_owner handles"] {

@@ -30,6 +30,9 @@ pub(crate) const PUT_OFF_AVAILABLE: &str =
     "SELECT count(*) FROM books WHERE state = 'available' AND next_attempt_at > :now";
 pub(crate) const PUT_OFF_FAILED: &str =
     "SELECT count(*) FROM books WHERE state = 'failed' AND next_attempt_at IS NOT NULL";
+/// A book that is taken, and released or put off, is pending anew from then on.
+pub(crate) const OLDEST_PENDING: &str =
+    "SELECT state_at FROM books WHERE state = 'available' ORDER BY state_at LIMIT 1";
 /// Of a day, counted at the least: what was done in its first minutes says little of the rest.
 const LEAST_PART: f64 = 1.0 / 24.0;
 
@@ -61,6 +64,8 @@ pub struct LibraryPace {
     pub inputs: ForecastInputs,
     /// What happened on each of the last 30 days, today first.
     pub days: Vec<DayReport>,
+    /// Since when the book waits that is ready at GRIN and was taken the longest time ago, or never; `None`: no book is ready.
+    pub oldest_pending: Option<Timestamp>,
     /// For the next time.
     pub put_off: PutOffCounts,
     /// Books that failed; also for the next time.
@@ -88,8 +93,14 @@ impl CatalogOperation for AskPace {
             None => PutOffCounts::read(tx.conn, tx.now)?,
         };
         let failed = FailedBooks::read(tx.conn, tx.now, self.failed.as_ref())?;
+        let pending: Option<String> = tx.conn.first(OLDEST_PENDING, &[], |row| row.at(0))?;
         let pace = pace(tx.conn, tx.now, states, &days, put_off)?;
-        Ok(LibraryPace { days, failed, ..pace })
+        Ok(LibraryPace {
+            days,
+            failed,
+            oldest_pending: pending.as_deref().and_then(read_stamp),
+            ..pace
+        })
     }
 }
 
@@ -157,6 +168,7 @@ pub(super) fn pace(
         states,
         inputs,
         days: Vec::new(),
+        oldest_pending: None,
         put_off,
         failed: FailedBooks::default(),
     })

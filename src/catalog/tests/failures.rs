@@ -79,9 +79,35 @@ fn the_status_counts_the_books_put_off_once_a_minute() {
 }
 
 #[test]
+fn the_book_that_waits_longest_is_told_until_it_is_taken() {
+    let mut shelf = Shelf::new();
+    let oldest = |shelf: &mut Shelf| {
+        let pace = shelf.ledger.execute(AskPace::default()).unwrap();
+        pace.oldest_pending.map(crate::clock::stamp)
+    };
+    assert_eq!(oldest(&mut shelf), None, "no book is known");
+    let begun = shelf.now_plus(std::time::Duration::ZERO);
+    three(&mut shelf);
+    shelf.clock.advance(HOUR);
+    assert_eq!(oldest(&mut shelf), Some(crate::clock::stamp(begun)));
+    let claimed = shelf.claim_of("one", queue(&[Queue::Converted]), 3);
+    assert_eq!(oldest(&mut shelf), None, "all are in hand");
+    let later = shelf.now_plus(HOUR);
+    for book in &claimed {
+        shelf.settle(book, retry(later)).unwrap();
+    }
+    let told = shelf.now_plus(std::time::Duration::ZERO);
+    assert_eq!(
+        oldest(&mut shelf),
+        Some(crate::clock::stamp(told)),
+        "since they were put off"
+    );
+}
+
+#[test]
 fn what_each_claim_status_and_report_asks_is_answered_from_small_indexes() {
     use crate::catalog::planning::select::{FAILED_DUE, UNRECORDED};
-    use crate::catalog::queries::pace::{PUT_OFF_AVAILABLE, PUT_OFF_FAILED};
+    use crate::catalog::queries::pace::{OLDEST_PENDING, PUT_OFF_AVAILABLE, PUT_OFF_FAILED};
     let shelf = Shelf::in_file();
     let unverified = "SELECT sum(verified IS NULL) FROM books WHERE sync_timestamp IS NOT NULL AND verified IS NOT 1";
     let cases = [
@@ -89,6 +115,7 @@ fn what_each_claim_status_and_report_asks_is_answered_from_small_indexes() {
         (FAILED_DUE, "books_failed_due"),
         (PUT_OFF_AVAILABLE, "INDEX books_put_off"),
         (PUT_OFF_FAILED, "INDEX books_failed_due"),
+        (OLDEST_PENDING, "COVERING INDEX books_pending"),
         (unverified, "COVERING INDEX books_unverified"),
     ];
     for (sql, index) in cases {

@@ -19,12 +19,12 @@ pub fn of_all(seen: &DaemonStatus) -> Vec<String> {
 
 fn row(seen: &DaemonStatus, actor: &ActorSnapshot) -> String {
     let chain = seen.chains.by_actor.get(&actor.name);
-    let nodes: Vec<_> = chain
-        .iter()
-        .flat_map(|chain| &chain.links)
-        .skip(1)
-        .map(|link| &*link.node)
-        .collect();
+    let links = chain.iter().flat_map(|chain| &chain.links).skip(1);
+    let stall = seen.stalled.iter().find(|stall| stall.actor == actor.name);
+    let nodes: Vec<_> = match stall {
+        Some(stall) => vec![stall.to_string()],
+        None => links.map(|link| link.node.clone()).collect(),
+    };
     let window = actor.windows.get(WINDOW);
     let told = |figure: Option<String>| figure.unwrap_or_else(|| "-".to_owned());
     let row = format!(

@@ -14,7 +14,7 @@ use crate::cli::top::layout::{LinesWanted, ScreenPlan};
 use crate::cli::top::state::{TopState, TopView};
 use crate::cli::top::table::{SortColumn, TopRow, rows};
 use crate::log::PlainText;
-use crate::observe::{BlackBoxText, ControlRequest, DisplayDuration};
+use crate::observe::{ActorHealth, BlackBoxText, ControlRequest, DisplayDuration};
 
 const HEADING: Style = Style::new().add_modifier(Modifier::BOLD).fg(Color::Cyan);
 const TROUBLE: Style = Style::new().add_modifier(Modifier::BOLD).fg(Color::Red);
@@ -87,7 +87,7 @@ fn head(data: &TopData) -> Vec<Line<'static>> {
     let facts = frame.head().into_iter().map(|(heading, text)| {
         let line = format!("{heading:<15} {text}");
         match heading {
-            "signed out" | "to do" | "not ready" => Line::styled(plain(&line), TROUBLE),
+            "signed out" | "to do" | "not ready" | "stands still" => Line::styled(plain(&line), TROUBLE),
             "waiting for" | "GRIN says wait" | "intake paused" => Line::from(plain(&line)).yellow(),
             _ => Line::from(plain(&line)),
         }
@@ -147,10 +147,12 @@ fn row(row: &TopRow) -> Row<'static> {
     let all = std::iter::once(Cell::from(row.actor.as_str()))
         .chain(cells)
         .chain([Cell::from(plain(&row.sentence))]);
-    let style = match (row.is_unwell, row.depth >= row.capacity && row.capacity > 1) {
-        (true, _) => TROUBLE,
-        (false, true) => Style::new().fg(Color::Yellow),
-        (false, false) => Style::new(),
+    let is_full = row.depth >= row.capacity && row.capacity > 1;
+    let style = match row.health {
+        ActorHealth::Stuck => TROUBLE,
+        ActorHealth::Late => Style::new().fg(Color::Yellow),
+        ActorHealth::Well if is_full => Style::new().fg(Color::Yellow),
+        ActorHealth::Well => Style::new(),
     };
     Row::new(all).style(style)
 }
@@ -172,10 +174,7 @@ fn part(frame: &mut Frame<'_>, area: Rect, heading: &'static str, lines: &[Strin
 
 fn chain_words(data: &TopData, lines: &[String], room: u16) -> Vec<String> {
     match (&data.status.chains.heaviest, room) {
-        (Some(chain), 1) => {
-            let nodes: Vec<_> = chain.links.iter().map(|link| &*link.node).collect();
-            vec![format!("{} ({} messages)", nodes.join(" ← "), chain.held_back)]
-        }
+        (Some(chain), 1) => vec![format!("{} ({} messages)", chain.nodes(), chain.held_back)],
         _ => lines.to_vec(),
     }
 }
@@ -189,7 +188,16 @@ fn pool_words(lines: &[String], room: u16) -> Vec<String> {
     }
 }
 
-fn one_actor(frame: &mut Frame<'_>, area: Rect, data: &TopData, (actor, scrolled): (ActorName, u16)) {
+/// How far an actor's page can be scrolled on a screen of this height.
+pub fn most_scrolled(height: u16, data: &TopData, state: &TopState) -> u16 {
+    match state.view {
+        TopView::Overview => 0,
+        // The last line is that of the keys.
+        TopView::Actor(actor) => lines_of(&actor_lines(data, actor)).saturating_sub(height.saturating_sub(1)),
+    }
+}
+
+fn actor_lines(data: &TopData, actor: ActorName) -> Vec<String> {
     let mut lines = detail::of_one(&data.status, actor.as_str());
     lines.push(String::new());
     lines.extend(link_lines(data.status.chains.by_actor.get(&actor)));
@@ -201,6 +209,11 @@ fn one_actor(frame: &mut Frame<'_>, area: Rect, data: &TopData, (actor, scrolled
         lines.push(String::new());
         lines.extend(told.into_iter().chain(events.into_iter().rev()));
     }
+    lines
+}
+
+fn one_actor(frame: &mut Frame<'_>, area: Rect, data: &TopData, (actor, scrolled): (ActorName, u16)) {
+    let lines = actor_lines(data, actor);
     let most = lines_of(&lines).saturating_sub(area.height);
     let text: Vec<_> = lines.iter().map(|line| Line::from(plain(line))).collect();
     frame.render_widget(Paragraph::new(text).scroll((scrolled.min(most), 0)), area);

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
-use signal_hook::consts::{SIGHUP, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::top::data::TopData;
-use crate::cli::top::draw::draw;
+use crate::cli::top::draw::{draw, most_scrolled};
 use crate::cli::top::state::{TopAction, TopState};
 use crate::cli::top::table::rows;
 use crate::cli::top::watch::{TopNews, TopWatch, TopWish};
@@ -31,7 +31,7 @@ pub fn run(endpoints: Vec<DaemonEndpoint>, every: Duration, first: DaemonStatus)
             .advise("`grind status` and `grind actors` tell the same without drawing.")
     };
     let is_ended = Arc::new(AtomicBool::new(false));
-    for signal in [SIGTERM, SIGHUP] {
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&is_ended)).map_err(failed)?;
     }
     let (wish, wishes) = channel();
@@ -61,7 +61,9 @@ struct TopScreen {
 impl TopScreen {
     fn show(mut self, mut terminal: DefaultTerminal) -> io::Result<()> {
         loop {
-            terminal.draw(|frame| draw(frame, &self.data, &self.state))?;
+            let height = terminal.draw(|frame| draw(frame, &self.data, &self.state))?.area.height;
+            // Keys count from what is shown, and not from beyond the end.
+            self.state.scrolled = self.state.scrolled.min(most_scrolled(height, &self.data, &self.state));
             let mut is_same = true;
             while is_same {
                 if self.is_ended.load(Ordering::Relaxed) {

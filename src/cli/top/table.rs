@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::actor::{ActorName, ActorSnapshot};
-use crate::observe::DaemonStatus;
+use crate::observe::{ActorHealth, DaemonStatus};
 
 /// By what the mailboxes are sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -75,9 +75,9 @@ pub struct TopRow {
     pub took_seconds: Option<f64>,
     /// Share of the time in handlers, all instances together.
     pub busy_share: f64,
-    /// It ended by a fault, or is built anew after one.
-    pub is_unwell: bool,
-    /// What it does.
+    /// How it is.
+    pub health: ActorHealth,
+    /// What it does, or that it stands still.
     pub sentence: String,
 }
 
@@ -94,8 +94,11 @@ impl TopRow {
             wait_seconds: minute.and_then(|window| window.wait.p90_seconds),
             took_seconds: heaviest.and_then(|message| message.handle.p90_seconds),
             busy_share: minute.map_or(0.0, |window| window.busy_share),
-            is_unwell: actor.gave_up || actor.restart_backoff_seconds > 0.0,
-            sentence: status.sentences.get(&actor.name).cloned().unwrap_or_default(),
+            health: ActorHealth::of(actor, &status.stuck, &status.stalled),
+            sentence: match status.stalled.iter().find(|stall| stall.actor == actor.name) {
+                Some(stall) => stall.to_string(),
+                None => status.sentences.get(&actor.name).cloned().unwrap_or_default(),
+            },
         }
     }
 
@@ -110,7 +113,7 @@ impl TopRow {
             wait_seconds: None,
             took_seconds: None,
             busy_share: 0.0,
-            is_unwell: false,
+            health: ActorHealth::Well,
             sentence: String::new(),
         }
     }

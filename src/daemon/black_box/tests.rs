@@ -51,14 +51,14 @@ async fn a_panic_is_written_once_and_what_is_asked_for_each_time() {
     checker.ask(Ask, &AskContext::root("test")).await.unwrap_err();
     let first = folder.path().join("first");
     let mut recorder = BlackBoxRecorder::new(hub.clone(), first.clone());
-    recorder.look(&hub.snapshot(), Duration::from_secs(60));
+    recorder.look(&hub.snapshot(), &[]);
     drop(recorder);
     let (name, text) = only_file(&first);
     assert!(name.ends_with("Z-checker-panic.txt"), "{name}");
     assert!(text.lines().nth(2).unwrap().ends_with(" panicked"), "{text}");
     let second = folder.path().join("second");
     let mut recorder = BlackBoxRecorder::new(hub.clone(), second.clone());
-    recorder.look(&hub.snapshot(), Duration::from_secs(60));
+    recorder.look(&hub.snapshot(), &[]);
     recorder.record(&ActorName::ALL, "SIGUSR1");
     drop(recorder);
     assert!(

@@ -28,6 +28,7 @@ struct Moment {
     hub: HubSnapshot,
     session: SessionSnapshot,
     daemon: DaemonSnapshot,
+    stalled: Vec<ActorStall>,
 }
 
 impl Moment {
@@ -40,7 +41,18 @@ impl Moment {
             hub,
             session,
             daemon: DaemonSnapshot::starting("0", "0", Timestamp::UNIX_EPOCH),
+            stalled: Vec::new(),
         }
+    }
+
+    fn stalled(mut self, actor: ActorName) -> Self {
+        self.stalled.push(ActorStall {
+            actor,
+            messages: vec!["head".into()],
+            seconds: 75.0,
+            ends_daemon: false,
+        });
+        self
     }
 
     fn gate(mut self, status: Option<u16>) -> Self {
@@ -65,6 +77,7 @@ impl Moment {
             hub: &self.hub,
             session: &self.session,
             daemon: &self.daemon,
+            stalled: &self.stalled,
         };
         inputs.chains()
     }
@@ -224,6 +237,47 @@ fn queues_intake_and_nobody() {
         ("no room", disk, "supervisor < disk reserve", 17),
         ("an operator", operator, "supervisor < the operator", 0),
     ]);
+}
+
+#[test]
+fn a_chain_ends_at_an_actor_that_stands_still() {
+    let owner = |queued, handled: &[Handled]| {
+        let mut waits = bulk((None, 0, 0.0));
+        waits[2] = edge("downloader", SessionOwner, queued, handled);
+        Moment::with(waits).stalled(SessionOwner)
+    };
+    let pool = vec![edge(
+        SUPERVISOR,
+        Downloader,
+        0,
+        &[(None, 1, 75.0), (Some("transfer"), 3, 9.0)],
+    )];
+    hold(vec![
+        (
+            "it ends nothing",
+            owner(0, &[(None, 4, 75.0)]),
+            "supervisor < downloader < session_owner",
+            16,
+        ),
+        (
+            "it begins nothing",
+            owner(4, &[]),
+            "supervisor < downloader < session_owner",
+            16,
+        ),
+        (
+            "the others of its pool get on",
+            Moment::with(pool).stalled(Downloader),
+            "supervisor < downloader < transfer < GRIN",
+            7,
+        ),
+    ]);
+    let end = owner(0, &[(None, 4, 75.0)]).chains().heaviest.unwrap().links.pop();
+    let told = end.unwrap().to_string();
+    assert!(
+        told.ends_with("; the actor session_owner has stood still for 1m 15s with head"),
+        "{told}"
+    );
 }
 
 #[test]

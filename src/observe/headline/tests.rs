@@ -4,8 +4,8 @@ use super::*;
 use crate::actor::{ActorName, ActorRegistry, ExitReason, GaveUp};
 use crate::observe::process::ProcessFigures;
 use crate::observe::{
-    BlockingChains, DaemonReadiness, PhaseProgress, PlaceFigures, ReloadState, ShutdownPhase, SignedOut, ThreadSilence,
-    WorkPhase,
+    BlockingChains, ChainLink, DaemonReadiness, PhaseProgress, PlaceFigures, ReloadState, ShutdownPhase, SignedOut,
+    ThreadSilence, WorkPhase,
 };
 use crate::session::SessionCounters;
 use crate::vocabulary::WaitCause;
@@ -24,6 +24,7 @@ fn status(change: impl FnOnce(&mut DaemonStatus)) -> DaemonStatus {
         sharing: None,
         places: PlaceFigures::default(),
         stuck: Vec::new(),
+        stalled: Vec::new(),
         process: ProcessFigures::default(),
     };
     change(&mut status);
@@ -36,6 +37,26 @@ fn stuck(status: &mut DaemonStatus) {
         seconds: 75.0,
         actors: vec![ActorName::SessionOwner],
     });
+}
+
+fn stalled(actor: ActorName) -> impl FnOnce(&mut DaemonStatus) {
+    move |status| {
+        let link = |node: &str| ChainLink {
+            node: node.into(),
+            ..ChainLink::default()
+        };
+        let chain = BlockingChain {
+            held_back: 3,
+            links: vec![link("downloader"), link("session_owner")],
+        };
+        status.chains.by_actor.insert(ActorName::Downloader, chain);
+        status.stalled.push(ActorStall {
+            actor,
+            messages: vec!["open_body".into()],
+            seconds: 75.0,
+            ends_daemon: false,
+        });
+    }
 }
 
 fn gave_up(status: &mut DaemonStatus) {
@@ -132,6 +153,15 @@ fn the_headline_is_the_worst_that_is_so() {
 }
 
 #[test]
+fn an_actor_that_stands_still_is_told_with_who_waits_for_it() {
+    let headline = PlainHeadline::of(&status(stalled(ActorName::SessionOwner)));
+    assert_eq!(headline.mood, DaemonMood::NeedsPerson);
+    assert_eq!(headline.words, "A part of the daemon stands still: session_owner");
+    let why = "the actor session_owner has stood still for 1m 15s with open_body: downloader ← session_owner";
+    assert_eq!(headline.why.as_deref(), Some(why));
+}
+
+#[test]
 fn a_person_is_told_all_that_only_a_person_can_mend() {
     assert!(person_tasks(&status(|_| {})).is_empty());
     let by_itself = person_tasks(&status(waiting(WaitCause::Disk)));
@@ -141,6 +171,8 @@ fn a_person_is_told_all_that_only_a_person_can_mend() {
         signed_out(status);
         gave_up(status);
         stuck(status);
+        stalled(ActorName::SessionOwner)(status);
+        stalled(ActorName::StateStore)(status);
         status.daemon.reload = Some(ReloadState {
             at: Timestamp::UNIX_EPOCH,
             successful: false,
@@ -149,6 +181,8 @@ fn a_person_is_told_all_that_only_a_person_can_mend() {
     }));
     let begins = [
         "The thread session has not answered for 75 s.",
+        "The actor session_owner has stood still for 1m 15s with open_body: downloader ← session_owner.",
+        "The actor state_store has stood still for 1m 15s with open_body.",
         "The actor catalog could not be kept alive: disk",
         "Signed out of GRIN: revoked",
         "Waiting for the passphrase: a reason",

@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use crate::actor::{ActorName, ActorSnapshot, ActorState, WindowQuantiles, WindowSnapshot};
 use crate::log::{DisplayCount, DisplayDuration, ShortDuration};
 use crate::observe::chain::{BlockingChain, ChainLink};
+use crate::observe::health::ActorHealth;
 use crate::observe::page::charts::{BarChart, ChartBar, SharePart, share_bar};
-use crate::observe::page::health::ActorHealth;
 use crate::observe::status::DaemonStatus;
 
 /// Messages of one actor whose times are shown.
@@ -60,12 +60,13 @@ pub fn actors(status: &DaemonStatus) -> Markup {
 }
 
 fn card(status: &DaemonStatus, actor: &ActorSnapshot) -> Markup {
-    let health = ActorHealth::of(actor, &status.stuck);
+    let health = ActorHealth::of(actor, &status.stuck, &status.stalled);
     let (name, is_stuck) = (actor.name, health == ActorHealth::Stuck);
     let chain = status.chains.by_actor.get(&name);
     html! {
         article.actor.(health.class()) id={ "actor-" (name) } {
             header { h3 { (name) } @if let Some(word) = health.word() { span.mood.(health.class()) { (word) } } }
+            @for stall in status.stalled.iter().filter(|stall| stall.actor == name) { p.sentence { b { (stall) } } }
             p.sentence { @if let Some(sentence) = status.sentences.get(&name) { (sentence) } }
             (mailbox(actor))
             (figures(status, actor))

@@ -96,6 +96,14 @@ fn reuse(session: &SessionSnapshot) -> String {
     )
 }
 
+/// How many of its requests went over a connection that was open before.
+fn kept_share(permit: &PermitSnapshot) -> String {
+    match permit.on_new + permit.on_kept {
+        0 => "–".to_owned(),
+        all => format!("{:.0} %", permit.on_kept as f64 * 100.0 / all as f64),
+    }
+}
+
 fn places(places: DownloadPlaces) -> String {
     let DownloadPlaces { now, most } = places;
     if now < most {
@@ -110,7 +118,7 @@ fn permits(session: &SessionSnapshot) -> Markup {
             caption { "Permits by class" }
             thead { tr {
                 th scope="col" { "class" } th scope="col" { "held" } th scope="col" { "free" }
-                th scope="col" { "waiting" } th scope="col" { "mean wait" }
+                th scope="col" { "waiting" } th scope="col" { "mean wait" } th scope="col" { "reuse" }
             } }
             tbody { @for (class, permit) in &session.permits { (permit_row(class, permit)) } }
         }
@@ -122,6 +130,7 @@ fn permit_row(class: &str, permit: &PermitSnapshot) -> Markup {
         tr {
             th scope="row" { (class) }
             td { (permit.held) } td { (permit.free) } td { (permit.waiting) } td { (mean(&permit.wait_seconds)) }
+            td { (kept_share(permit)) }
         }
     }
 }

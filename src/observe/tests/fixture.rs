@@ -278,6 +278,8 @@ fn session() -> SessionSnapshot {
         free: 2,
         waiting: 3,
         wait_seconds: histogram(),
+        on_new: 1,
+        on_kept: 9,
     };
     SessionSnapshot {
         sessions_created: 1,

@@ -268,6 +268,30 @@ fn the_same_is_served_on_a_unix_socket() {
 }
 
 #[test]
+fn those_who_fill_the_places_of_the_network_do_not_keep_the_socket_busy() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("grind.sock");
+    let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    let view: Arc<dyn DaemonView> = Arc::new(Seen::default());
+    let observer = ObserverServer::start(Some(anywhere), Some(path.clone()), FrontDoor::default(), view).unwrap();
+    let address = observer.local_addr().unwrap();
+    // Each holds its place until its time to ask is over.
+    let half_asked = || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(b"GET /metr").unwrap();
+        stream
+    };
+    let mut filling: Vec<_> = (0..16).map(|_| half_asked()).collect();
+    assert_eq!(text(&DaemonEndpoint::Socket(path), "/live"), "live\n");
+    for stream in &mut filling {
+        stream.set_nonblocking(true).unwrap();
+        let read = stream.read(&mut [0; 64]).map_err(|error| error.kind());
+        assert_eq!(read, Err(ErrorKind::WouldBlock), "none had to leave for it");
+    }
+    observer.stop();
+}
+
+#[test]
 fn an_address_in_use_is_named() {
     let (seen, observer, _) = observed();
     let taken = observer.local_addr().unwrap();

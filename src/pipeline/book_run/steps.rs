@@ -15,7 +15,8 @@ impl<S: BookServices> BookRun<S> {
         if self.context.options.force || (self.book.stored.is_some() && self.book.publishing.is_none()) {
             return Ok(None);
         }
-        self.services.reconcile(&self.book).await
+        let look = self.services.reconcile(&self.book);
+        self.cx.span().during("reconcile", look).await
     }
 
     fn file_name(&self) -> FileName {

@@ -237,7 +237,8 @@ impl<S: GrinSession> DownloadWorker<S> {
         describe_transfer(cx, download, &body);
         let pass = actix_rt::task::spawn_blocking(move || as_downloader(|| one_pass(body, recipe, first)));
         let staged = cx
-            .waiting_for("transfer", pass)
+            .span()
+            .during("archive_pass", cx.waiting_for("transfer", pass))
             .await
             .map_err(|_panic| DownloadError::Panicked(download.barcode.clone()))?
             .inspect(|staged| self.report(of_findings(staged.findings())))

@@ -46,6 +46,19 @@ async fn a_session_begins_with_its_first_request_and_again_after_a_close() {
 }
 
 #[actix_rt::test]
+async fn what_goes_over_a_connection_that_was_open_is_counted_by_class() {
+    let server = Server::start(ok);
+    let fixture = Fixture::of(&server);
+    for _ in 0..3 {
+        assert!(fixture.get(server.url("/")).await.is_ok());
+    }
+    let used = fixture.counted().permits.into_values().filter(|class| class.on_new > 0);
+    let counts: Vec<_> = used.map(|class| (class.on_new, class.on_kept)).collect();
+    assert_eq!(counts, [(1, 2)]);
+    fixture.end();
+}
+
+#[actix_rt::test]
 async fn a_close_waits_for_what_is_under_way_and_lets_nothing_new_in() {
     let server = Server::start(|_, wire| {
         std::thread::sleep(Duration::from_millis(200));

@@ -254,6 +254,17 @@ fn observe(observe: &ObserveSettings, findings: &mut Vec<SettingsFinding>) {
             ),
         }
     }
+    if let Some(url) = &observe.traces_url {
+        check_address("observe.traces_url", url, findings);
+        if !cfg!(feature = "traces") {
+            let text = "is set, and this program was built without the feature traces; leave it out";
+            error(findings, "observe.traces_url", text);
+        }
+    }
+    if !(0.0..=1.0).contains(&observe.traces_share) {
+        let text = format!("is {}, but a share is from 0 to 1", observe.traces_share);
+        error(findings, "observe.traces_share", text);
+    }
     if observe.socket.as_os_str().len() > LONGEST_SOCKET {
         error(
             findings,

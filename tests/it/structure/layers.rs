@@ -21,11 +21,12 @@ const LAYERS: [&[&str]; 5] = [
         "clock",
         "authorities",
         "diagnostics",
+        "traces",
     ],
 ];
 
 /// Who may use whom within one layer, and why.
-const BESIDE: [(&str, &str, &str); 14] = [
+const BESIDE: [(&str, &str, &str); 15] = [
     ("cli", "daemon", "a command wires and runs the daemon"),
     ("cli", "observe", "commands show the daemon's snapshots"),
     ("daemon", "observe", "the daemon publishes its snapshots there"),
@@ -38,6 +39,11 @@ const BESIDE: [(&str, &str, &str); 14] = [
     ),
     ("actor", "clock", "ages and budgets are told by the injected clock"),
     ("actor", "log", "what an actor logs carries its name"),
+    (
+        "actor",
+        "traces",
+        "what is asked for a piece of work is a part of its span",
+    ),
     (
         "diagnostics",
         "archive",

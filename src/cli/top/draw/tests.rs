@@ -130,4 +130,9 @@ fn an_actor_is_shown_with_its_messages_and_scrolls_no_further_than_its_end() {
     assert!(has(&top, "q quit   Esc back"), "{}", top.join("\n"));
     let small = shown(80, 6, &data(), &state(u16::MAX));
     assert!(!small[4].is_empty(), "{}", small.join("\n"));
+    let most = most_scrolled(6, &data(), &state(0));
+    assert_eq!(shown(80, 6, &data(), &state(most)), small, "the end is reached");
+    assert_ne!(shown(80, 6, &data(), &state(most - 1)), small, "and not passed");
+    assert_eq!(most_scrolled(6, &data(), &TopState::default()), 0);
+    assert_eq!(most_scrolled(u16::MAX, &data(), &state(0)), 0);
 }

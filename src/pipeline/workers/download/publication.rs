@@ -61,7 +61,8 @@ impl<S: GrinSession> DownloadWorker<S> {
             }
         };
         match cx
-            .waiting_for("storage", Box::pin(published))
+            .span()
+            .during("publish", cx.waiting_for("storage", Box::pin(published)))
             .await
             .map_err(|_panic| DownloadError::Panicked(download.barcode.clone()))?
         {
