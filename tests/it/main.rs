@@ -52,6 +52,7 @@ mod steps;
 mod storage_commands;
 mod storage_get;
 mod storage_kill;
+mod storage_layout;
 mod storage_publish;
 mod storage_s3;
 mod stores;
