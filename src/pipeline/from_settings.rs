@@ -62,6 +62,7 @@ pub fn decrypted_options(settings: &Settings) -> PassOptions {
         extract_text: archive.extract_text,
         extract_marc: archive.extract_marc,
         text_by_page: archive.text_by_page,
+        keep_encrypted: archive.keep_encrypted,
         compress_text: archive.compress_text,
         require_volume: true,
         limits: ArchiveLimits::default(),

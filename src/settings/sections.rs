@@ -167,6 +167,8 @@ section! {
         compress_text: bool => NeedsRestart,
         /// Write it also with page numbers and names of images.
         text_by_page: bool => NeedsRestart,
+        /// Keep the archive as GRIN sent it beside the decrypted one.
+        keep_encrypted: bool => NeedsRestart,
     }
 }
 

@@ -32,6 +32,7 @@ mod full_run;
 mod hooks;
 mod import;
 mod import_facts;
+mod keep_encrypted;
 mod limits;
 mod mount;
 mod own_places;

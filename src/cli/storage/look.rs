@@ -17,6 +17,8 @@ use crate::storage::{BookObjectKind, ObjectKey, Storage, StorageLayout};
 pub enum BookPart {
     /// The decrypted archive
     Archive,
+    /// The archive as GRIN sent it
+    Encrypted,
     /// The pages' text
     Text,
     /// The pages' text with page numbers and names of images
@@ -33,6 +35,7 @@ impl From<BookObjectKind> for BookPart {
     fn from(kind: BookObjectKind) -> Self {
         match kind {
             BookObjectKind::Archive => Self::Archive,
+            BookObjectKind::Encrypted => Self::Encrypted,
             BookObjectKind::Text => Self::Text,
             BookObjectKind::TextByPage => Self::Pages,
             BookObjectKind::Record => Self::Record,

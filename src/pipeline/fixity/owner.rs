@@ -14,7 +14,7 @@ pub(super) enum ObjectOwner {
     Text(Barcode),
     /// Its catalogue record.
     Record(Barcode),
-    /// Its text by page, or the index of its archive's files.
+    /// Its text by page, the index of its archive's files, or the archive as GRIN sent it.
     Companion(Barcode),
     /// Ours, and no book's: the marker, copies of the catalog, what is in quarantine.
     Program,
@@ -35,7 +35,9 @@ pub(super) fn owner_of(layout: &StorageLayout, key: &ObjectKey) -> ObjectOwner {
         BookObjectKind::Manifest => ObjectOwner::Manifest(barcode),
         BookObjectKind::Text => ObjectOwner::Text(barcode),
         BookObjectKind::Record => ObjectOwner::Record(barcode),
-        BookObjectKind::TextByPage | BookObjectKind::Members => ObjectOwner::Companion(barcode),
+        BookObjectKind::Encrypted | BookObjectKind::TextByPage | BookObjectKind::Members => {
+            ObjectOwner::Companion(barcode)
+        }
     }
 }
 
@@ -52,6 +54,7 @@ mod tests {
             ("raw/TL0001/TL0001.tar.gz", O::Archive(barcode("TL0001"))),
             ("raw/=24B98/=24B98.tar.gz", O::Archive(barcode("$B98"))),
             ("raw/TL0001/TL0002.tar.gz", O::Nobody),
+            ("raw/TL0001/TL0001.tar.gz.gpg", O::Companion(barcode("TL0001"))),
             ("raw/TL0001/TL0001.tar", O::Nobody),
             ("raw/TL0001.tar.gz", O::Nobody),
             ("TL0001.tar.gz", O::Nobody),

@@ -1,4 +1,4 @@
-//! The objects beside an archive: page texts, catalogue record and index of its files, named by the manifest.
+//! The objects beside an archive: page texts, catalogue record, index of its files, and the archive as it was sent; named by the manifest.
 
 use std::io::{self, Write};
 
@@ -70,11 +70,16 @@ impl StoredBeside {
         self.manifest.as_ref().filter(|_| self.is_same)?.marc.clone()
     }
 
-    /// Companions that stay because they are not made anew.
-    pub(super) fn kept(&self, recipe: &PublishRecipe) -> Result<Vec<ManifestCompanion>, StorageError> {
+    /// Companions that stay because they are not made anew; `new` ones are.
+    pub(super) fn kept(
+        &self,
+        recipe: &PublishRecipe,
+        new: &[ManifestCompanion],
+    ) -> Result<Vec<ManifestCompanion>, StorageError> {
         let mut kept = Vec::new();
         let named = self.manifest.iter().flat_map(|manifest| &manifest.companions);
-        for companion in named.filter(|_| self.is_same) {
+        let is_new = |named: &ManifestCompanion| new.iter().any(|new| new.key == named.key);
+        for companion in named.filter(|named| self.is_same && !is_new(named)) {
             let Ok(key) = ObjectKey::parse(&companion.key) else {
                 continue;
             };
@@ -120,13 +125,15 @@ impl StoredBeside {
     }
 }
 
-/// Is this a companion that the settings say nothing is made for?
+/// Is this a companion that the settings say nothing is made for, or one that only GRIN can send?
 fn is_not_extracted(recipe: &PublishRecipe, key: &ObjectKey) -> bool {
     let (layout, options) = (&recipe.layout, &recipe.options);
     match layout.owner(key).filter(|(_, barcode)| *barcode == recipe.barcode) {
         Some((BookObjectKind::Text, _)) => !options.extract_text,
         Some((BookObjectKind::TextByPage, _)) => !options.writes_by_page(),
         Some((BookObjectKind::Record, _)) => !options.extract_marc,
+        // Kept with the archive that it is of; what it is replaced by was staged with the new one.
+        Some((BookObjectKind::Encrypted, _)) => true,
         _ => false,
     }
 }

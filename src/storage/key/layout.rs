@@ -33,6 +33,8 @@ const TABLE_TIME: &str = "%Y%m%d_%H%M%S";
 pub enum BookObjectKind {
     /// The decrypted archive.
     Archive,
+    /// The archive as GRIN sent it.
+    Encrypted,
     /// The pages' text.
     Text,
     /// The same with page numbers and names of images.
@@ -48,13 +50,14 @@ pub enum BookObjectKind {
 use BookObjectKind as Kind;
 
 /// How the names of a book's objects end. The archive is the last: without it nothing else says that the book is stored.
-const ENDS: [(BookObjectKind, &str); 7] = [
+const ENDS: [(BookObjectKind, &str); 8] = [
     (Kind::Manifest, ".json"),
     (Kind::Text, "_ocr.jsonl.gz"),
     (Kind::Text, "_ocr.jsonl"),
     (Kind::TextByPage, "_pages.jsonl.gz"),
     (Kind::Record, ".marc.xml"),
     (Kind::Members, "_members.json.gz"),
+    (Kind::Encrypted, ".tar.gz.gpg"),
     (Kind::Archive, ".tar.gz"),
 ];
 
@@ -122,7 +125,7 @@ impl StorageLayout {
 
     fn folder(&self, kind: BookObjectKind) -> &ObjectKey {
         match kind {
-            Kind::Archive => &self.raw,
+            Kind::Archive | Kind::Encrypted => &self.raw,
             Kind::Text | Kind::TextByPage => &self.full,
             Kind::Record | Kind::Members | Kind::Manifest => &self.meta,
         }
@@ -130,7 +133,7 @@ impl StorageLayout {
 
     fn of_book(&self, kind: BookObjectKind, end: &str, barcode: &Barcode) -> ObjectKey {
         let (folder, name) = (self.folder(kind), self.spelled(barcode));
-        let has_own_folder = kind == Kind::Archive && self.run.is_none();
+        let has_own_folder = matches!(kind, Kind::Archive | Kind::Encrypted) && self.run.is_none();
         let own_folder = if has_own_folder {
             format!("{name}/")
         } else {
@@ -142,6 +145,11 @@ impl StorageLayout {
     /// `raw/<BARCODE>/<BARCODE>.tar.gz`, or `raw/<run>/<BARCODE>.tar.gz`
     pub fn raw(&self, barcode: &Barcode) -> ObjectKey {
         self.of_book(Kind::Archive, ".tar.gz", barcode)
+    }
+
+    /// `raw/<BARCODE>/<BARCODE>.tar.gz.gpg`, or `raw/<run>/<BARCODE>.tar.gz.gpg`
+    pub fn encrypted(&self, barcode: &Barcode) -> ObjectKey {
+        self.of_book(Kind::Encrypted, ".tar.gz.gpg", barcode)
     }
 
     /// `full/<BARCODE>_ocr.jsonl.gz`, or `.jsonl` when not compressed.
@@ -176,7 +184,7 @@ impl StorageLayout {
             .into_iter()
     }
 
-    /// The names of what can lie beside an archive because it was taken out of it.
+    /// The names of what can lie beside an archive: what was taken out of it, and what it was taken out of.
     pub fn companions(&self, barcode: &Barcode) -> impl Iterator<Item = (BookObjectKind, ObjectKey)> {
         self.objects(barcode)
             .filter(|(kind, _)| !matches!(kind, Kind::Archive | Kind::Manifest))
@@ -192,7 +200,7 @@ impl StorageLayout {
                 .iter()
                 .any(|begin| rest.starts_with(begin))
         };
-        in_folder && rest.is_some_and(begins)
+        (in_folder && rest.is_some_and(begins)) || *key == self.encrypted(barcode)
     }
 
     /// Whose object this is, by its name; `None` of every name that this layout gives no object of a book, whatever it resembles.

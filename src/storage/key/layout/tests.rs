@@ -35,6 +35,7 @@ fn the_keys_of_a_book_are_the_contracts() {
             "full/=24B0001_a_pages.jsonl.gz",
             "a/meta/=24B0001_a.marc.xml",
             "a/meta/=24B0001_a_members.json.gz",
+            "raw/=24B0001_a/=24B0001_a.tar.gz.gpg",
             "raw/=24B0001_a/=24B0001_a.tar.gz",
         ]
     );
@@ -47,6 +48,7 @@ fn the_keys_of_a_book_are_the_contracts() {
             "full/harvard/$B0001_a_pages.jsonl.gz",
             "a/meta/harvard/$B0001_a.marc.xml",
             "a/meta/harvard/$B0001_a_members.json.gz",
+            "raw/harvard/$B0001_a.tar.gz.gpg",
             "raw/harvard/$B0001_a.tar.gz",
         ]
     );
