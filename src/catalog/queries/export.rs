@@ -180,3 +180,21 @@ pub(crate) fn sightings(reader: &CatalogReader, book: i64) -> Result<BTreeMap<&'
     });
     Ok(seen.collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_has_no_line_break() {
+        for (text, line) in [
+            ("On Tides", "On Tides"),
+            ("", ""),
+            ("On\nTides", "On Tides"),
+            ("On\r\nTides\r", "On Tides "),
+            ("On\n\nTides", "On  Tides"),
+        ] {
+            assert_eq!(in_one_line(text), line, "{text:?}");
+        }
+    }
+}
