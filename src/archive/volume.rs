@@ -35,6 +35,8 @@ pub struct PassOptions {
     pub extract_marc: bool,
     /// Write the page texts also with page numbers and names of images; only with [`PassOptions::extract_text`].
     pub text_by_page: bool,
+    /// Keep the archive as it was sent beside the decrypted one.
+    pub keep_encrypted: bool,
     /// Write the page texts as gzip.
     pub compress_text: bool,
     /// End with [`ArchiveError::Refused`](crate::archive::ArchiveError::Refused) where the archive is no volume. Switched
@@ -54,6 +56,7 @@ impl Default for PassOptions {
             extract_text: true,
             extract_marc: true,
             text_by_page: false,
+            keep_encrypted: false,
             compress_text: true,
             require_volume: true,
             limits: ArchiveLimits::default(),

@@ -13,6 +13,9 @@ use crate::vocabulary::BookState;
 /// The key under which the storage's id stands.
 const STORAGE_MARK: &str = "storage_mark";
 
+/// The key under which the layout of its objects stands.
+const STORAGE_LAYOUT: &str = "storage_layout";
+
 /// Stored books that are looked for in the storage where it has no mark yet.
 const SAMPLES: usize = 5;
 
@@ -36,6 +39,8 @@ pub struct AskStorageMark;
 pub struct KeptStorageMark {
     /// The id that stands in the storage's marker; `None` before its first use.
     pub id: Option<String>,
+    /// The layout of its objects; `None` before its first use, and where an earlier version used it, which had only one.
+    pub layout: Option<String>,
     /// Books that are stored.
     pub stored: u64,
     /// Where some of them are, within the storage.
@@ -51,6 +56,7 @@ impl CatalogOperation for AskStorageMark {
                    ORDER BY last_etag_check DESC LIMIT :limit";
         Ok(KeptStorageMark {
             id: read(tx.conn, STORAGE_MARK)?,
+            layout: read(tx.conn, STORAGE_LAYOUT)?,
             stored: StateCounts::read(tx.conn)?.of(BookState::Stored),
             samples: tx.conn.all(sql, &arguments! { limit: SAMPLES }, |row| row.at(0))?,
         })
@@ -63,6 +69,8 @@ impl CatalogOperation for AskStorageMark {
 pub struct KeepStorageMark {
     /// The id.
     pub id: String,
+    /// The layout of its objects.
+    pub layout: String,
     /// The one that was kept.
     pub instead_of: Option<String>,
 }
@@ -77,6 +85,7 @@ impl CatalogOperation for KeepStorageMark {
             Some(other) if Some(&other) != self.instead_of.as_ref() => Ok(other),
             _ => {
                 write(tx.conn, STORAGE_MARK, &self.id)?;
+                write(tx.conn, STORAGE_LAYOUT, &self.layout)?;
                 Ok(self.id.clone())
             }
         }

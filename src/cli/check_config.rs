@@ -3,11 +3,14 @@
 use std::fmt::Write as _;
 
 use crate::cli::args::ConfigArgs;
-use crate::pipeline::{archive_options, scope_of};
+use crate::cli::{reading, root};
+use crate::pipeline::{archive_options, check_layout, scope_of};
 use crate::session::sign_in_findings;
 use crate::settings::{
-    LoadedSettings, Settings, SettingsError, SettingsFinding, SettingsFindingLevel, SettingsSources,
+    LoadedSettings, Settings, SettingsError, SettingsFinding, SettingsFindingLevel, SettingsSources, UnusableSetting,
+    catalog_file,
 };
+use crate::storage::StorageLayout;
 
 /// Exit code of a sound configuration.
 pub const SOUND: u8 = 0;
@@ -83,11 +86,24 @@ pub(super) fn unusable(settings: &Settings) -> Vec<SettingsFinding> {
     let begun = [
         ("archive", archive_options(settings).map(drop)),
         ("work.barcodes_file", scope_of(settings, true).map(drop)),
+        ("storage.layout", layout_in_use(settings)),
     ];
     for (key, made) in begun {
         unusable.extend(made.err().map(|why| SettingsFinding::error(key, why.to_string())));
     }
     unusable
+}
+
+/// Whether books that the catalog's file knows are stored under the configured layout. A file that cannot be read, and one that only its
+/// owner may open, say nothing here; a server is not asked.
+fn layout_in_use(settings: &Settings) -> Result<(), UnusableSetting> {
+    let layout = StorageLayout::from_settings(settings)?;
+    let url = &settings.catalog.url;
+    if catalog_file(url).is_none() || root::refuse_at_catalog(url).is_err() {
+        return Ok(());
+    }
+    let checked = reading::storage_mark(url).map_or(Ok(()), |kept| check_layout(&layout.name(), &kept));
+    checked.map_err(|error| UnusableSetting(error.to_string()))
 }
 
 fn sound(loaded: &LoadedSettings, print: bool) -> String {

@@ -14,11 +14,11 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::progress::{ClosingTable, ProgressStyle};
 use crate::cli::{execution, load, output};
 use crate::daemon::RunOptions;
-use crate::grin::Barcode;
 use crate::lab::simulator::{AuthConfig, FaultPlan, RunningSimulator, Simulator, SimulatorConfig};
 use crate::observe::{DaemonView, ProcessFigures};
 use crate::pipeline::scope_of;
 use crate::settings::Settings;
+use crate::storage::StorageLayout;
 
 /// The whole pipeline against a simulated GRIN on this machine: nothing is needed, nothing leaves it.
 #[derive(Debug, Clone, Args)]
@@ -159,13 +159,14 @@ struct DemoCheck {
 /// Reads every stored archive again and compares it with what the simulator made.
 fn verify(simulator: &RunningSimulator, settings: &Settings) -> CommandResult {
     let root = PathBuf::from(settings.storage.url.trim_start_matches("file://"));
-    let raw = root.join(&settings.storage.raw_prefix);
+    let layout = StorageLayout::from_settings(settings)
+        .map_err(|error| CliError::new(ExitStatus::Config, "the storage cannot be used").because(&error))?;
     let mut check = DemoCheck::default();
     for barcode in simulator.barcodes() {
         let truth = simulator.truth(&barcode);
         let damage = truth.as_ref().and_then(|truth| truth.fate.damage());
         let sha256 = truth.as_ref().map(|truth| truth.sha256.as_str());
-        match (compare(sha256, &raw, &barcode), damage) {
+        match (compare(sha256, &root.join(layout.raw(&barcode).as_str())), damage) {
             (Ok(()), _) => check.same += 1,
             (Err(_), Some(damage)) => check.by_design.push(format!("{barcode}: {damage}, by design")),
             (Err(why), None) => check.wrong.push(format!("{barcode}: {why}")),
@@ -220,10 +221,9 @@ fn books(count: usize) -> String {
     format!("{count} {}", if count == 1 { "book" } else { "books" })
 }
 
-fn compare(sha256: Option<&str>, raw: &Path, barcode: &Barcode) -> Result<(), String> {
+fn compare(sha256: Option<&str>, path: &Path) -> Result<(), String> {
     let sha256 = sha256.ok_or("the simulator does not know it")?;
-    let path = raw.join(barcode.as_str()).join(format!("{barcode}.tar.gz"));
-    let mut file = fs::File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut file = fs::File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let mut digest = Sha256::new();
     io::copy(&mut file, &mut digest).map_err(|error| format!("{}: {error}", path.display()))?;
     let found = digest

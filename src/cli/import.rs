@@ -169,7 +169,7 @@ fn look(args: &ImportArgs, settings: &Settings, elsewhere: bool) -> Result<Store
     };
     Ok(StoredCheck::Whole(Box::new(StoredPass {
         storage: Storage::open(&config)?,
-        layout: StorageLayout::from_settings(&settings.storage)?,
+        layout: StorageLayout::from_settings(settings)?,
         options: decrypted_options(settings),
         taken,
     })))

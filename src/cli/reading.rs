@@ -1,6 +1,8 @@
 //! Opening the catalog for a command, and its errors as a person meets them.
 
-use crate::catalog::{CatalogAddress, CatalogError, CatalogLedger, CatalogPolicy, CatalogReader};
+use crate::catalog::{
+    AskStorageMark, CatalogAddress, CatalogError, CatalogLedger, CatalogPolicy, CatalogReader, KeptStorageMark,
+};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::clock::SystemClock;
@@ -22,6 +24,12 @@ pub fn existing(url: &str) -> Result<Option<CatalogReader>, CliError> {
         Err(CatalogError::Missing { .. }) => Ok(None),
         opened => opened.map(Some).map_err(|error| refused(&error)),
     }
+}
+
+/// What the catalog knows of its storage; `None` where it cannot be asked, which is for those to say who need it.
+pub fn storage_mark(url: &str) -> Option<KeptStorageMark> {
+    let catalog = CatalogReader::open(url).ok()?;
+    catalog.ask(&AskStorageMark).ok()
 }
 
 /// The code that the shell shall see of a catalog's error, for every command.

@@ -19,7 +19,7 @@ use crate::pipeline::{
     StoreComparison, confirm_by_hand, decrypted_options, unpack,
 };
 use crate::settings::Settings;
-use crate::storage::{ObjectKey, Storage, StorageError, StorageLayout};
+use crate::storage::{ObjectKey, Storage, StorageError};
 
 /// `grind restore`.
 #[derive(Debug, Clone, Args)]
@@ -46,7 +46,7 @@ pub fn run(args: &RestoreArgs) -> CommandResult {
     let maker = CopyMaker {
         catalog: address,
         storage: storage.clone(),
-        layout: layout(&settings)?,
+        layout: storage::layout(&settings)?,
     };
     let scratch = maker.scratch().map_err(|error| refused(&error))?;
     let from = args.from.as_deref();
@@ -59,11 +59,6 @@ pub fn run(args: &RestoreArgs) -> CommandResult {
     let compared = as_member(&settings, STEP, compare).map_err(execution::cannot_start)??;
     output::print(&in_words(compared))?;
     Ok(ExitStatus::Done)
-}
-
-fn layout(settings: &Settings) -> Result<StorageLayout, CliError> {
-    StorageLayout::from_settings(&settings.storage)
-        .map_err(|error| CliError::new(ExitStatus::Config, "the storage cannot be used").because(&error))
 }
 
 /// Unpacks the backup; comes back with the file, and with what it was.
@@ -103,7 +98,7 @@ fn compare(settings: &Settings, storage: Storage, membership: &LibraryMembership
     confirm_by_hand(&mut ledger, &storage).map_err(|error| not_compared(storage::not_usable(&error)))?;
     let comparison = StoreComparison {
         storage,
-        layout: layout(settings)?,
+        layout: storage::layout(settings)?,
         options: decrypted_options(settings),
         window: PublicationWindow::of(WINDOW).within(membership.unbroken()),
     };

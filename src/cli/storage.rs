@@ -79,6 +79,7 @@ pub(super) fn not_usable(error: &MountError) -> CliError {
 /// The same of an error of the storage's.
 pub(super) fn refused(error: &StorageError) -> CliError {
     let (exit, what) = match error.class() {
+        _ if matches!(error, StorageError::OtherLayout { .. }) => (ExitStatus::Config, "the storage cannot be used"),
         StorageErrorClass::NeedsPerson => (ExitStatus::CannotCreate, "the storage cannot be used"),
         _ => (ExitStatus::Unavailable, "the storage cannot be reached"),
     };

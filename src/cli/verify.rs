@@ -18,13 +18,14 @@ use crate::cli::barcode_args::BarcodeArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::moment::moment_before;
+use crate::cli::storage::{layout, refused};
 use crate::cli::verify::choice::SampleSize;
 use crate::cli::verify::pass::VerifyPass;
 use crate::cli::{execution, load, reading};
 use crate::daemon::{DaemonSignals, RunStage, as_member};
 use crate::pipeline::{BookChecker, MountError, ReadPace, confirm_by_hand, storage_config};
 use crate::settings::{BandwidthLimit, Settings};
-use crate::storage::{Storage, StorageError, StorageLayout};
+use crate::storage::{Storage, StorageError};
 use crate::vocabulary::FixityLevel;
 
 /// `grind verify`.
@@ -111,13 +112,13 @@ fn verify(args: &VerifyArgs, settings: &Settings, selection: CheckSelection, cut
     let storage = Storage::open_to_read(&config).map_err(|error| away(&error))?;
     match confirm_by_hand(&mut ledger, &storage) {
         Err(MountError::Catalog(error)) => return Err(reading::refused(&error)),
+        Err(MountError::Storage(error @ StorageError::OtherLayout { .. })) => return Err(refused(&error)),
         Err(MountError::Storage(error)) => return Err(away(&error)),
         Ok(()) => {}
     }
     let checker = BookChecker {
         storage,
-        layout: StorageLayout::from_settings(&settings.storage)
-            .map_err(|error| CliError::new(ExitStatus::Config, "the storage cannot be used").because(&error))?,
+        layout: layout(settings)?,
         level: if args.deep {
             FixityLevel::Deep
         } else {

@@ -1,6 +1,7 @@
 //! Why a daemon does not start.
 
 use crate::catalog::CatalogError;
+use crate::pipeline::MountError;
 use crate::session::SessionError;
 use crate::settings::UnusableSetting;
 use crate::storage::StorageError;
@@ -32,6 +33,16 @@ pub enum BuildError {
         /// When it joined.
         since: String,
     },
+}
+
+impl From<MountError> for BuildError {
+    fn from(error: MountError) -> Self {
+        match error {
+            MountError::Catalog(error) => Self::Catalog(error),
+            MountError::Storage(error @ StorageError::OtherLayout { .. }) => Self::Settings(error.to_string()),
+            MountError::Storage(error) => Self::Storage(error),
+        }
+    }
 }
 
 impl From<UnusableSetting> for BuildError {

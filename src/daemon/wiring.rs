@@ -28,7 +28,8 @@ use crate::pipeline::workers::{
 };
 use crate::pipeline::{
     BeginRun, CLAIM_LEASE, ChangeOptions, CopyMaker, DrainRun, LibraryMembership, RunProgress, RunReport, RunScope,
-    StoredHook, Supervisor, WorkOptions, WorkerPools, archive_keys, decrypted_options, storage_config, work_options,
+    StoredHook, Supervisor, WorkOptions, WorkerPools, archive_keys, confirm_layout, decrypted_options, storage_config,
+    work_options,
 };
 use crate::session::{CloseSession, ReconfigureSession, RetryBackoff, Session, SessionConfig, SessionThread};
 use crate::settings::Settings;
@@ -77,6 +78,7 @@ impl Daemon {
             SystemClock::system(),
             CatalogPolicy::default(),
         )?;
+        confirm_layout(&catalog, &storage).await?;
         let rate = Arc::new(CatalogRate(catalog.clone()));
         let (session, session_thread) = Session::start_sharing(&hub, SessionConfig::from_settings(settings)?, rate)?;
         let membership = membership::join(&catalog, settings, step).await?;
@@ -296,7 +298,7 @@ impl Parts<'_> {
     fn pools(&self, settings: &Settings, lists: &ArbiterHandle) -> Result<WorkerPools, BuildError> {
         let services = self.services;
         let (here, workers) = (Arbiter::current(), &settings.workers);
-        let layout = StorageLayout::from_settings(&settings.storage)?;
+        let layout = StorageLayout::from_settings(settings)?;
         let form = settings.grin.conversion_form;
         let collector = self.collector(settings);
         let downloader = self.downloader(settings, &layout)?;

@@ -23,13 +23,10 @@ use crate::catalog::{
     CatalogAddress, CatalogCopyError, CatalogError, CatalogReader, ExportError, ExportFilter, KeptCopy, check_backup,
 };
 use crate::clock::SystemClock;
-use crate::storage::{ObjectKey, ObjectMeta, Storage, StorageError, StorageLayout};
+use crate::storage::{ObjectKey, ObjectMeta, ObjectUpload, Storage, StorageError, StorageLayout};
 
 pub(super) use schedule::{due, jitter};
 pub(crate) use scratch::CopyScratch;
-
-/// The export's name.
-const EXPORT: &str = "books_export.csv.gz";
 
 /// Why a copy was not made, or cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -104,12 +101,15 @@ impl CopyMaker {
         }
     }
 
-    /// Whole under its name, or not at all.
+    /// Whole under its name, or not at all; where the layout has the table a second time, by its time, that one comes first.
     fn export(&self, cut: &CancellationToken) -> Result<(), KeptCopyError> {
         let reader = CatalogReader::open_at(&self.catalog, SystemClock::system())?;
-        let key = self.key(EXPORT)?;
-        let upload = self.storage.begin(&key, &ObjectMeta::default())?;
-        let mut packed = GzEncoder::new(CutStream { inner: upload, cut }, Compression::default());
+        let now = Timestamp::now().to_zoned(TimeZone::UTC).datetime();
+        let key = self.layout.table();
+        let keys = self.layout.dated_table(now).into_iter().chain([key.clone()]);
+        let uploads = keys.map(|key| self.storage.begin(&key, &ObjectMeta::default()));
+        let uploads = TableUploads(uploads.collect::<Result<_, _>>()?);
+        let mut packed = GzEncoder::new(CutStream { inner: uploads, cut }, Compression::default());
         let books = reader.export_csv(&ExportFilter::default(), &mut packed)?;
         packed.finish().map_err(KeptCopyError::of_stream)?.inner.publish()?;
         info!(books, %key, "the catalog was exported");
@@ -123,7 +123,7 @@ impl CopyMaker {
         let path = scratch.path().join("catalog.db");
         let reader = CatalogReader::open_at(&self.catalog, SystemClock::system())?;
         reader.copy_to(&path, &|| !cut.is_cancelled())?;
-        let (unproven, key) = (self.key(schedule::UNPROVEN)?, self.key(&schedule::backup_name(day))?);
+        let (unproven, key) = (self.layout.unproven_backup(), self.layout.backup(day));
         let books = self.put_proven(&path, &unproven, cut)?;
         if let Err(error) = self.storage.rename(&unproven, &key) {
             info!(%error, "the storage cannot give the backup its name, so it is sent once more");
@@ -180,7 +180,7 @@ impl CopyMaker {
     fn backups(&self) -> Result<Vec<ObjectKey>, KeptCopyError> {
         let listed = self.storage.list(Some(self.layout.meta_folder()))?;
         let keys: Result<Vec<_>, _> = listed.map(|object| object.map(|object| object.key)).collect();
-        Ok(schedule::backups(keys?))
+        Ok(schedule::backups(&self.layout, keys?))
     }
 
     fn rotate(&self) -> Result<(), KeptCopyError> {
@@ -191,20 +191,30 @@ impl CopyMaker {
         Ok(())
     }
 
-    fn key(&self, name: &str) -> Result<ObjectKey, KeptCopyError> {
-        Ok(self.layout.meta(name).map_err(StorageError::from)?)
-    }
-
     /// A folder beside the catalog, for as long as a copy is made or looked at.
     pub fn scratch(&self) -> Result<CopyScratch, KeptCopyError> {
         CopyScratch::for_catalog(&self.catalog).map_err(KeptCopyError::Scratch)
     }
 }
 
-/// Whether an object beside the manifests is a copy of the catalog, by its name.
-pub(super) fn is_copy(key: &ObjectKey) -> bool {
-    let name = key.as_str().rsplit('/').next();
-    name == Some(EXPORT) || name == Some(schedule::UNPROVEN) || !schedule::backups([key.clone()]).is_empty()
+/// The table on its way to each of its names.
+struct TableUploads(Vec<ObjectUpload>);
+
+impl TableUploads {
+    fn publish(self) -> Result<(), StorageError> {
+        self.0.into_iter().try_for_each(|upload| upload.publish().map(drop))
+    }
+}
+
+impl Write for TableUploads {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.iter_mut().try_for_each(|upload| upload.write_all(bytes))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.iter_mut().try_for_each(Write::flush)
+    }
 }
 
 /// What was read is no catalog, or is not what gzip wrote; a full disk beside the catalog says nothing of it.

@@ -20,7 +20,7 @@ pub(crate) const CLAIM_LEASE: Duration = Duration::from_secs(600);
 pub fn storage_config(settings: &Settings) -> Result<StorageConfig, CatalogError> {
     let catalog = CatalogAddress::parse(&settings.catalog.url)?;
     let journal = catalog.file().and_then(Path::parent).map(Path::to_owned);
-    Ok(StorageConfig::from_settings(&settings.storage, journal))
+    Ok(StorageConfig::from_settings(settings, journal))
 }
 
 /// How archives are checked and what is taken out of them.
@@ -62,6 +62,7 @@ pub fn decrypted_options(settings: &Settings) -> PassOptions {
         extract_text: archive.extract_text,
         extract_marc: archive.extract_marc,
         text_by_page: archive.text_by_page,
+        keep_encrypted: archive.keep_encrypted,
         compress_text: archive.compress_text,
         require_volume: true,
         limits: ArchiveLimits::default(),

@@ -37,7 +37,7 @@ pub(crate) use from_settings::{
 };
 pub(crate) use hooks::StoredHook;
 pub(crate) use membership::{LibraryMembership, RoundResult, UnbrokenMembership};
-pub(crate) use mount::{MountError, adopt_storage, confirm_by_hand};
+pub(crate) use mount::{MountError, adopt_storage, check_layout, confirm_by_hand, confirm_layout};
 pub(crate) use package::{BookPacker, PackageError, PackageForm, PackageOrder, PackageOutcome, PackedBook};
 pub(crate) use progress::{HookCounts, ProgressSnapshot, RunProgress};
 pub use publish::{

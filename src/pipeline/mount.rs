@@ -3,11 +3,13 @@
 //! At its first use a storage gets a marker with an id that the catalog keeps, too. From then on nothing is stored where that marker is
 //! missing (a volume that is not mounted), and while the catalog knows stored books, nothing where it is another's. A storage in which books of the catalog are found
 //! is the right one even if the catalog keeps no id yet: an earlier version wrote none.
+//!
+//! Marker and catalog also keep the layout of its objects, and nothing is read or stored under another one.
 
 use crate::actor::AskContext;
 use crate::catalog::{AskStorageMark, Catalog, CatalogError, CatalogLedger, KeepStorageMark, KeptStorageMark};
 use crate::pipeline::policy::BookFault;
-use crate::storage::{ObjectKey, Storage, StorageError};
+use crate::storage::{ObjectKey, Storage, StorageError, same_layout};
 
 /// What decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +63,7 @@ enum MountLook {
 
 /// Looks at the storage, and marks it where nothing can be lost by that; blocking.
 fn look(storage: &Storage, kept: KeptStorageMark) -> Result<MountLook, StorageError> {
+    check_layout(storage.layout(), &kept)?;
     let found = storage.read_marker()?;
     let verdict = judge(MountFacts {
         kept: kept.id.as_deref(),
@@ -84,6 +87,15 @@ fn look(storage: &Storage, kept: KeptStorageMark) -> Result<MountLook, StorageEr
     }
 }
 
+/// Refuses the configured layout where books of the catalog are stored under another one. Of a storage that the catalog does not know yet,
+/// and of one in which nothing is stored, only the marker tells.
+pub(crate) fn check_layout(configured: &str, kept: &KeptStorageMark) -> Result<(), StorageError> {
+    match kept.id.is_some() && kept.stored > 0 {
+        true => same_layout("the storage that the catalog knows", kept.layout.as_deref(), configured),
+        false => Ok(()),
+    }
+}
+
 /// Gives the storage a marker unless it has one; what the catalog is to keep of it. An unreadable marker is written anew.
 fn taken_in(storage: &Storage, kept: KeptStorageMark, found: Option<String>) -> Result<KeepStorageMark, StorageError> {
     let id = match found.filter(|id| !id.is_empty()) {
@@ -97,8 +109,11 @@ fn taken_in(storage: &Storage, kept: KeptStorageMark, found: Option<String>) -> 
             id
         }
     };
-    let instead_of = kept.id;
-    Ok(KeepStorageMark { id, instead_of })
+    Ok(KeepStorageMark {
+        id,
+        layout: storage.layout().to_owned(),
+        instead_of: kept.id,
+    })
 }
 
 fn holds_any(storage: &Storage, paths: &[String]) -> Result<bool, StorageError> {
@@ -164,6 +179,12 @@ pub enum MountError {
     Storage(#[from] StorageError),
 }
 
+/// Refuses another layout than that of the books that the catalog knows, before anything is begun.
+pub(crate) async fn confirm_layout(catalog: &Catalog, storage: &Storage) -> Result<(), MountError> {
+    let kept = catalog.ask(AskStorageMark, &AskContext::root("daemon")).await?;
+    Ok(check_layout(storage.layout(), &kept)?)
+}
+
 /// The same as [`confirm`] for a command that works on the catalog by itself.
 pub fn confirm_by_hand(ledger: &mut CatalogLedger, storage: &Storage) -> Result<(), MountError> {
     let kept = ledger.execute(AskStorageMark)?;
@@ -177,6 +198,7 @@ pub fn confirm_by_hand(ledger: &mut CatalogLedger, storage: &Storage) -> Result<
 /// Makes this storage the catalog's, whatever it was before; comes back with the id of its marker.
 pub fn adopt_storage(ledger: &mut CatalogLedger, storage: &Storage) -> Result<String, MountError> {
     let kept = ledger.execute(AskStorageMark)?;
+    check_layout(storage.layout(), &kept)?;
     let keep = taken_in(storage, kept, storage.read_marker()?)?;
     let marked = keep.id.clone();
     let id = ledger.execute(keep)?;
@@ -188,6 +210,35 @@ pub fn adopt_storage(ledger: &mut CatalogLedger, storage: &Storage) -> Result<St
 mod tests {
     use super::*;
     use MountVerdict as V;
+
+    #[test]
+    fn a_layout_is_kept_from_the_first_book_on() {
+        let (per_book, run) = ("per-book", "grin-transfer/x");
+        for (id, layout, stored, configured, is_same) in [
+            (None, None, 0, run, true),
+            (Some("a"), None, 0, run, true),
+            (Some("a"), None, 1, per_book, true),
+            (Some("a"), None, 1, run, false),
+            (Some("a"), Some(run), 1, run, true),
+            (Some("a"), Some(run), 1, "grin-transfer/y", false),
+            (Some("a"), Some(run), 1, per_book, false),
+            (Some("a"), Some(run), 0, per_book, true),
+            // Adopted by an import that stored nothing itself.
+            (None, None, 1, run, true),
+        ] {
+            let kept = KeptStorageMark {
+                id: id.map(str::to_owned),
+                layout: layout.map(str::to_owned),
+                stored,
+                samples: Vec::new(),
+            };
+            assert_eq!(
+                check_layout(configured, &kept).is_ok(),
+                is_same,
+                "{kept:?} and {configured}"
+            );
+        }
+    }
 
     #[test]
     fn a_storage_is_taken_for_the_right_one_only_where_nothing_can_be_lost() {

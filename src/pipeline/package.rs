@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{AskRecorded, AskStorageMark, CatalogReader, RecordedBook};
 use crate::grin::{Barcode, LibraryDirectory};
+use crate::pipeline::mount::check_layout;
 use crate::pipeline::package::bagit::BagFacts;
 use crate::pipeline::package::copy::ObjectCopier;
 pub(crate) use crate::pipeline::package::error::PackageError;
@@ -82,7 +83,9 @@ pub(crate) struct BookPacker {
 impl BookPacker {
     /// Looks at both sides: the storage is the one that the catalog knows, and the folder takes packages of this form.
     pub(crate) fn open(order: PackageOrder) -> Result<Self, PackageError> {
-        if let Some(id) = order.reader.ask(&AskStorageMark)?.id {
+        let kept = order.reader.ask(&AskStorageMark)?;
+        check_layout(order.storage.layout(), &kept)?;
+        if let Some(id) = kept.id {
             order.storage.expect_marker(&id);
             order.storage.prove_marker()?;
         }

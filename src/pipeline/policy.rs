@@ -253,12 +253,18 @@ impl From<&StorageError> for BookFault {
             // A name or metadata that this store does not take: not the book's doing, and the next book may be another matter.
             StorageErrorClass::Permanent => (Blame::Us, None),
             _ if matches!(error, StorageError::Full { .. }) => (Blame::Us, Some(WaitCause::Disk)),
-            _ if matches!(error, StorageError::NotOurs { .. }) => (Blame::Us, Some(WaitCause::Mount)),
+            StorageErrorClass::NeedsPerson
+                if matches!(error, StorageError::NotOurs { .. } | StorageError::OtherLayout { .. }) =>
+            {
+                (Blame::Us, Some(WaitCause::Mount))
+            }
             StorageErrorClass::Transient | StorageErrorClass::NeedsPerson => (Blame::Us, Some(WaitCause::Storage)),
         };
         let outlook = match error {
             // Nothing can be stored before somebody mounts the right one, or moves away what stands in this book's place.
-            StorageError::NotOurs { .. } | StorageError::NotAFile { .. } => FaultOutlook::Same,
+            StorageError::NotOurs { .. } | StorageError::OtherLayout { .. } | StorageError::NotAFile { .. } => {
+                FaultOutlook::Same
+            }
             _ => FaultOutlook::Open,
         };
         Self {

@@ -10,7 +10,7 @@ use crate::catalog::{CatalogError, CatalogLedger, ListRecorded, RecordFound, Rec
 use crate::grin::Barcode;
 use crate::pipeline::publish::{PublicationWindow, PublishError};
 use crate::pipeline::recover::{PublishedVolume, ReconcileBook};
-use crate::storage::{ObjectKey, Storage, StorageError, StorageLayout};
+use crate::storage::{BookObjectKind, ObjectKey, Storage, StorageError, StorageLayout};
 
 /// Books read from the catalog at a time.
 const BOOKS: usize = 1_000;
@@ -111,9 +111,10 @@ impl StoreComparison {
     /// The book whose archive is stored under this name.
     fn barcode_of(&self, path: &str) -> Option<Barcode> {
         let key = ObjectKey::parse(path).ok()?;
-        let folder = path.rsplit('/').nth(1)?;
-        let barcode = Barcode::of_key(folder)?;
-        (self.layout.raw(&barcode) == key).then_some(barcode)
+        match self.layout.owner(&key)? {
+            (BookObjectKind::Archive, barcode) => Some(barcode),
+            _ => None,
+        }
     }
 
     /// Looks into an archive that no record names.

@@ -101,7 +101,7 @@ fn bucket(url: &str, provider: StoreProvider) -> Result<StorageAddress, &'static
         );
     }
     let prefix = prefix.trim_end_matches('/');
-    if !prefix.is_empty() && wrong_key(prefix).is_some() {
+    if !prefix.is_empty() && (wrong_key(prefix).is_some() || prefix.contains(['$', '+'])) {
         return Err(
             "what follows its bucket is no folder: parts between single slashes, of letters, digits, . - _ and =, no dot in front",
         );
@@ -128,10 +128,23 @@ pub(crate) fn wrong_key(text: &str) -> Option<&'static str> {
     }
 }
 
-/// The same of a folder that has the names of all books below it.
+/// The same of a folder that has the names of all books below it. `$` and `+` are only in the names of books.
 pub(crate) fn wrong_prefix(text: &str) -> Option<&'static str> {
     let too_long = (text.len() > LONGEST_KEY / 3).then_some("it is too long");
-    wrong_key(text).or(too_long)
+    let of_books = text.contains(['$', '+']).then_some("it has a dollar or plus sign");
+    wrong_key(text).or(of_books).or(too_long)
+}
+
+/// The same of the run of the layout `grin-transfer`, which is a folder in the folder of each kind of object.
+pub(crate) fn wrong_run(text: &str) -> Option<&'static str> {
+    if text.contains('/') {
+        return Some("it has a slash");
+    }
+    // Where archives have a place of their own, it lies beside these in the root.
+    let is_taken = matches!(text, "quarantine" | "grind-storage.json");
+    is_taken
+        .then_some("another object of the storage has this name")
+        .or(wrong_prefix(text))
 }
 
 fn wrong_part(part: &str) -> Option<&'static str> {
@@ -143,7 +156,7 @@ fn wrong_part(part: &str) -> Option<&'static str> {
         Some("a part is too long")
     } else if !part
         .chars()
-        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '='))
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '=' | '$' | '+'))
     {
         Some("it has a character that is not a letter, digit, dot, hyphen, underscore or equals sign")
     } else {

@@ -98,6 +98,22 @@ words_of! {
     }
 }
 
+/// Under which names objects are stored (src/storage/key/layout.rs).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LayoutChoice {
+    /// This program's own.
+    PerBook,
+    /// Those by which readers of a library of grin-transfer's ask for them.
+    GrinTransfer,
+}
+
+words_of! {
+    LayoutChoice: "per-book, grin-transfer" {
+        PerBook = "per-book",
+        GrinTransfer = "grin-transfer",
+    }
+}
+
 impl SettingKind for Vec<Queue> {
     const RIGHT: &'static str =
         "a list of queues out of \"converted\", \"previous\", \"unconverted\", \"changed\", \"failed\", \"all\"";

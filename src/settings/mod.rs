@@ -22,13 +22,13 @@ mod sections;
 mod tests;
 
 pub(crate) use crate::settings::address::{
-    StorageAddress, StoreProvider, catalog_file, diagnostics_folder, wrong_key, wrong_prefix,
+    StorageAddress, StoreProvider, catalog_file, diagnostics_folder, wrong_key, wrong_prefix, wrong_run,
 };
 pub(crate) use crate::settings::bandwidth::{BandwidthLimit, BandwidthNow, BandwidthTimetable};
 pub(crate) use crate::settings::change::{ChangeEffect, diff};
-pub(crate) use crate::settings::choices::DiskReserve;
 #[cfg(test)]
 pub(crate) use crate::settings::choices::ScheduleInterval;
+pub(crate) use crate::settings::choices::{DiskReserve, LayoutChoice};
 pub use crate::settings::finding::SettingsFindingLevel;
 pub(crate) use crate::settings::finding::{SettingsError, SettingsFinding, UnusableSetting};
 pub(crate) use crate::settings::hook_target::HookTarget;

@@ -10,7 +10,7 @@ use url::Url;
 use crate::grin::ProcessForm;
 use crate::log::LogFormat;
 use crate::settings::bandwidth::{BandwidthLimit, BandwidthTimetable};
-use crate::settings::choices::{DiskReserve, ScheduleInterval};
+use crate::settings::choices::{DiskReserve, LayoutChoice, ScheduleInterval};
 use crate::settings::hours::DailyHours;
 use crate::settings::reader::KeyReader;
 use crate::settings::section::{ConfigKey, section};
@@ -167,6 +167,8 @@ section! {
         compress_text: bool => NeedsRestart,
         /// Write it also with page numbers and names of images.
         text_by_page: bool => NeedsRestart,
+        /// Keep the archive as GRIN sent it beside the decrypted one.
+        keep_encrypted: bool => NeedsRestart,
     }
 }
 
@@ -181,6 +183,10 @@ section! {
         full_url: Option<String> => NeedsRestart,
         /// Place of manifests, exports and backups, instead of `meta_prefix` in `url`.
         meta_url: Option<String> => NeedsRestart,
+        /// Under which names objects are stored.
+        layout: LayoutChoice => NeedsRestart,
+        /// The run that is in the names of the layout `grin-transfer`, instead of the library's.
+        run: Option<String> => NeedsRestart,
         /// Prefix of archives.
         raw_prefix: String => NeedsRestart,
         /// Prefix of pages' text.

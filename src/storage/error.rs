@@ -76,6 +76,19 @@ pub enum StorageError {
         /// What was found.
         detail: String,
     },
+    /// Its objects have the names of another layout.
+    #[error(
+        "{place} is laid out as {found}, and storage.layout and storage.run say {configured}; two layouts are never mixed. Set them back; a \
+         library under the other layout is one of its own, with another catalog and another storage"
+    )]
+    OtherLayout {
+        /// The folder or bucket, or the catalog.
+        place: String,
+        /// The layout in use.
+        found: String,
+        /// The configured one.
+        configured: String,
+    },
     /// The bucket does not exist.
     #[error("there is no bucket {0}")]
     NoBucket(String),
@@ -151,6 +164,7 @@ impl StorageError {
             | Self::ReadOnly { .. }
             | Self::Unsafe { .. }
             | Self::NotOurs { .. }
+            | Self::OtherLayout { .. }
             | Self::NoBucket(_)
             | Self::Url { .. } => StorageErrorClass::NeedsPerson,
             Self::NotAFile { .. } | Self::NotFound(_) | Self::Meta { .. } | Self::Key(_) => {
@@ -170,7 +184,7 @@ impl StorageError {
             Self::ReadOnly { .. } => FailureReason::StorageReadOnly,
             Self::Unsafe { .. } | Self::NotAFile { .. } => FailureReason::StorageUnsafe,
             Self::NotFound(_) => FailureReason::StorageNotFound,
-            Self::NotOurs { .. } => FailureReason::StorageNotOurs,
+            Self::NotOurs { .. } | Self::OtherLayout { .. } => FailureReason::StorageNotOurs,
             Self::NoBucket(_) => FailureReason::StorageNoBucket,
             Self::Url { .. } => FailureReason::StorageUrl,
             Self::Meta { .. } => FailureReason::StorageMeta,

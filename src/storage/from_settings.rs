@@ -2,13 +2,16 @@
 
 use std::path::PathBuf;
 
-use crate::settings::{DiskReserve, StorageSettings, UnusableSetting};
+use crate::settings::{DiskReserve, LayoutChoice, Settings, StorageSettings, UnusableSetting};
 use crate::storage::{ObjectKey, OwnUrl, SpaceReserve, StorageConfig, StorageLayout};
 
 impl StorageConfig {
     /// `journal` is the folder for the journal of open uploads.
-    pub fn from_settings(storage: &StorageSettings, journal: Option<PathBuf>) -> Self {
+    pub fn from_settings(settings: &Settings, journal: Option<PathBuf>) -> Self {
+        let storage = &settings.storage;
         Self {
+            // One that cannot be used is refused wherever a key is made.
+            layout: StorageLayout::from_settings(settings).ok().map(|layout| layout.name()),
             own_urls: own_urls(storage),
             endpoint: storage.endpoint.clone(),
             region: storage.region.clone(),
@@ -43,9 +46,20 @@ fn own_urls(storage: &StorageSettings) -> Vec<OwnUrl> {
 }
 
 impl StorageLayout {
-    /// The three prefixes.
-    pub fn from_settings(storage: &StorageSettings) -> Result<Self, UnusableSetting> {
-        Self::new(&storage.raw_prefix, &storage.full_prefix, &storage.meta_prefix)
-            .map_err(|error| UnusableSetting(error.to_string()))
+    /// The three prefixes, and the run where the layout has one.
+    pub fn from_settings(settings: &Settings) -> Result<Self, UnusableSetting> {
+        let storage = &settings.storage;
+        let layout = Self::new(&storage.raw_prefix, &storage.full_prefix, &storage.meta_prefix);
+        let run = || {
+            storage
+                .run
+                .clone()
+                .unwrap_or_else(|| settings.library.directory.to_lowercase())
+        };
+        let layout = match storage.layout {
+            LayoutChoice::PerBook => layout,
+            LayoutChoice::GrinTransfer => layout.and_then(|layout| layout.of_run(&run())),
+        };
+        layout.map_err(|error| UnusableSetting(error.to_string()))
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::storage::backend::{BegunObject, StorageBackend};
-use crate::storage::key::ObjectKey;
+use crate::storage::key::{ObjectKey, PER_BOOK};
 use crate::storage::meta::ObjectMeta;
 use crate::storage::{Storage, StorageError};
 
@@ -21,9 +21,12 @@ const SEEN_LATELY: Duration = Duration::from_secs(5);
 const LONGEST: u64 = 64 * 1024;
 
 /// What stands in the marker.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct MarkerText {
     id: String,
+    /// The layout of the objects, where it is not `per-book`, the only one of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    layout: Option<String>,
     #[serde(default)]
     note: String,
 }
@@ -92,7 +95,7 @@ impl Storage {
             return Err(self.not_ours("it has not been compared with the catalog yet"));
         };
         for place in self.places.all() {
-            let detail = match read_in(place)? {
+            let detail = match self.id_in(place)? {
                 Some(found) if found == wanted => continue,
                 Some(_) => format!("the id in its {MARKER_NAME} is another"),
                 None => format!("it has no {MARKER_NAME}"),
@@ -110,8 +113,11 @@ impl Storage {
 
     /// The id in the marker; `None` if there is no marker. On disk the folder is looked for anew: what is mounted there may be another. Of places
     /// that do not agree the id is empty, which is nobody's.
+    ///
+    /// # Errors
+    /// [`StorageError::OtherLayout`] if the objects beside it have the names of another layout; others if it cannot be looked at.
     pub fn read_marker(&self) -> Result<Option<String>, StorageError> {
-        let mut all = self.places.all().map(read_in);
+        let mut all = self.places.all().map(|place| self.id_in(place));
         let first = all.next().transpose()?.flatten();
         for other in all {
             if other? != first {
@@ -121,16 +127,45 @@ impl Storage {
         Ok(first)
     }
 
+    /// The name of the configured layout.
+    pub fn layout(&self) -> &str {
+        &self.layout
+    }
+
+    fn id_in(&self, place: &StorageBackend) -> Result<Option<String>, StorageError> {
+        let Some(marker) = read_in(place)? else {
+            return Ok(None);
+        };
+        if !marker.id.is_empty() {
+            same_layout(&place.place(), marker.layout.as_deref(), self.layout())?;
+        }
+        Ok(Some(marker.id))
+    }
+
     /// Writes the marker into each place, and expects it from now on.
     pub fn write_marker(&self, id: &str) -> Result<(), StorageError> {
         let text = MarkerText {
             id: id.to_owned(),
+            layout: (self.layout() != PER_BOOK).then(|| self.layout().to_owned()),
             note: "The catalog of grind keeps the same id, and stores nothing where it does not stand. Leave this file where it is.".into(),
         };
         let json = serde_json::to_string_pretty(&text).unwrap_or_default() + "\n";
         self.expect_marker(id);
         self.places.all().try_for_each(|place| write_in(place, &json))
     }
+}
+
+/// Refuses the configured layout where objects have another one; where nothing is said of theirs, it is that of earlier versions.
+pub fn same_layout(place: &str, found: Option<&str>, configured: &str) -> Result<(), StorageError> {
+    let found = found.unwrap_or(PER_BOOK);
+    if found == configured {
+        return Ok(());
+    }
+    Err(StorageError::OtherLayout {
+        place: place.to_owned(),
+        found: found.to_owned(),
+        configured: configured.to_owned(),
+    })
 }
 
 fn not_ours(place: String, detail: &str) -> StorageError {
@@ -140,7 +175,7 @@ fn not_ours(place: String, detail: &str) -> StorageError {
     }
 }
 
-fn read_in(place: &StorageBackend) -> Result<Option<String>, StorageError> {
+fn read_in(place: &StorageBackend) -> Result<Option<MarkerText>, StorageError> {
     place.reopen()?;
     let mut text = String::new();
     let reading = match place.open_read(&key()?) {
@@ -152,8 +187,7 @@ fn read_in(place: &StorageBackend) -> Result<Option<String>, StorageError> {
     };
     reading.map_err(StorageError::from_read)?;
     // A marker that cannot be read is none of this catalog.
-    let read = serde_json::from_str(&text).map(|MarkerText { id, .. }| id);
-    Ok(Some(read.unwrap_or_default()))
+    Ok(Some(serde_json::from_str(&text).unwrap_or_default()))
 }
 
 fn write_in(place: &StorageBackend, text: &str) -> Result<(), StorageError> {

@@ -26,9 +26,10 @@ use std::sync::Arc;
 
 pub use crate::storage::error::{StorageError, StorageErrorClass};
 pub(crate) use crate::storage::figures::StorageFigures;
+pub(crate) use crate::storage::key::BookObjectKind;
 pub use crate::storage::key::{ObjectKey, StorageLayout};
 pub(crate) use crate::storage::local::{StorageSpace, TEMPORARY};
-pub(crate) use crate::storage::marker::MARKER_NAME;
+pub(crate) use crate::storage::marker::{MARKER_NAME, same_layout};
 pub use crate::storage::meta::ObjectMeta;
 pub(crate) use crate::storage::open::SpaceReserve;
 pub use crate::storage::open::{OwnUrl, StorageConfig};
@@ -43,6 +44,8 @@ use crate::storage::places::{ObjectPlace, StoragePlaces};
 pub struct Storage {
     places: Arc<StoragePlaces>,
     guard: Arc<marker::MarkerGuard>,
+    /// The name of the configured layout.
+    layout: Arc<str>,
     /// Room that everything begun by this clone has on a disk.
     room: Option<Arc<local::SpaceReservation>>,
 }

@@ -11,7 +11,7 @@ use crate::settings::StorageAddress;
 use crate::storage::Storage;
 use crate::storage::backend::StorageBackend;
 use crate::storage::error::StorageError;
-use crate::storage::key::{ObjectKey, QUARANTINE};
+use crate::storage::key::{ObjectKey, PER_BOOK, QUARANTINE};
 use crate::storage::local::LocalStorage;
 use crate::storage::object::ObjectStorage;
 use crate::storage::places::{OwnPlace, StoragePlaces};
@@ -23,6 +23,8 @@ pub struct StorageConfig {
     pub url: String,
     /// Folders of keys whose objects are elsewhere.
     pub own_urls: Vec<OwnUrl>,
+    /// The layout of its objects ([`crate::storage::StorageLayout::name`]), which its marker must have, too; `None` = `per-book`.
+    pub layout: Option<String>,
     /// The object store, where it is not its provider's own; `http://` only on this machine.
     pub endpoint: Option<Url>,
     /// S3 region.
@@ -62,6 +64,7 @@ impl fmt::Debug for StorageConfig {
         f.debug_struct("StorageConfig")
             .field("url", &without_user(&self.url))
             .field("own_urls", &self.own_urls)
+            .field("layout", &self.layout)
             .field(
                 "endpoint",
                 &self.endpoint.as_ref().map(|endpoint| without_user(endpoint.as_str())),
@@ -81,6 +84,7 @@ impl StorageConfig {
         Self {
             url: url.into(),
             own_urls: Vec::new(),
+            layout: None,
             endpoint: None,
             region: None,
             account: None,
@@ -134,6 +138,7 @@ pub(super) fn storage(config: &StorageConfig, open: OpenFolder) -> Result<Storag
     }
     Ok(Storage {
         places: Arc::new(StoragePlaces { main, archives, own }),
+        layout: config.layout.as_deref().unwrap_or(PER_BOOK).into(),
         guard: Arc::default(),
         room: None,
     })

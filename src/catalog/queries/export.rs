@@ -1,5 +1,6 @@
 //! The catalog as a CSV or JSON-lines file, streamed.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::LazyLock;
@@ -86,10 +87,20 @@ fn write_cell<W: Write>(
         SqlValue::Flag(flag) => out.write_field(if flag { "TRUE" } else { "FALSE" })?,
         SqlValue::Integer(n) => out.write_field(n.to_string())?,
         SqlValue::Real(n) => out.write_field(n.to_string())?,
-        SqlValue::Text(text) if MarcFields::is_repeating(column.sql) => out.write_field(read_list(text).join(", "))?,
-        SqlValue::Text(text) => out.write_field(text)?,
+        SqlValue::Text(text) if MarcFields::is_repeating(column.sql) => {
+            out.write_field(&*in_one_line(&read_list(text).join(", ")))?
+        }
+        SqlValue::Text(text) => out.write_field(&*in_one_line(text))?,
     }
     Ok(())
+}
+
+/// A book is one line of the table: its readers remember where lines begin, and read them one by one.
+fn in_one_line(text: &str) -> Cow<'_, str> {
+    match text.contains(['\r', '\n']) {
+        true => Cow::Owned(text.replace("\r\n", " ").replace(['\r', '\n'], " ")),
+        false => Cow::Borrowed(text),
+    }
 }
 
 /// The columns of a row of `books`: their names, and what the values of GRIN's are.
@@ -168,4 +179,22 @@ pub(crate) fn sightings(reader: &CatalogReader, book: i64) -> Result<BTreeMap<&'
         Some((name(number)?, crate::clock::stamp(at)))
     });
     Ok(seen.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_has_no_line_break() {
+        for (text, line) in [
+            ("On Tides", "On Tides"),
+            ("", ""),
+            ("On\nTides", "On Tides"),
+            ("On\r\nTides\r", "On Tides "),
+            ("On\n\nTides", "On  Tides"),
+        ] {
+            assert_eq!(in_one_line(text), line, "{text:?}");
+        }
+    }
 }

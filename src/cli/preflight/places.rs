@@ -15,6 +15,7 @@ use crate::settings::{Settings, StorageAddress};
 use crate::storage::{ObjectKey, ObjectMeta, Storage, StorageConfig, StorageError, StorageErrorClass, TEMPORARY};
 
 const STORAGE: &str = "storage.url";
+const LAYOUT: &str = "storage.layout";
 const ROOM: &str = "storage.disk_reserve";
 const CATALOG: &str = "catalog.url";
 
@@ -35,7 +36,7 @@ pub fn storage(settings: &Settings) -> Vec<CheckLine> {
     let lines = match Storage::open(&config) {
         Ok(storage) => {
             let tried = folders(settings).map(|(key, folder)| tried(&storage, key, folder));
-            tried.chain([room(&storage)]).collect()
+            tried.chain([room(&storage)]).chain(other_layout(&storage)).collect()
         }
         Err(error) => vec![
             failed(STORAGE, "cannot be opened", &error),
@@ -115,6 +116,14 @@ fn round_trip(storage: &Storage, key: &ObjectKey) -> Result<bool, TriedFault> {
         "takes objects, but the one that was written cannot be removed and stays",
     ))?;
     Ok(read == CONTENT && left.is_none())
+}
+
+/// Said only where the marker names another layout than the configured one.
+fn other_layout(storage: &Storage) -> Option<CheckLine> {
+    match storage.read_marker() {
+        Err(error @ StorageError::OtherLayout { .. }) => Some(failed(LAYOUT, "is another", &error)),
+        _ => None,
+    }
 }
 
 fn room(storage: &Storage) -> CheckLine {

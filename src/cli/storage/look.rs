@@ -8,15 +8,17 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::reading;
 use crate::cli::storage::refused;
 use crate::grin::Barcode;
-use crate::pipeline::storage_config;
+use crate::pipeline::{check_layout, storage_config};
 use crate::settings::Settings;
-use crate::storage::{ObjectKey, Storage, StorageLayout};
+use crate::storage::{BookObjectKind, ObjectKey, Storage, StorageLayout};
 
 /// An object of a book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum BookPart {
     /// The decrypted archive
     Archive,
+    /// The archive as GRIN sent it
+    Encrypted,
     /// The pages' text
     Text,
     /// The pages' text with page numbers and names of images
@@ -27,6 +29,20 @@ pub enum BookPart {
     Members,
     /// The manifest
     Manifest,
+}
+
+impl From<BookObjectKind> for BookPart {
+    fn from(kind: BookObjectKind) -> Self {
+        match kind {
+            BookObjectKind::Archive => Self::Archive,
+            BookObjectKind::Encrypted => Self::Encrypted,
+            BookObjectKind::Text => Self::Text,
+            BookObjectKind::TextByPage => Self::Pages,
+            BookObjectKind::Record => Self::Record,
+            BookObjectKind::Members => Self::Members,
+            BookObjectKind::Manifest => Self::Manifest,
+        }
+    }
 }
 
 /// The storage as it is configured, its names, and the catalog that knows where books were adopted.
@@ -40,8 +56,12 @@ impl StorageLook {
     /// Opens it to read only: a folder that is not there is not made.
     pub fn open(settings: &Settings) -> Result<Self, CliError> {
         let config = storage_config(settings).map_err(|error| reading::refused(&error))?;
+        let storage = Storage::open_to_read(&config).map_err(|error| refused(&error))?;
+        if let Some(kept) = reading::storage_mark(&settings.catalog.url) {
+            check_layout(storage.layout(), &kept).map_err(|error| refused(&error))?;
+        }
         Ok(Self {
-            storage: Storage::open_to_read(&config).map_err(|error| refused(&error))?,
+            storage,
             layout: layout(settings)?,
             catalog: settings.catalog.url.clone(),
         })
@@ -64,7 +84,7 @@ impl StorageLook {
 }
 
 pub fn layout(settings: &Settings) -> Result<StorageLayout, CliError> {
-    StorageLayout::from_settings(&settings.storage)
+    StorageLayout::from_settings(settings)
         .map_err(|error| CliError::new(ExitStatus::Config, "the storage cannot be used").because(&error))
 }
 
@@ -78,16 +98,10 @@ pub struct BookObject {
 /// The archive last: without it nothing else says that the book is stored. One that was adopted, or stored under another layout, is where
 /// the catalog says.
 pub fn objects(layout: &StorageLayout, barcode: &Barcode, recorded: Option<&RecordedPlace>) -> Vec<BookObject> {
-    let of_layout = [
-        (BookPart::Manifest, layout.manifest(barcode)),
-        (BookPart::Text, layout.text(barcode, true)),
-        (BookPart::Text, layout.text(barcode, false)),
-        (BookPart::Pages, layout.text_by_page(barcode)),
-        (BookPart::Record, layout.record(barcode)),
-        (BookPart::Members, layout.members(barcode)),
-        (BookPart::Archive, layout.raw(barcode)),
-    ];
-    let mut objects: Vec<_> = of_layout.map(|(part, key)| BookObject { part, key }).into();
+    let of_layout = layout.objects(barcode);
+    let mut objects: Vec<_> = of_layout
+        .map(|(kind, key)| BookObject { part: kind.into(), key })
+        .collect();
     let elsewhere = recorded.and_then(|place| ObjectKey::parse(&place.path).ok());
     let elsewhere = elsewhere.filter(|key| objects.iter().all(|object| object.key != *key));
     objects.extend(elsewhere.map(|key| BookObject {

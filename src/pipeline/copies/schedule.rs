@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 
 use crate::clock::later;
-use crate::storage::ObjectKey;
+use crate::storage::{ObjectKey, StorageLayout};
 
 /// Backups that are kept: the newest of each of so many days.
 const KEPT: usize = 14;
@@ -33,26 +32,12 @@ pub(crate) fn jitter(interval: Duration, share: f64) -> Duration {
     (interval / 20).mul_f64(share.clamp(0.0, 1.0))
 }
 
-/// The name of a backup that was not read back yet; no day's.
-pub(crate) const UNPROVEN: &str = "catalog-unproven.db.gz";
-
-/// The name of a day's backup.
-pub(crate) fn backup_name(day: Date) -> String {
-    format!("catalog-{day}.db.gz")
-}
-
-/// The day of a backup; `None` for all other objects.
-fn day_of(key: &ObjectKey) -> Option<Date> {
-    let name = key.as_str().rsplit('/').next()?;
-    let day: Date = name.strip_prefix("catalog-")?.strip_suffix(".db.gz")?.parse().ok()?;
-    (backup_name(day) == name).then_some(day)
-}
-
 /// Of these objects those that are backups, the newest first.
-pub(crate) fn backups(keys: impl IntoIterator<Item = ObjectKey>) -> Vec<ObjectKey> {
-    let mut found: Vec<_> = keys.into_iter().filter(|key| day_of(key).is_some()).collect();
-    found.sort_by_key(|key| std::cmp::Reverse(day_of(key)));
-    found
+pub(crate) fn backups(layout: &StorageLayout, keys: impl IntoIterator<Item = ObjectKey>) -> Vec<ObjectKey> {
+    let dated = keys.into_iter().filter_map(|key| Some((layout.backup_day(&key)?, key)));
+    let mut found: Vec<_> = dated.collect();
+    found.sort_by_key(|(day, _)| std::cmp::Reverse(*day));
+    found.into_iter().map(|(_, key)| key).collect()
 }
 
 /// Of these backups, the newest first, those that are not kept.
@@ -95,13 +80,14 @@ mod tests {
             [
                 "catalog-2026-11-1.db.gz",
                 "catalog-x.db.gz",
-                UNPROVEN,
+                "catalog-unproven.db.gz",
                 "TL0001.json",
                 "books_export.csv.gz",
             ]
             .map(key),
         );
-        let found = backups(keys);
+        let layout = StorageLayout::new("raw", "full", "meta").unwrap();
+        let found = backups(&layout, keys);
         assert_eq!(found.len(), 20);
         assert_eq!(found[0], key("catalog-2026-11-20.db.gz"));
         let gone: Vec<_> = outdated(&found).iter().map(ObjectKey::as_str).collect();

@@ -185,15 +185,7 @@ impl<'a> StoreListing<'a> {
         }
         let layout = &self.checker.layout;
         let raw = layout.raw(barcode);
-        let keys = [
-            layout.manifest(barcode),
-            layout.text(barcode, true),
-            layout.text(barcode, false),
-            layout.text_by_page(barcode),
-            layout.record(barcode),
-            layout.members(barcode),
-            raw.clone(),
-        ];
+        let keys: Vec<_> = layout.objects(barcode).map(|(_, key)| key).collect();
         let repair = match self.repair {
             true => self.record_again(barcode, &raw, None)?,
             false => None,

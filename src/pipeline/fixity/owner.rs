@@ -1,8 +1,7 @@
 //! Whose is an object, by its name?
 
 use crate::grin::Barcode;
-use crate::pipeline::copies::is_copy;
-use crate::storage::{MARKER_NAME, ObjectKey, StorageLayout};
+use crate::storage::{BookObjectKind, MARKER_NAME, ObjectKey, StorageLayout};
 
 /// What an object of such a name is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +14,7 @@ pub(super) enum ObjectOwner {
     Text(Barcode),
     /// Its catalogue record.
     Record(Barcode),
-    /// Its text by page, or the index of its archive's files.
+    /// Its text by page, the index of its archive's files, or the archive as GRIN sent it.
     Companion(Barcode),
     /// Ours, and no book's: the marker, copies of the catalog, what is in quarantine.
     Program,
@@ -25,33 +24,20 @@ pub(super) enum ObjectOwner {
 
 /// Each name of ours is one that the layout gives; everything else is nobody's, whatever it resembles.
 pub(super) fn owner_of(layout: &StorageLayout, key: &ObjectKey) -> ObjectOwner {
-    let text = key.as_str();
-    let name = text.rsplit('/').next().unwrap_or_default();
-    let barcode = |end: &str| name.strip_suffix(end).and_then(Barcode::of_key);
-    let is_meta = text.strip_suffix(name) == Some(&format!("{}/", layout.meta_folder()));
-    if text == MARKER_NAME || text.starts_with("quarantine/") || (is_meta && is_copy(key)) {
+    if key.as_str() == MARKER_NAME || layout.is_quarantined(key) || layout.is_copy(key) {
         return ObjectOwner::Program;
     }
-    if let Some(barcode) = barcode(".tar.gz").filter(|barcode| layout.raw(barcode) == *key) {
-        return ObjectOwner::Archive(barcode);
-    }
-    if let Some(barcode) = barcode(".json").filter(|barcode| layout.manifest(barcode) == *key) {
-        return ObjectOwner::Manifest(barcode);
-    }
-    for (end, compressed) in [("_ocr.jsonl.gz", true), ("_ocr.jsonl", false)] {
-        let is_text = |barcode: &Barcode| layout.text(barcode, compressed) == *key;
-        if let Some(barcode) = barcode(end).filter(is_text) {
-            return ObjectOwner::Text(barcode);
+    let Some((kind, barcode)) = layout.owner(key) else {
+        return ObjectOwner::Nobody;
+    };
+    match kind {
+        BookObjectKind::Archive => ObjectOwner::Archive(barcode),
+        BookObjectKind::Manifest => ObjectOwner::Manifest(barcode),
+        BookObjectKind::Text => ObjectOwner::Text(barcode),
+        BookObjectKind::Record => ObjectOwner::Record(barcode),
+        BookObjectKind::Encrypted | BookObjectKind::TextByPage | BookObjectKind::Members => {
+            ObjectOwner::Companion(barcode)
         }
-    }
-    if let Some(barcode) = barcode(".marc.xml").filter(|barcode| layout.record(barcode) == *key) {
-        return ObjectOwner::Record(barcode);
-    }
-    let by_page = barcode("_pages.jsonl.gz").filter(|barcode| layout.text_by_page(barcode) == *key);
-    let members = || barcode("_members.json.gz").filter(|barcode| layout.members(barcode) == *key);
-    match by_page.or_else(members) {
-        Some(barcode) => ObjectOwner::Companion(barcode),
-        None => ObjectOwner::Nobody,
     }
 }
 
@@ -68,6 +54,7 @@ mod tests {
             ("raw/TL0001/TL0001.tar.gz", O::Archive(barcode("TL0001"))),
             ("raw/=24B98/=24B98.tar.gz", O::Archive(barcode("$B98"))),
             ("raw/TL0001/TL0002.tar.gz", O::Nobody),
+            ("raw/TL0001/TL0001.tar.gz.gpg", O::Companion(barcode("TL0001"))),
             ("raw/TL0001/TL0001.tar", O::Nobody),
             ("raw/TL0001.tar.gz", O::Nobody),
             ("TL0001.tar.gz", O::Nobody),

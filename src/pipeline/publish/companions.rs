@@ -1,14 +1,13 @@
-//! The objects beside an archive: page texts, catalogue record and index of its files, named by the manifest.
+//! The objects beside an archive: page texts, catalogue record, index of its files, and the archive as it was sent; named by the manifest.
 
 use std::io::{self, Write};
 
 use sha2::{Digest, Sha256};
 
 use crate::archive::{BookManifest, ManifestCompanion, hex};
-use crate::grin::Barcode;
 use crate::pipeline::publish::ReplaceDecision;
 use crate::pipeline::publish::stage::PublishRecipe;
-use crate::storage::{ObjectKey, ObjectMeta, ObjectUpload, Storage, StorageError, StorageLayout};
+use crate::storage::{BookObjectKind, ObjectKey, ObjectMeta, ObjectUpload, Storage, StorageError};
 use crate::vocabulary::MarcFields;
 
 /// An upload whose digest is taken while it is written, for the manifest.
@@ -71,11 +70,16 @@ impl StoredBeside {
         self.manifest.as_ref().filter(|_| self.is_same)?.marc.clone()
     }
 
-    /// Companions that stay because they are not made anew.
-    pub(super) fn kept(&self, recipe: &PublishRecipe) -> Result<Vec<ManifestCompanion>, StorageError> {
+    /// Companions that stay because they are not made anew; `new` ones are.
+    pub(super) fn kept(
+        &self,
+        recipe: &PublishRecipe,
+        new: &[ManifestCompanion],
+    ) -> Result<Vec<ManifestCompanion>, StorageError> {
         let mut kept = Vec::new();
         let named = self.manifest.iter().flat_map(|manifest| &manifest.companions);
-        for companion in named.filter(|_| self.is_same) {
+        let is_new = |named: &ManifestCompanion| new.iter().any(|new| new.key == named.key);
+        for companion in named.filter(|named| self.is_same && !is_new(named)) {
             let Ok(key) = ObjectKey::parse(&companion.key) else {
                 continue;
             };
@@ -100,19 +104,13 @@ impl StoredBeside {
             barcode,
             ..
         } = recipe;
-        let mut stale = vec![
-            layout.text(barcode, true),
-            layout.text(barcode, false),
-            layout.text_by_page(barcode),
-            layout.record(barcode),
-            layout.members(barcode),
-        ];
+        let mut stale: Vec<_> = layout.companions(barcode).map(|(_, key)| key).collect();
         let named = self.manifest.iter().flat_map(|manifest| &manifest.companions);
         // A manifest is a file that others may have written: only names below the book's own folders are taken from it.
         stale.extend(
             named
                 .filter_map(|companion| ObjectKey::parse(&companion.key).ok())
-                .filter(|key| is_companion(layout, barcode, key)),
+                .filter(|key| layout.is_companion(barcode, key)),
         );
         stale.retain(|key| new.iter().all(|companion| companion.key != key.as_str()));
         stale.retain(|key| !(self.is_same && is_not_extracted(recipe, key)));
@@ -127,27 +125,15 @@ impl StoredBeside {
     }
 }
 
-/// Is this a companion that the settings say nothing is made for?
+/// Is this a companion that the settings say nothing is made for, or one that only GRIN can send?
 fn is_not_extracted(recipe: &PublishRecipe, key: &ObjectKey) -> bool {
-    let (layout, barcode, options) = (&recipe.layout, &recipe.barcode, &recipe.options);
-    let is_text = [true, false].iter().any(|packed| *key == layout.text(barcode, *packed));
-    let is_by_page = *key == layout.text_by_page(barcode);
-    (is_text && !options.extract_text)
-        || (is_by_page && !options.writes_by_page())
-        || (*key == layout.record(barcode) && !options.extract_marc)
-}
-
-fn is_companion(layout: &StorageLayout, barcode: &Barcode, key: &ObjectKey) -> bool {
-    let name = key.as_str().rsplit('/').next().unwrap_or_default();
-    let folder = &key.as_str()[..key.as_str().len() - name.len()];
-    let ours = [layout.text_folder(), layout.meta_folder()];
-    let in_folder = ours.iter().any(|ours| folder == format!("{ours}/"));
-    let text = format!("{}_ocr.", barcode.for_key());
-    let by_page = format!("{}_pages.", barcode.for_key());
-    let record = format!("{}.marc", barcode.for_key());
-    let members = format!("{}_members.", barcode.for_key());
-    in_folder
-        && [text, by_page, record, members]
-            .iter()
-            .any(|begin| name.starts_with(begin))
+    let (layout, options) = (&recipe.layout, &recipe.options);
+    match layout.owner(key).filter(|(_, barcode)| *barcode == recipe.barcode) {
+        Some((BookObjectKind::Text, _)) => !options.extract_text,
+        Some((BookObjectKind::TextByPage, _)) => !options.writes_by_page(),
+        Some((BookObjectKind::Record, _)) => !options.extract_marc,
+        // Kept with the archive that it is of; what it is replaced by was staged with the new one.
+        Some((BookObjectKind::Encrypted, _)) => true,
+        _ => false,
+    }
 }

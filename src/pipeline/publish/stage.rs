@@ -44,7 +44,8 @@ pub struct StagedVolume {
     volume: ProvenVolume,
     /// `None`: it is in the storage already.
     raw: Option<ObjectUpload>,
-    texts: Vec<CompanionUpload>,
+    /// Its texts, and the encrypted archive where it is kept.
+    companions: Vec<CompanionUpload>,
     stored: StoredWitness,
     decision: ReplaceDecision,
 }
@@ -75,20 +76,27 @@ pub fn stage<R: Read + Send>(
     recipe: &PublishRecipe,
     evidence: Option<&mut ObjectUpload>,
 ) -> Result<StagedVolume, PublishError> {
+    let (layout, storage) = (&recipe.layout, &recipe.storage);
+    let mut encrypted = match recipe.options.keep_encrypted {
+        true => Some(CompanionUpload::begin(storage, layout.encrypted(&recipe.barcode))?),
+        false => None,
+    };
     let body = CopyingReader {
         inner: body,
-        copy: evidence,
+        evidence,
+        encrypted: encrypted.as_mut(),
     };
     let mut raw = begin_archive(recipe)?;
     // Uploads that are dropped on the way leave nothing.
     let read = archive::read_encrypted(body, &mut raw, Some(&recipe.barcode), &recipe.options).map_err(of_download)?;
-    let (volume, texts) = write_texts(read, recipe, of_download)?;
+    let (volume, mut companions) = write_texts(read, recipe, of_download)?;
+    companions.extend(encrypted);
     let (decision, stored) = decide(recipe, &VolumeStanding::from(&volume))?;
     Ok(StagedVolume {
         recipe: recipe.clone(),
         volume,
         raw: Some(raw),
-        texts,
+        companions,
         stored,
         decision,
     })
@@ -120,7 +128,7 @@ pub fn stage_taken_over<R: Read>(
         None => &mut io::sink(),
     };
     let read = archive::read_plain(archive, sink, Some(&recipe.barcode), &recipe.options).map_err(of_import)?;
-    let (volume, texts) = write_texts(read, recipe, of_import)?;
+    let (volume, companions) = write_texts(read, recipe, of_import)?;
     let volume = decrypted_elsewhere(volume);
     let (decision, stored) = match taken {
         ArchiveTaken::Copied => decide(recipe, &VolumeStanding::from(&volume))?,
@@ -133,7 +141,7 @@ pub fn stage_taken_over<R: Read>(
         recipe: recipe.clone(),
         volume,
         raw,
-        texts,
+        companions,
         stored,
         decision,
     })
@@ -197,7 +205,7 @@ impl StagedVolume {
             recipe,
             mut volume,
             raw,
-            texts,
+            companions: staged,
             stored,
             decision,
         } = self;
@@ -214,9 +222,9 @@ impl StagedVolume {
             raw.publish()?;
         }
         let mut companions = Vec::new();
-        for text in texts {
+        for companion in staged {
             window.check(barcode)?;
-            companions.push(text.publish()?);
+            companions.push(companion.publish()?);
         }
         if let Some(record) = volume.marc_xml.take() {
             window.check(barcode)?;
@@ -226,7 +234,8 @@ impl StagedVolume {
         }
         window.check(barcode)?;
         let beside = StoredBeside::of(stored.manifest, decision, &volume.sha256_hex());
-        companions.extend(beside.kept(&recipe)?);
+        let kept = beside.kept(&recipe, &companions)?;
+        companions.extend(kept);
         let mut upload = CompanionUpload::begin(storage, layout.members(barcode))?;
         MemberIndex::of(&volume)
             .write(&mut upload)
@@ -353,16 +362,20 @@ fn meta_of(recipe: &PublishRecipe) -> ObjectMeta {
     }
 }
 
-/// A reader that can keep a copy of what passes.
+/// A reader that can keep copies of what passes.
 struct CopyingReader<'a, R> {
     inner: R,
-    copy: Option<&'a mut ObjectUpload>,
+    evidence: Option<&'a mut ObjectUpload>,
+    encrypted: Option<&'a mut CompanionUpload>,
 }
 
 impl<R: Read> Read for CopyingReader<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        if let Some(copy) = &mut self.copy {
+        if let Some(copy) = &mut self.evidence {
+            copy.write_all(&buffer[..count])?;
+        }
+        if let Some(copy) = &mut self.encrypted {
             copy.write_all(&buffer[..count])?;
         }
         Ok(count)

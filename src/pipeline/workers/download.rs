@@ -299,13 +299,10 @@ fn as_downloader<T>(act: impl FnOnce() -> T) -> T {
 }
 
 /// Room on the disk that an archive of this length takes: decrypted it is hardly smaller, and text, record and manifest are small beside it.
-pub(super) fn needed_room(length: u64, keeps_evidence: bool) -> u64 {
+/// `copies`: of the encrypted bytes.
+pub(super) fn needed_room(length: u64, copies: u64) -> u64 {
     let archive = length.saturating_add(length / 16);
-    if keeps_evidence {
-        archive.saturating_add(length)
-    } else {
-        archive
-    }
+    archive.saturating_add(length.saturating_mul(copies))
 }
 
 /// Runs on a blocking thread. When the first fetch was damaged, the second keeps its encrypted bytes: if they are the same,
@@ -317,7 +314,8 @@ fn one_pass(
     first: Option<SeenArchive>,
 ) -> Result<StagedVolume, DownloadError> {
     if let Some(length) = body.head.length {
-        recipe.storage = recipe.storage.with_room_for(needed_room(length, first.is_some()))?;
+        let copies = u64::from(first.is_some()) + u64::from(recipe.options.keep_encrypted);
+        recipe.storage = recipe.storage.with_room_for(needed_room(length, copies))?;
     }
     let recipe = &recipe;
     let mut evidence = first.as_ref().map(|_| begin_evidence(recipe)).transpose()?;

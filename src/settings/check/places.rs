@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::Access;
 use url::Url;
 
-use crate::settings::address::{StorageAddress, StoreProvider, catalog_file, is_absolute, wrong_prefix};
+use crate::settings::address::{StorageAddress, StoreProvider, catalog_file, is_absolute, wrong_prefix, wrong_run};
 use crate::settings::check::{check_address, error, is_loopback, warning};
-use crate::settings::choices::DiskReserve;
+use crate::settings::choices::{DiskReserve, LayoutChoice};
 use crate::settings::effective::masked;
 use crate::settings::finding::SettingsFinding;
 use crate::settings::sections::{ObserveSettings, Settings, StorageSettings};
@@ -18,6 +18,7 @@ const LONGEST_SOCKET: usize = 107;
 pub(super) fn check(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
     storage(&settings.storage, findings);
     prefixes(&settings.storage, findings);
+    run(&settings.storage, findings);
     catalog(&settings.catalog.url, findings);
     observe(&settings.observe, findings);
 }
@@ -180,6 +181,16 @@ fn prefixes(storage: &StorageSettings, findings: &mut Vec<SettingsFinding>) {
             );
             error(findings, key, text);
         }
+    }
+}
+
+fn run(storage: &StorageSettings, findings: &mut Vec<SettingsFinding>) {
+    const KEY: &str = "storage.run";
+    let Some(run) = &storage.run else { return };
+    if let Some(why) = wrong_run(run) {
+        error(findings, KEY, format!("is {run:?}, which is no folder's name: {why}"));
+    } else if storage.layout == LayoutChoice::PerBook {
+        warning(findings, KEY, "means nothing with storage.layout = \"per-book\"");
     }
 }
 

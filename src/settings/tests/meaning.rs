@@ -111,6 +111,13 @@ fn contradictions_are_refused() {
             &["storage.raw_prefix", "begins with a dot"],
         ),
         ("[storage]\nraw_prefix = \"\"", &["storage.raw_prefix"]),
+        ("[storage]\nraw_prefix = \"a+b\"", &["storage.raw_prefix", "plus sign"]),
+        (
+            "[storage]\nlayout = \"flat\"",
+            &["storage.layout", "per-book, grin-transfer"],
+        ),
+        ("[storage]\nrun = \"a/b\"", &["storage.run", "it has a slash"]),
+        ("[storage]\nrun = \"quarantine\"", &["storage.run", "has this name"]),
         (
             "[storage]\nraw_prefix = \"meta\"",
             &["storage.meta_prefix", "same as storage.raw_prefix"],
@@ -256,6 +263,7 @@ fn doubtful_things_are_warnings() {
             "[storage]\nendpoint = \"https://s3.example.org\"",
             "means nothing for file: storage",
         ),
+        ("[storage]\nrun = \"harvard\"", "means nothing with storage.layout"),
         ("[work]\nqueues = [\"all\", \"all\"]", "twice"),
         ("[work]\nleases = \"process\"", "sharing is automatic"),
         ("[work]\nleases = \"sqlite\"", "remove it"),

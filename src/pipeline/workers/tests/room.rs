@@ -42,12 +42,13 @@ fn a_book_gives_back_the_room_that_it_had() {
 
 #[test]
 fn the_room_for_an_archive_is_a_little_more_than_its_length() {
-    for (length, keeps_evidence, room) in [
-        (0, false, 0),
-        (1_600, false, 1_700),
-        (1_600, true, 3_300),
-        (u64::MAX, true, u64::MAX),
+    for (length, copies, room) in [
+        (0, 0, 0),
+        (1_600, 0, 1_700),
+        (1_600, 1, 3_300),
+        (1_600, 2, 4_900),
+        (u64::MAX, 1, u64::MAX),
     ] {
-        assert_eq!(needed_room(length, keeps_evidence), room, "{length} {keeps_evidence}");
+        assert_eq!(needed_room(length, copies), room, "{length} {copies}");
     }
 }

@@ -1,0 +1,136 @@
+//! The archive as GRIN sent it, kept beside the decrypted one.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::{Finished, Home, sha256};
+use grind::archive::BookManifest;
+use grind::grin::Barcode;
+use grind::lab::simulator::{SimulatedState, SimulatorConfig};
+
+const KEEP: &str = "[archive]\nkeep_encrypted = true\n[work]\nqueues = [\"converted\", \"changed\"]\n";
+
+fn library(books: u32) -> SimulatorConfig {
+    SimulatorConfig {
+        books,
+        pages: 3,
+        image_bytes: 500,
+        s2k_count: 1_024,
+        ..SimulatorConfig::default()
+    }
+}
+
+fn done(ended: Finished) -> Finished {
+    assert!(ended.status.success(), "{}{}", ended.out, ended.err);
+    ended
+}
+
+fn encrypted(home: &Home, book: &Barcode) -> PathBuf {
+    home.raw(book).with_file_name(format!("{book}.tar.gz.gpg"))
+}
+
+/// Size and SHA-256 that the manifest has of the encrypted archive.
+fn named(home: &Home, book: &Barcode) -> Option<(u64, String)> {
+    let text = fs::read(home.root().join(format!("meta/{book}.json"))).unwrap();
+    let manifest: BookManifest = serde_json::from_slice(&text).unwrap();
+    let mut companions = manifest.companions.into_iter();
+    let found = companions.find(|companion| companion.key == format!("raw/{book}/{book}.tar.gz.gpg"))?;
+    Some((found.bytes, found.sha256))
+}
+
+/// The file is what GRIN holds now, and the manifest names it.
+fn is_what_grin_sent(home: &Home, book: &Barcode) {
+    let (file, truth) = (encrypted(home, book), home.simulator.truth(book).unwrap());
+    assert_eq!(named(home, book), Some((truth.encrypted_bytes, sha256(&file))));
+    assert_eq!(fs::metadata(&file).unwrap().len(), truth.encrypted_bytes);
+    assert_eq!(decrypted(home, &file), truth.sha256, "{book}");
+}
+
+/// The SHA-256 of what is in it.
+fn decrypted(home: &Home, file: &Path) -> String {
+    let config = fs::read_to_string(&home.config).unwrap();
+    let line = config
+        .lines()
+        .find(|line| line.trim_start().starts_with("passphrase_file"));
+    let passphrase = line.unwrap().split('"').nth(1).unwrap().to_owned();
+    let passphrase = home.folder.path().join(passphrase);
+    let parsed = std::process::Command::new(env!("CARGO_BIN_EXE_grind"))
+        .args(["parse", "archive", file.to_str().unwrap(), "--passphrase-file"])
+        .arg(passphrase)
+        .output()
+        .unwrap();
+    let said: serde_json::Value = serde_json::from_slice(&parsed.stdout).unwrap();
+    said["sha256"].as_str().unwrap_or_default().to_owned()
+}
+
+fn convert_anew(home: &Home, book: &Barcode) {
+    home.simulator.pass_minutes(60);
+    home.simulator.remake(book);
+    home.simulator.set_state(book, SimulatedState::Converted);
+}
+
+#[test]
+fn the_archive_as_it_was_sent_is_stored_listed_verified_and_removed_with_its_book() {
+    let home = Home::new(library(2), KEEP);
+    done(home.grind(&["run", "--once"]));
+    let books: Vec<Barcode> = home.simulator.barcodes().collect();
+    books.iter().for_each(|book| is_what_grin_sent(&home, book));
+    home.nothing_is_left_over();
+    let book = &books[0];
+    let listed = done(home.grind(&["storage", "ls", book.as_str()]));
+    assert!(
+        listed.out.contains(&format!("raw/{book}/{book}.tar.gz.gpg")),
+        "{}",
+        listed.out
+    );
+    let copy = home.folder.path().join("copy.gpg");
+    let output = copy.to_str().unwrap();
+    done(home.grind(&[
+        "storage",
+        "get",
+        book.as_str(),
+        "--part",
+        "encrypted",
+        "--output",
+        output,
+    ]));
+    assert_eq!(sha256(&copy), sha256(&encrypted(&home, book)));
+    done(home.grind(&["verify"]));
+    done(home.grind(&["verify", "--quick"]));
+
+    let mut bytes = fs::read(encrypted(&home, book)).unwrap();
+    bytes[40] ^= 1;
+    fs::write(encrypted(&home, book), bytes).unwrap();
+    let damaged = home.grind(&["verify", book.as_str()]);
+    assert_eq!(damaged.status.code(), Some(1), "{}", damaged.out);
+    done(home.grind(&["storage", "rm", books[1].as_str(), "--yes"]));
+    assert!(!encrypted(&home, &books[1]).exists());
+}
+
+#[test]
+fn it_is_replaced_with_its_archive_and_goes_where_it_is_not_kept_any_more() {
+    let home = Home::new(library(1), KEEP);
+    let book = home.simulator.barcode(0).unwrap();
+    done(home.grind(&["run", "--once"]));
+    let first = sha256(&encrypted(&home, &book));
+    convert_anew(&home, &book);
+    done(home.grind(&["run", "--once"]));
+    is_what_grin_sent(&home, &book);
+    assert_ne!(sha256(&encrypted(&home, &book)), first);
+
+    // What is made anew from the archive leaves it where it is.
+    fs::remove_file(home.root().join(format!("full/{book}_ocr.jsonl.gz"))).unwrap();
+    home.grind(&["verify", "--quick", "--repair"]);
+    done(home.grind(&["verify"]));
+    is_what_grin_sent(&home, &book);
+
+    let without = KEEP.replace("true", "false");
+    fs::write(home.folder.path().join("grind.toml.d/20-test.toml"), without).unwrap();
+    convert_anew(&home, &book);
+    done(home.grind(&["run", "--once"]));
+    assert_eq!(sha256(&home.raw(&book)), home.simulator.truth(&book).unwrap().sha256);
+    assert!(!encrypted(&home, &book).exists(), "it is of another version");
+    assert_eq!(named(&home, &book), None);
+}
