@@ -28,7 +28,7 @@ pub use crate::storage::error::{StorageError, StorageErrorClass};
 pub(crate) use crate::storage::figures::StorageFigures;
 pub use crate::storage::key::{ObjectKey, StorageLayout};
 pub(crate) use crate::storage::local::{StorageSpace, TEMPORARY};
-pub(crate) use crate::storage::marker::MARKER_NAME;
+pub(crate) use crate::storage::marker::{MARKER_NAME, PlaceMarker};
 pub use crate::storage::meta::ObjectMeta;
 pub(crate) use crate::storage::open::SpaceReserve;
 pub use crate::storage::open::{OwnUrl, StorageConfig};
