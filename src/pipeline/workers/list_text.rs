@@ -98,7 +98,7 @@ impl<S: GrinSession> ListReading<'_, S> {
     async fn text_once(&mut self, url: &Url, rows: TextUse, cx: &AskContext) -> Result<TextRead, PageFault> {
         let ask = OpenStream::new(url.clone(), PermitClass::Lists, RequestKind::TextList);
         let mut body = self.parts.session.stream(ask, cx).await?;
-        let mut parser = TextListParser::new(self.list, &self.parts.library);
+        let mut parser = TextListParser::new(self.list, &self.parts.library).of_length(body.has_length);
         let mut passing = PassingAnswer::of(&body);
         if rows == TextUse::RecordHeaded {
             parser = parser.headed();
