@@ -76,6 +76,16 @@ pub enum ArchiveError {
     /// The writer for the decrypted archive failed.
     #[error("the decrypted archive could not be written: {0}")]
     Sink(#[source] io::Error),
+    /// Its tar has a form that honest archives may have and that is not read here: nothing is known against it.
+    #[error(
+        "its tar has a form that is not read here: {what}; unpack it with GNU tar, and look whether it is the book"
+    )]
+    UnreadTar {
+        /// Which form.
+        what: String,
+        /// What was seen of the bytes.
+        seen: Box<SeenArchive>,
+    },
     /// The writer for the page texts, or the temporary file they wait in, failed.
     #[error("the page texts could not be written: {0}")]
     Text(#[source] io::Error),
@@ -145,8 +155,6 @@ pub enum ArchiveLimit {
     Link,
     /// A device, a pipe or another special file.
     SpecialFile,
-    /// A sparse file.
-    Sparse,
     /// Extended header blocks (GNU long names, pax) beyond their size.
     HeaderSize,
     /// Length of the checksum lists.
@@ -168,7 +176,6 @@ impl ArchiveLimit {
             Self::UnsafeName => "unsafe_name",
             Self::Link => "link",
             Self::SpecialFile => "special_file",
-            Self::Sparse => "sparse",
             Self::HeaderSize => "header_size",
             Self::ChecksumList => "checksum_list",
             Self::PageText => "page_text",
@@ -213,7 +220,7 @@ impl ArchiveError {
             Self::RefusedByGrin { .. } => FailureReason::Unavailable,
             Self::Refused { refusal, .. } => refusal.reason(),
             Self::Hostile { .. } => FailureReason::Hostile,
-            Self::Unsupported { .. } => FailureReason::Unsupported,
+            Self::Unsupported { .. } | Self::UnreadTar { .. } => FailureReason::Unsupported,
             Self::Input(_) => FailureReason::Input,
             Self::Sink(_) => FailureReason::Sink,
             Self::Text(_) => FailureReason::Text,
@@ -233,6 +240,7 @@ impl ArchiveError {
 
     /// What was noticed before the pass failed.
     pub fn findings(&self) -> &[ArchiveFinding] {
+            | Self::UnreadTar { seen, .. }
         self.seen().map_or(&[], |seen| &seen.findings)
     }
 }
@@ -263,6 +271,8 @@ pub(super) enum LayerFault {
     /// The spool of the page texts failed; the error itself stays with the scan.
     #[error("text spool failed")]
     Text,
+    #[error("a tar that is not read: {0}")]
+    UnreadTar(String),
 }
 
 impl LayerFault {

@@ -286,6 +286,10 @@ pub(super) fn as_error(fault: LayerFault, seen: Box<SeenArchive>, head: &[u8]) -
         LayerFault::Text => ArchiveError::Text(io::ErrorKind::Other.into()),
     }
 }
+        LayerFault::UnreadTar(what) => ArchiveError::UnreadTar {
+            what: shortened(what),
+            seen,
+        },
 
 fn finish(mut contents: ScanResult, seen: SeenArchive, options: &PassOptions) -> Result<ReadVolume, ArchiveError> {
     let JudgedArchive {

@@ -130,10 +130,14 @@ impl BookFault {
     /// Fetched twice with the same bytes and the same damage.
     pub fn damaged_at_source(reason: FailureReason, detail: &str) -> Self {
         let detail = format_args!("{reason}: {detail}");
+        let told = match reason {
+            FailureReason::Unsupported => reason,
+            _ => FailureReason::DamagedAtSource,
+        };
         Self {
             outlook: FaultOutlook::Proven,
             // What is proven of these bytes says nothing about others.
-            ..Self::new(Blame::Book, None, FailureReason::DamagedAtSource, &detail)
+            ..Self::new(Blame::Book, None, told, &detail)
         }
     }
 }
@@ -218,7 +222,7 @@ impl From<&ArchiveError> for BookFault {
             E::WrongPassphrase => (Blame::Book, WaitCause::Passphrase, FaultOutlook::Same),
             E::NoPassphrase => (Blame::Operator, WaitCause::Passphrase, FaultOutlook::Same),
             // Another version of the program may read it.
-            E::Unsupported { .. } => (Blame::Book, WaitCause::Failures, FaultOutlook::Same),
+            E::Unsupported { .. } | E::UnreadTar { .. } => (Blame::Book, WaitCause::Failures, FaultOutlook::Same),
             E::Damaged { .. }
             | E::Truncated { .. }
             | E::NotAnArchive { .. }

@@ -91,7 +91,7 @@ words! {
         Unauthenticated = "unauthenticated",
         /// The archive goes beyond what an honest one holds.
         Hostile = "hostile",
-        /// A kind of encryption that cannot be read.
+        /// A kind of encryption, or a form of tar, that cannot be read.
         Unsupported = "unsupported",
         /// The archive's bytes could not be read.
         Input = "input",
