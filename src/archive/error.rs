@@ -64,18 +64,18 @@ pub enum ArchiveError {
         /// What was seen of the bytes.
         seen: Box<SeenArchive>,
     },
+    /// It is encrypted to public keys, and no secret key that is given opens it.
+    #[error("{what}; archive.secret_key_file names the secret key")]
+    NoSecretKey {
+        /// To which.
+        what: String,
+    },
     /// An OpenPGP message of a kind that cannot be read here.
     #[error("this kind of encrypted archive is not supported: {what}")]
     Unsupported {
         /// What it would need.
         what: String,
     },
-    /// The reader that was given failed; the very error is inside, so that its owner can look into it.
-    #[error("the archive could not be read: {0}")]
-    Input(#[source] io::Error),
-    /// The writer for the decrypted archive failed.
-    #[error("the decrypted archive could not be written: {0}")]
-    Sink(#[source] io::Error),
     /// Its tar has a form that honest archives may have and that is not read here: nothing is known against it.
     #[error(
         "its tar has a form that is not read here: {what}; unpack it with GNU tar, and look whether it is the book"
@@ -86,6 +86,12 @@ pub enum ArchiveError {
         /// What was seen of the bytes.
         seen: Box<SeenArchive>,
     },
+    /// The reader that was given failed; the very error is inside, so that its owner can look into it.
+    #[error("the archive could not be read: {0}")]
+    Input(#[source] io::Error),
+    /// The writer for the decrypted archive failed.
+    #[error("the decrypted archive could not be written: {0}")]
+    Sink(#[source] io::Error),
     /// The writer for the page texts, or the temporary file they wait in, failed.
     #[error("the page texts could not be written: {0}")]
     Text(#[source] io::Error),
@@ -211,6 +217,7 @@ impl ArchiveError {
         match self {
             Self::WrongPassphrase => FailureReason::WrongPassphrase,
             Self::NoPassphrase => FailureReason::NoPassphrase,
+            Self::NoSecretKey { .. } => FailureReason::NoSecretKey,
             Self::Damaged { .. } => FailureReason::Damaged,
             Self::Truncated { .. } => FailureReason::Truncated,
             Self::NotAnArchive { .. } => FailureReason::NotAnArchive,
@@ -233,6 +240,7 @@ impl ArchiveError {
             Self::Damaged { seen, .. }
             | Self::Truncated { seen }
             | Self::Refused { seen, .. }
+            | Self::UnreadTar { seen, .. }
             | Self::Hostile { seen, .. } => Some(seen),
             _ => None,
         }
@@ -240,7 +248,6 @@ impl ArchiveError {
 
     /// What was noticed before the pass failed.
     pub fn findings(&self) -> &[ArchiveFinding] {
-            | Self::UnreadTar { seen, .. }
         self.seen().map_or(&[], |seen| &seen.findings)
     }
 }
@@ -258,10 +265,14 @@ pub(super) enum LayerFault {
     WrongPassphrase,
     #[error("no passphrase")]
     NoPassphrase,
+    #[error("{0}")]
+    NoSecretKey(String),
     #[error("not an archive: {0}")]
     NotAnArchive(&'static str),
     #[error("not supported: {0}")]
     Unsupported(String),
+    #[error("a tar that is not read: {0}")]
+    UnreadTar(String),
     /// The input failed; the error itself stays with the source.
     #[error("input failed")]
     Input,
@@ -271,8 +282,6 @@ pub(super) enum LayerFault {
     /// The spool of the page texts failed; the error itself stays with the scan.
     #[error("text spool failed")]
     Text,
-    #[error("a tar that is not read: {0}")]
-    UnreadTar(String),
 }
 
 impl LayerFault {

@@ -127,13 +127,14 @@ impl BookFault {
         }
     }
 
-    /// Fetched twice with the same bytes and the same damage.
+    /// Fetched twice with the same bytes and the same fault, and kept in quarantine. What is not read here is not proven to be damaged: it
+    /// keeps its reason, and is asked for again after long waits, as another version of the program may read it.
     pub fn damaged_at_source(reason: FailureReason, detail: &str) -> Self {
-        let detail = format_args!("{reason}: {detail}");
         let told = match reason {
             FailureReason::Unsupported => reason,
             _ => FailureReason::DamagedAtSource,
         };
+        let detail = format_args!("{reason}: {detail}");
         Self {
             outlook: FaultOutlook::Proven,
             // What is proven of these bytes says nothing about others.
@@ -219,7 +220,7 @@ impl From<&ArchiveError> for BookFault {
         use ArchiveError as E;
         let (blame, cause, outlook) = match error {
             // One book may have another passphrase, where ours opened others.
-            E::WrongPassphrase => (Blame::Book, WaitCause::Passphrase, FaultOutlook::Same),
+            E::WrongPassphrase | E::NoSecretKey { .. } => (Blame::Book, WaitCause::Passphrase, FaultOutlook::Same),
             E::NoPassphrase => (Blame::Operator, WaitCause::Passphrase, FaultOutlook::Same),
             // Another version of the program may read it.
             E::Unsupported { .. } | E::UnreadTar { .. } => (Blame::Book, WaitCause::Failures, FaultOutlook::Same),

@@ -67,6 +67,8 @@ words! {
         WrongPassphrase = "wrong_passphrase",
         /// There is no passphrase.
         NoPassphrase = "no_passphrase",
+        /// No secret key that is given opens the archive.
+        NoSecretKey = "no_secret_key",
         /// An integrity check of the archive failed.
         Damaged = "damaged",
         /// The archive ends early.

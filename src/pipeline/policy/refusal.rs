@@ -31,8 +31,8 @@ pub struct RefusalEvidence {
 /// left of a library may be just those that are refused for what they are.
 pub fn refusal_of(reason: FailureReason, evidence: RefusalEvidence) -> Blame {
     let is_everybodys = match reason {
-        // As long as it opened no archive, it is the passphrase that is wrong.
-        FailureReason::WrongPassphrase => !evidence.others_opened,
+        // As long as it opened no archive, it is the passphrase, or the key, that is wrong.
+        FailureReason::WrongPassphrase | FailureReason::NoSecretKey => !evidence.others_opened,
         FailureReason::NotFound => evidence.alike >= MOST_MISSING,
         reason => may_meet_all(reason) && evidence.alike >= enough(reason, evidence),
     };
@@ -68,6 +68,7 @@ pub(in crate::pipeline) const fn may_meet_all(reason: FailureReason) -> bool {
             | R::NotAnArchive
             | R::TooLittle
             | R::DamagedAtSource
+            | R::Unsupported
     )
 }
 
@@ -83,6 +84,9 @@ pub(super) fn explanation(fault: &BookFault, evidence: RefusalEvidence) -> Strin
     if fault.reason == FailureReason::WrongPassphrase {
         return format!("{}; archive.passphrase_file opened no archive so far", fault.detail);
     }
+    if fault.reason == FailureReason::NoSecretKey {
+        return format!("{}; it opened no archive so far", fault.detail);
+    }
     let what = match fault.reason {
         FailureReason::Forbidden => "GRIN refuses this account's archives",
         FailureReason::Redirect => "GRIN redirects where grin.redirect_hosts does not lead",
@@ -90,6 +94,7 @@ pub(super) fn explanation(fault: &BookFault, evidence: RefusalEvidence) -> Strin
         FailureReason::NotFound => "GRIN does not have the archives that its own list calls converted",
         FailureReason::NotAnArchive => "what GRIN hands out is no archive",
         FailureReason::DamagedAtSource => "what GRIN hands out is damaged",
+        FailureReason::Unsupported => "what GRIN hands out is of a kind that is not read here",
         FailureReason::TooLittle => "what GRIN hands out comes in too small parts",
         _ => "GRIN answers no request for an archive",
     };
@@ -107,11 +112,6 @@ mod tests {
     use crate::session::SessionError;
     use crate::vocabulary::WaitCause;
 
-    #[test]
-    fn a_refusal_is_the_books_until_many_are_refused_alike_and_none_is_served() {
-        use FailureReason as R;
-        for (reason, alike, blame) in [
-            (R::Forbidden, 1, Blame::Book),
     #[test]
     fn few_tell_where_all_that_is_asked_for_is_refused() {
         use FailureReason as R;
@@ -153,6 +153,11 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_refusal_is_the_books_until_many_are_refused_alike_and_none_is_served() {
+        use FailureReason as R;
+        for (reason, alike, blame) in [
+            (R::Forbidden, 1, Blame::Book),
             (R::Forbidden, MOST_ALIKE - 1, Blame::Book),
             (R::Forbidden, MOST_ALIKE, Blame::Operator),
             (R::Redirect, MOST_ALIKE, Blame::Operator),
@@ -167,12 +172,14 @@ mod tests {
             (R::TooLittle, MOST_ALIKE, Blame::Operator),
             (R::DamagedAtSource, MOST_ALIKE - 1, Blame::Book),
             (R::DamagedAtSource, MOST_ALIKE, Blame::Operator),
+            (R::Unsupported, MOST_ALIKE - 1, Blame::Book),
+            (R::Unsupported, MOST_ALIKE, Blame::Operator),
             // These say something of the bytes that came, or of the way.
             (R::Truncated, 100, Blame::Book),
             (R::Server, 100, Blame::Book),
         ] {
             for others_opened in [false, true] {
-                let evidence = RefusalEvidence { alike, others_opened };
+                let evidence = among(alike, others_opened);
                 assert_eq!(refusal_of(reason, evidence), blame, "{reason} {evidence:?}");
             }
         }
@@ -186,16 +193,23 @@ mod tests {
             (1, true, Blame::Book),
             (100, true, Blame::Book),
         ] {
-            let evidence = RefusalEvidence { alike, others_opened };
-            let fault = BookFault::from(&ArchiveError::WrongPassphrase).among_others(evidence);
-            assert_eq!(fault.blame, blame, "{evidence:?}");
-            assert_eq!(fault.needs_person, blame == Blame::Operator, "{evidence:?}");
+            let evidence = among(alike, others_opened);
+            let no_key = ArchiveError::NoSecretKey {
+                what: "encrypted to 5263bfaf".to_owned(),
+            };
+            for error in [&ArchiveError::WrongPassphrase, &no_key] {
+                let fault = BookFault::from(error).among_others(evidence);
+                assert_eq!(fault.blame, blame, "{error} {evidence:?}");
+                assert_eq!(fault.needs_person, blame == Blame::Operator, "{error} {evidence:?}");
+            }
         }
     }
 
     const OF_ALL: RefusalEvidence = RefusalEvidence {
         alike: MOST_ALIKE,
         others_opened: false,
+        others_served: true,
+        was_charged: false,
     };
 
     #[test]
@@ -208,8 +222,6 @@ mod tests {
             BookFault::from(&status(410)),
             BookFault::from(&SessionError::NotFound),
             BookFault::from(&ArchiveError::NotAnArchive { looks_like: "html" }),
-        others_served: true,
-        was_charged: false,
             BookFault::damaged_at_source(FailureReason::Truncated, "cut"),
         ] {
             let told = fault.among_others(OF_ALL);
