@@ -25,8 +25,8 @@ pub enum VolumeRefusal {
     /// There is no METS, or one that names no book.
     #[error("no METS says that it is this book")]
     UnnamedBook,
-    /// A file that is there is not the one that the checksum list or the METS names.
-    #[error("files differ from their checksums")]
+    /// A page's file that is there is not the one that the checksum list or the METS names. Of other files that is a finding.
+    #[error("files of pages differ from their checksums")]
     ChecksumMismatch,
     /// A page that the checksum list or the METS names is not in the archive.
     #[error("pages that its checksum list or its METS names are missing")]
@@ -119,7 +119,7 @@ pub(super) struct VolumeFacts {
     pub(super) identity: BookIdentity,
     /// The message's integrity check was good, or every page is equal to its digest.
     pub(super) proven: bool,
-    /// Files that differ from their listed digests.
+    /// Files of pages that differ from their listed digests.
     pub(super) mismatched: usize,
     /// Listed pages that are not in the archive.
     pub(super) missing: usize,

@@ -49,8 +49,10 @@ impl FindingLevel {
 pub enum FindingCode {
     /// Neither a checksum list nor MD5 digests in the METS: nothing could be compared.
     PagesUnverified,
-    /// A member's MD5 is not the one listed.
+    /// The MD5 of a page's file is not the one listed.
     ChecksumMismatch,
+    /// The MD5 of a file that is no page's, such as the METS, is not the one listed; the volume is not verified.
+    OtherFileDiffers,
     /// A listed page is not in the archive.
     ChecksumMissingMember,
     /// A listed file is not in the archive, and no page depends on it.
@@ -160,6 +162,7 @@ impl FindingCode {
             Self::ChecksumMismatch => "checksum_mismatch",
             Self::ChecksumMissingMember => "checksum_missing_member",
             Self::ListedNotDelivered => "listed_not_delivered",
+            Self::OtherFileDiffers => "other_file_differs",
             Self::ListedNameDiffers => "listed_name_differs",
             Self::MemberNotListed => "member_not_listed",
             Self::ChecksumListMalformed => "checksum_list_malformed",

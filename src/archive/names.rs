@@ -35,6 +35,14 @@ impl MemberRole {
         }
     }
 
+    /// Is the file part of a page, or an image or a numbered file of which it is not known?
+    pub(super) fn may_be_page(self) -> bool {
+        match self {
+            Self::Image(_) | Self::Text(_) | Self::Coordinates(_) | Self::Candidate(..) | Self::Unplaced { .. } => true,
+            Self::ChecksumList | Self::Xml { .. } | Self::Other => false,
+        }
+    }
+
     /// The role itself if the file is part of a page.
     pub(super) fn page_part(self) -> Option<Self> {
         self.page().map(|_| self)

@@ -89,6 +89,8 @@ impl ScanResult {
             differing_duplicates: self.differing_duplicates,
             undelivered_pages,
             has_unread: self.has_unread,
+            others_differing: compared.others_differing,
+            have_another_name: self.have_another_name,
         };
         let findings = findings.finish();
         let acceptance = VolumeAcceptance {
