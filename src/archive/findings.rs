@@ -120,6 +120,8 @@ pub enum FindingCode {
     UnnamedBook,
     /// The METS has the requested book's file name, and the OBJID of another one.
     ObjidDiffers,
+    /// The pages' files have another book's name, as far as their form tells; the volume is not verified.
+    PagesOfAnotherName,
     /// A METS without a MARC record.
     NoMarc,
     /// The METS is not well-formed.
@@ -160,9 +162,9 @@ impl FindingCode {
         match self {
             Self::PagesUnverified => "pages_unverified",
             Self::ChecksumMismatch => "checksum_mismatch",
+            Self::OtherFileDiffers => "other_file_differs",
             Self::ChecksumMissingMember => "checksum_missing_member",
             Self::ListedNotDelivered => "listed_not_delivered",
-            Self::OtherFileDiffers => "other_file_differs",
             Self::ListedNameDiffers => "listed_name_differs",
             Self::MemberNotListed => "member_not_listed",
             Self::ChecksumListMalformed => "checksum_list_malformed",
@@ -195,6 +197,7 @@ impl FindingCode {
             Self::AnotherBook => "another_book",
             Self::UnnamedBook => "unnamed_book",
             Self::ObjidDiffers => "objid_differs",
+            Self::PagesOfAnotherName => "pages_of_another_name",
             Self::NoMarc => "no_marc",
             Self::MetsMalformed => "mets_malformed",
             Self::MetsRefused => "mets_refused",

@@ -38,6 +38,8 @@ pub(in crate::archive) struct ScanResult {
     has_unread: bool,
     /// Images of which nothing tells the page.
     unplaced_images: u64,
+    /// The pages' files have another book's name.
+    have_another_name: bool,
     pub(in crate::archive) mets: Option<MetsSummary>,
     pub(in crate::archive) pages: VolumePages,
     /// All files but those that a newer one of their name replaces.
@@ -140,6 +142,12 @@ impl TarScan<'_> {
         set_long_texts_aside(&mut self.files, &self.long_texts, &mut self.findings);
         let owners = &page_names.owners;
         self.lists.iter_mut().for_each(|found| found.keep_names_of(owners));
+        let another_name = page_names.another_book();
+        if let Some(name) = another_name {
+            let text = format!("the pages' files are named {name}, which may be another book's barcode");
+            self.findings.note(FindingCode::PagesOfAnotherName, None, text);
+        }
+        let have_another_name = another_name.is_some();
         let has_unread = !self.unread.is_empty()
             || self.lists.iter().any(|found| found.list.has_unread)
             || self.mets.iter().chain(&self.more_mets).any(FoundMets::is_unread);
@@ -176,6 +184,7 @@ impl TarScan<'_> {
             has_unread,
             unplaced_images: self.files.iter().filter(|file| file.is_unplaced_image()).count() as u64,
             named_pages: &list_pages | &mets_pages,
+            have_another_name,
             mets,
             pages: self.pages,
             restarts: self.restarts,
