@@ -12,7 +12,7 @@ use crate::pipeline::{
     ArchiveTaken, PublicationWindow, PublishError, PublishRecipe, ReplaceDecision, UnbrokenMembership, VolumePublished,
     examine, stage_taken_over,
 };
-use crate::storage::{Storage, StorageLayout};
+use crate::storage::{ObjectKey, Storage, StorageLayout};
 
 /// The archives of a run.
 pub struct RunFiles {
@@ -42,6 +42,15 @@ pub struct StoredPass {
     pub options: PassOptions,
     /// What is kept.
     pub taken: ArchiveTaken,
+}
+
+/// What is known of a book's archive besides its bytes.
+#[derive(Clone, Copy)]
+struct KnownArchive<'a> {
+    /// Of its encrypted form.
+    etag: Option<&'a str>,
+    /// Where the catalog says that an archive of the book is.
+    recorded: Option<&'a str>,
 }
 
 /// More folders with archives than this are no storage of that program.
@@ -146,7 +155,7 @@ impl RunFiles {
         &self,
         key: &str,
         barcode: &Barcode,
-        etag: Option<&str>,
+        known: KnownArchive<'_>,
         begin: &mut BeginAdoption<'_>,
     ) -> Result<AdoptedArchive, ArchiveUnfit> {
         let archive = self.source.open(key).map_err(ArchiveUnfit::Unreadable)?;
@@ -157,7 +166,10 @@ impl RunFiles {
                 ..AdoptedArchive::default()
             });
         };
-        let recipe = recipe(pass, barcode, etag);
+        let recipe = PublishRecipe {
+            recorded: known.recorded.and_then(|path| ObjectKey::parse(path).ok()),
+            ..recipe(pass, barcode, known.etag)
+        };
         let found = match pass.taken {
             ArchiveTaken::Nothing => adopted(examine(archive, &recipe).map_err(unfit)?),
             taken => self.take_over(archive, &recipe, taken, begin)?,
@@ -257,6 +269,7 @@ impl StoredFiles for RunFiles {
         &mut self,
         barcode: &Barcode,
         etag: Option<&str>,
+        recorded: Option<&str>,
         begin: &mut BeginAdoption<'_>,
     ) -> Result<Option<AdoptedArchive>, ArchiveUnfit> {
         let mut copies = Vec::new();
@@ -269,7 +282,11 @@ impl StoredFiles for RunFiles {
         let etag = etag.filter(|_| copies.len() == 1);
         let mut unfit = None;
         for (key, stat) in self.by_worth(barcode, copies)? {
-            match self.look_at(&key, barcode, stat.encrypted_etag.as_deref().or(etag), begin) {
+            let known = KnownArchive {
+                etag: stat.encrypted_etag.as_deref().or(etag),
+                recorded,
+            };
+            match self.look_at(&key, barcode, known, begin) {
                 Ok(archive) if archive.stays => return Ok(Some(archive)),
                 Ok(archive) => {
                     return Ok(Some(AdoptedArchive {
@@ -306,9 +323,7 @@ mod tests {
             ("second_run/TL0002.tar.gz", b"<html>"),
             ("first_run/TL0003_ocr.jsonl", b"\"\""),
         ] {
-            storage
-                .put(&crate::storage::ObjectKey::parse(key).unwrap(), bytes, &meta)
-                .unwrap();
+            storage.put(&ObjectKey::parse(key).unwrap(), bytes, &meta).unwrap();
         }
         storage
     }
@@ -320,17 +335,20 @@ mod tests {
         names.sort();
         assert_eq!(names, ["TL0001", "TL0002"]);
         let [one, two, three] = ["TL0001", "TL0002", "TL0003"].map(|name| Barcode::parse(name).unwrap());
-        let adopted = files.adopt(&one, Some("\"b\""), &mut |_| Ok(())).unwrap().unwrap();
+        let adopted = files
+            .adopt(&one, Some("\"b\""), None, &mut |_| Ok(()))
+            .unwrap()
+            .unwrap();
         assert_eq!(
             (adopted.storage_path.as_str(), adopted.bytes),
             ("first_run/TL0001.tar.gz", 4)
         );
         assert_eq!(adopted.encrypted_etag.as_deref(), Some("\"a\""));
         assert!(matches!(
-            files.adopt(&two, None, &mut |_| Ok(())),
+            files.adopt(&two, None, None, &mut |_| Ok(())),
             Err(ArchiveUnfit::NotGzip(_))
         ));
-        assert_eq!(files.adopt(&three, None, &mut |_| Ok(())).unwrap(), None);
+        assert_eq!(files.adopt(&three, None, None, &mut |_| Ok(())).unwrap(), None);
     }
 
     #[test]
@@ -344,7 +362,7 @@ mod tests {
         };
         let mut files = RunFiles::open(FileSource::Store(bucket()), StoredCheck::Whole(Box::new(pass))).unwrap();
         for name in ["TL0001", "TL0002"] {
-            let adopted = files.adopt(&Barcode::parse(name).unwrap(), None, &mut |_| Ok(()));
+            let adopted = files.adopt(&Barcode::parse(name).unwrap(), None, None, &mut |_| Ok(()));
             assert!(matches!(adopted, Err(ArchiveUnfit::Damaged(_))), "{adopted:?}");
         }
         assert_eq!(ours.list(None).unwrap().count(), 0);
@@ -367,7 +385,7 @@ mod tests {
         names.sort();
         assert_eq!(names, ["HN1ABC", "TL0001"]);
         let run = files
-            .adopt(&Barcode::parse("HN1ABC").unwrap(), None, &mut |_| Ok(()))
+            .adopt(&Barcode::parse("HN1ABC").unwrap(), None, None, &mut |_| Ok(()))
             .unwrap();
         assert_eq!(run.unwrap().storage_path, "HN/HN1ABC.tar.gz");
     }
@@ -384,7 +402,7 @@ mod tests {
             }
             let mut files = RunFiles::open(FileSource::Folder(folder.path().to_owned()), StoredCheck::Quick).unwrap();
             let taken = files
-                .adopt(&Barcode::parse("TL0001").unwrap(), None, &mut |_| Ok(()))
+                .adopt(&Barcode::parse("TL0001").unwrap(), None, None, &mut |_| Ok(()))
                 .unwrap();
             assert_eq!(taken.unwrap().bytes, 40, "{small} before {large}");
         }
