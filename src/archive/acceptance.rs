@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use crate::archive::acceptance::proof::{ProofGaps, has_all_digests, is_proven_whole};
 use crate::archive::findings::FindingLevel;
+use crate::archive::mets::RecordParts;
 use crate::archive::page_numbers::PageNumbers;
 use crate::vocabulary::FailureReason;
 
@@ -68,9 +69,15 @@ pub struct VolumeAcceptance {
     /// Those of them whose text has at least one character to read.
     #[serde(default)]
     pub nonblank_texts: u64,
+    /// Those of them whose text has so many letters and digits that it may be more than dirt on the page.
+    #[serde(default)]
+    pub worded_texts: u64,
     /// Characters of all texts.
     #[serde(default)]
     pub text_characters: u64,
+    /// How much its MARC record says; `None` without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record_parts: Option<RecordParts>,
     /// Pages that have an image, by its first bytes.
     #[serde(default)]
     pub images: u64,

@@ -89,10 +89,10 @@ impl ScanResult {
             unexplained_gaps: if self.sources_agree { 0 } else { count.gaps },
             unnamed_pages: self.unnamed_pages,
             differing_duplicates: self.differing_duplicates,
-            undelivered_pages,
-            has_unread: self.has_unread,
             others_differing: compared.others_differing,
             have_another_name: self.have_another_name,
+            undelivered_pages,
+            has_unread: self.has_unread,
         };
         let findings = findings.finish();
         let acceptance = VolumeAcceptance {
@@ -102,7 +102,9 @@ impl ScanResult {
             page_numbers: count.page_numbers,
             text_pages: count.text_pages,
             nonblank_texts: count.nonblank_texts,
+            worded_texts: count.worded_texts,
             text_characters: count.text_characters,
+            record_parts: self.mets.as_ref().and_then(|mets| mets.record_parts),
             images: count.images,
             image_numbers: count.image_numbers,
             hocr_pages: count.hocr_numbers.count(),
@@ -140,14 +142,14 @@ impl TarScan<'_> {
         }
         let page_names = place(&mut self.files, self.folder_owners, self.barcode, &mut self.findings);
         set_long_texts_aside(&mut self.files, &self.long_texts, &mut self.findings);
-        let owners = &page_names.owners;
-        self.lists.iter_mut().for_each(|found| found.keep_names_of(owners));
         let another_name = page_names.another_book();
         if let Some(name) = another_name {
             let text = format!("the pages' files are named {name}, which may be another book's barcode");
             self.findings.note(FindingCode::PagesOfAnotherName, None, text);
         }
         let have_another_name = another_name.is_some();
+        let owners = &page_names.owners;
+        self.lists.iter_mut().for_each(|found| found.keep_names_of(owners));
         let has_unread = !self.unread.is_empty()
             || self.lists.iter().any(|found| found.list.has_unread)
             || self.mets.iter().chain(&self.more_mets).any(FoundMets::is_unread);
@@ -182,9 +184,9 @@ impl TarScan<'_> {
             unnamed_pages: unnamed_pages(&self.files, &list_pages, &mets_pages),
             mapped_pages: mapped_pages.unwrap_or_default(),
             has_unread,
+            have_another_name,
             unplaced_images: self.files.iter().filter(|file| file.is_unplaced_image()).count() as u64,
             named_pages: &list_pages | &mets_pages,
-            have_another_name,
             mets,
             pages: self.pages,
             restarts: self.restarts,
