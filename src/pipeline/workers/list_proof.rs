@@ -120,9 +120,8 @@ impl TextSeen {
                 }
             }
             EndDoubt::Trouble if self.added == 0 => PassState::Incomplete(why),
-            EndDoubt::OpenLinks(_) | EndDoubt::NextWithoutAddress | EndDoubt::LinksLeftOut if self.added == 0 => {
-                PassState::Unproven(why)
-            }
+            EndDoubt::NextWithoutAddress if self.added == 0 => PassState::Unproven(why),
+            // A link that is not understood may lead anywhere: "Last" stands on the last page, too.
             _ => PassState::Complete,
         }
     }
@@ -265,14 +264,14 @@ mod tests {
             (57, 0, None, "Complete"),
             // A guess.
             (57, 0, Some(D::FullPage), "Complete"),
+            (57, 0, Some(link()), "Complete"),
+            (57, 0, Some(D::LinksLeftOut), "Complete"),
             // The page itself says that there are more.
             (57, 0, Some(D::CountsMore(60)), "Incomplete"),
             (58, 1, Some(D::CountsMore(60)), "Incomplete"),
             (60, 3, Some(D::CountsMore(60)), "Complete"),
             (999, 0, Some(D::CountsMore(1_000)), "Unproven"),
             (2, 0, Some(D::NextWithoutAddress), "Unproven"),
-            (2, 0, Some(link()), "Unproven"),
-            (2, 0, Some(D::LinksLeftOut), "Unproven"),
             (2, 0, Some(D::Trouble), "Incomplete"),
             // The text has what the pages lack.
             (5, 3, Some(D::NextWithoutAddress), "Complete"),
