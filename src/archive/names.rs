@@ -35,10 +35,11 @@ impl MemberRole {
         }
     }
 
-    /// Is the file part of a page, or an image or a numbered file of which it is not known?
+    /// Is the file part of a page, or one that looks so and of which it is not known?
     pub(super) fn may_be_page(self) -> bool {
         match self {
-            Self::Image(_) | Self::Text(_) | Self::Coordinates(_) | Self::Candidate(..) | Self::Unplaced { .. } => true,
+            Self::Image(_) | Self::Text(_) | Self::Coordinates(_) | Self::Candidate(..) => true,
+            Self::Unplaced { page_like } => page_like,
             Self::ChecksumList | Self::Xml { .. } | Self::Other => false,
         }
     }
