@@ -165,7 +165,11 @@ fn has_far_less_text(stored: &VolumeStanding, new: &VolumeStanding) -> bool {
     let pairs = [
         (Some(stored.text_pages), Some(new.text_pages)),
         (stored.worded_texts, new.worded_texts),
-        (stored.text_characters, new.text_characters),
+        // White space is no text.
+        (
+            stored.text_characters.filter(|_| stored.text_pages > 0),
+            new.text_characters,
+        ),
     ];
     pairs
         .into_iter()
