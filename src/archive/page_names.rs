@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::archive::book_names::{SEPARATORS, behind_book, names_book};
+use crate::archive::book_names::{SEPARATORS, behind_book, is_formed_as, names_book};
 use crate::archive::digest::base_name;
 use crate::archive::folder_owners::FolderOwners;
 use crate::archive::names::{MemberRole, numbers_of_name, plain_name, role};
@@ -74,10 +74,9 @@ impl<'b> PageNames<'b> {
 
     /// A word in the pages' names that is formed as this book's barcode is, and is another one.
     pub(super) fn another_book(&self) -> Option<&str> {
-        let barcode = self.barcode?.as_str();
         let ends = |c: char| c == '\0' || SEPARATORS.contains(&c);
         let mut words = self.series.values().flat_map(|series| series.split(ends));
-        words.find(|word| is_formed_as(word, barcode))
+        words.find(|word| self.barcode.is_some_and(|barcode| is_formed_as(word, barcode)))
     }
 
     /// Is it a name in the folder of another book? One at the top is not told so: a METS names the files of its own folder.
@@ -132,19 +131,6 @@ impl<'b> PageNames<'b> {
         let numbered = NumberedStem::of(stem).filter(|numbered| numbered.is_bare() && !is_own_name)?;
         Some(numbered.number).filter(|number| *number > 0)
     }
-}
-
-/// Has a word letters where the barcode has them, and digits likewise, and is not the barcode?
-fn is_formed_as(word: &str, barcode: &str) -> bool {
-    let form = |text: &str| -> Vec<u8> {
-        let class = |byte: u8| match byte {
-            b'0'..=b'9' => b'0',
-            _ if byte.is_ascii_alphabetic() => b'a',
-            other => other,
-        };
-        text.bytes().map(class).collect()
-    };
-    !word.eq_ignore_ascii_case(barcode) && form(word) == form(barcode)
 }
 
 /// Numbers of the files of this kind that are pages by their names alone.
@@ -221,21 +207,16 @@ mod tests {
 
     #[test]
     fn pages_that_have_another_books_name_tell_so() {
-        let names = |prefix: &str| [1, 2, 3].map(|page| format!("{prefix}{page:08}.jp2"));
         for (prefix, expected) in [
             ("TL7700000002_", Some("tl7700000002")),
             ("TESTLIB_TL7700000002_", Some("tl7700000002")),
             ("TL7700000001_", None),
-            ("page_", None),
-            ("scan20080102_", None),
-            ("", None),
         ] {
-            let names = names(prefix);
+            let names = [1, 2, 3].map(|page| format!("{prefix}{page:08}.jp2"));
             let barcode = Barcode::parse("TL7700000001").unwrap();
             let files = seen(&names.each_ref().map(String::as_str), Some(&barcode));
-            let told = PageNames::of(&files, Some(&barcode));
-            let found = told.another_book().map(str::to_lowercase);
-            assert_eq!(found.as_deref(), expected, "{prefix}");
+            let names = PageNames::of(&files, Some(&barcode));
+            assert_eq!(names.another_book(), expected, "{prefix}");
         }
     }
 

@@ -11,7 +11,7 @@ use crate::grin::lines::LineCutter;
 use crate::grin::list_page::{
     EMPTY_IN_WORDS, ListField, ListHeading, field_of, name_of, says_more, says_none, set, total_of,
 };
-use crate::grin::text_list::columns::{columns, fits};
+use crate::grin::text_list::columns::{columns, fits, header, names_volume};
 use crate::grin::text_list::plausible::{ENOUGH, ShapeCensus, WordShape};
 use crate::grin::{
     AnswerRefusal, LibraryDirectory, ListKind, ListRow, RejectedRow, RejectionReason, lines, refusal, text,
@@ -381,16 +381,6 @@ pub fn parse_text_list(bytes: &[u8], kind: ListKind, library: &LibraryDirectory)
         rows.clear();
     }
     TextList { rows, ..list }
-}
-
-/// A first line that names columns instead of a volume, in whatever order.
-fn header(line: &str) -> Option<ListHeading> {
-    let heading = ListHeading::of(line.split('\t'));
-    heading.names_volumes().then_some(heading)
-}
-
-fn names_volume(field: ListField) -> bool {
-    matches!(field, ListField::Barcode | ListField::FileName)
 }
 
 /// What a line is.

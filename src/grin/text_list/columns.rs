@@ -1,6 +1,6 @@
 //! Which cell of a line holds what, where no heading says it: only the place of a cell does, and its text has to fit.
 
-use crate::grin::list_page::ListField;
+use crate::grin::list_page::{ListField, ListHeading};
 use crate::grin::{GrinDate, ListKind};
 
 /// Whether a cell's text may be what its column holds.
@@ -47,6 +47,16 @@ pub(super) fn columns(kind: ListKind, count: usize, line: &str) -> &'static [Lis
         ListKind::Failed => FAILED,
     };
     if count > columns.len() { PLAIN } else { columns }
+}
+
+/// A first line that names columns instead of a volume, in whatever order.
+pub(super) fn header(line: &str) -> Option<ListHeading> {
+    let heading = ListHeading::of(line.split('\t'));
+    heading.names_volumes().then_some(heading)
+}
+
+pub(super) fn names_volume(field: ListField) -> bool {
+    matches!(field, ListField::Barcode | ListField::FileName)
 }
 
 #[cfg(test)]
