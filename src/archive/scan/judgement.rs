@@ -12,6 +12,7 @@ use crate::archive::inflate::RestartPoint;
 use crate::archive::member_index::ArchiveMember;
 use crate::archive::mets::MetsSummary;
 use crate::archive::names::MemberRole;
+use crate::archive::page_names::PageNames;
 use crate::archive::pages::{VolumePages, note_duplicates};
 use crate::archive::scan::found_mets::FoundMets;
 use crate::archive::scan::placement::{place, set_copies_aside};
@@ -142,12 +143,6 @@ impl TarScan<'_> {
         }
         let page_names = place(&mut self.files, self.folder_owners, self.barcode, &mut self.findings);
         set_long_texts_aside(&mut self.files, &self.long_texts, &mut self.findings);
-        let another_name = page_names.another_book();
-        if let Some(name) = another_name {
-            let text = format!("the pages' files are named {name}, which may be another book's barcode");
-            self.findings.note(FindingCode::PagesOfAnotherName, None, text);
-        }
-        let have_another_name = another_name.is_some();
         let owners = &page_names.owners;
         self.lists.iter_mut().for_each(|found| found.keep_names_of(owners));
         let has_unread = !self.unread.is_empty()
@@ -157,12 +152,10 @@ impl TarScan<'_> {
         let ranges = list_ranges(&self.lists, &self.files);
         note_lists_elsewhere(&self.lists, &ranges, &mut self.findings);
         let mets = self.mets.map(|found| found.mets);
+        let more = self.more_mets.iter().map(|found| &found.mets);
         let sources = DigestSources {
             lists: ranged(&self.lists, ranges),
-            mets: mets
-                .iter()
-                .chain(self.more_mets.iter().map(|found| &found.mets))
-                .collect(),
+            mets: mets.iter().chain(more).collect(),
             page_names,
         };
         let mapped_pages = sources.mets.iter().map(|mets| mets.mapped_pages).max();
@@ -184,7 +177,7 @@ impl TarScan<'_> {
             unnamed_pages: unnamed_pages(&self.files, &list_pages, &mets_pages),
             mapped_pages: mapped_pages.unwrap_or_default(),
             has_unread,
-            have_another_name,
+            have_another_name: note_another_name(&sources.page_names, &mut self.findings),
             unplaced_images: self.files.iter().filter(|file| file.is_unplaced_image()).count() as u64,
             named_pages: &list_pages | &mets_pages,
             mets,
@@ -261,6 +254,16 @@ fn set_long_texts_aside(files: &mut [FileSeen], long: &[usize], findings: &mut F
             file.role = MemberRole::Unplaced { page_like: true };
         }
     }
+}
+
+/// Says that the pages' files are named after another book; whether they are.
+fn note_another_name(names: &PageNames<'_>, findings: &mut FindingList) -> bool {
+    let another = names.another_book();
+    if let Some(name) = another {
+        let text = format!("the pages' files are named {name}, which may be another book's barcode");
+        findings.note(FindingCode::PagesOfAnotherName, None, text);
+    }
+    another.is_some()
 }
 
 fn ranged(lists: &[FoundList], ranges: Vec<ListRange>) -> Vec<RangedList<'_>> {

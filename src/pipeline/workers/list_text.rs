@@ -133,10 +133,7 @@ impl<S: GrinSession> ListReading<'_, S> {
         let mut end = parser.finish();
         passing.note(&end.rows);
         batch.append(&mut end.rows);
-        if self.names_known_books(&end, cx).await? {
-            batch.extend(lone(&end.rejected).into_iter().map(ListRow::bare));
-            (end.rejected, end.refusal) = (Vec::new(), None);
-        }
+        self.take_known_words(&mut end, &mut batch, cx).await?;
         if let Some(refusal) = end.refusal {
             if refusal == AnswerRefusal::Truncated {
                 // What was read is good; nothing follows from what was not.
@@ -167,13 +164,22 @@ impl<S: GrinSession> ListReading<'_, S> {
         Ok(read)
     }
 
-    /// Whether a text that is no list by itself consists of words that the catalog knows as books, all of them: few books are few words of
-    /// one shape.
-    async fn names_known_books(&mut self, end: &TextList, cx: &AskContext) -> Result<bool, PageFault> {
+    /// Takes a text for a list that is none by itself, where all of it is words that the catalog knows as books: few books are few words
+    /// of one shape.
+    async fn take_known_words(
+        &mut self,
+        end: &mut TextList,
+        batch: &mut Vec<ListRow>,
+        cx: &AskContext,
+    ) -> Result<(), PageFault> {
         let words = lone(&end.rejected);
-        let are_words = !words.is_empty() && words.len() as u64 == end.rejected.len() as u64 + end.rejected_more;
-        let may_be_list = end.refusal == Some(AnswerRefusal::NotAList) && are_words;
-        Ok(may_be_list && self.sight(words, cx).await? == 0)
+        let are_all = words.len() as u64 == end.rejected.len() as u64 + end.rejected_more;
+        let may_be_list = end.refusal == Some(AnswerRefusal::NotAList) && are_all && !words.is_empty();
+        if may_be_list && self.sight(words.clone(), cx).await? == 0 {
+            batch.extend(words.into_iter().map(ListRow::bare));
+            (end.rejected, end.refusal) = (Vec::new(), None);
+        }
+        Ok(())
     }
 
     /// Words unlike the barcodes around them: books if the catalog knows them, else maybe a server's words in place of the rest.
