@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use crate::archive::acceptance::proof::{ProofGaps, has_all_digests, is_proven_whole};
 use crate::archive::findings::FindingLevel;
+use crate::archive::mets::RecordParts;
 use crate::archive::page_numbers::PageNumbers;
 use crate::vocabulary::FailureReason;
 
@@ -25,8 +26,8 @@ pub enum VolumeRefusal {
     /// There is no METS, or one that names no book.
     #[error("no METS says that it is this book")]
     UnnamedBook,
-    /// A file that is there is not the one that the checksum list or the METS names.
-    #[error("files differ from their checksums")]
+    /// A page's file that is there is not the one that the checksum list or the METS names. Of other files that is a finding.
+    #[error("files of pages differ from their checksums")]
     ChecksumMismatch,
     /// A page that the checksum list or the METS names is not in the archive.
     #[error("pages that its checksum list or its METS names are missing")]
@@ -68,9 +69,15 @@ pub struct VolumeAcceptance {
     /// Those of them whose text has at least one character to read.
     #[serde(default)]
     pub nonblank_texts: u64,
+    /// Those of them whose text has so many letters and digits that it may be more than dirt on the page.
+    #[serde(default)]
+    pub worded_texts: u64,
     /// Characters of all texts.
     #[serde(default)]
     pub text_characters: u64,
+    /// How much its MARC record says; `None` without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record_parts: Option<RecordParts>,
     /// Pages that have an image, by its first bytes.
     #[serde(default)]
     pub images: u64,
@@ -119,7 +126,7 @@ pub(super) struct VolumeFacts {
     pub(super) identity: BookIdentity,
     /// The message's integrity check was good, or every page is equal to its digest.
     pub(super) proven: bool,
-    /// Files that differ from their listed digests.
+    /// Files of pages that differ from their listed digests.
     pub(super) mismatched: usize,
     /// Listed pages that are not in the archive.
     pub(super) missing: usize,

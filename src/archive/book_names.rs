@@ -63,6 +63,19 @@ pub(super) fn names_some_book(base_name: &str) -> bool {
     barcode.is_some_and(|barcode| barcode.len() > 3 && barcode.bytes().any(|byte| byte.is_ascii_digit()))
 }
 
+/// Has a word letters where the barcode has them, and digits likewise, and is not the barcode?
+pub(super) fn is_formed_as(word: &str, barcode: &Barcode) -> bool {
+    let form = |text: &str| -> Vec<u8> {
+        let class = |byte: u8| match byte {
+            b'0'..=b'9' => b'0',
+            _ if byte.is_ascii_alphabetic() => b'a',
+            other => other,
+        };
+        text.bytes().map(class).collect()
+    };
+    !word.eq_ignore_ascii_case(barcode.as_str()) && form(word) == form(barcode.as_str())
+}
+
 /// What stands behind the book's own name, the digits of which are no page's; all of it where the name is not there.
 pub(super) fn behind_book<'s>(stem: &'s str, barcode: Option<&Barcode>) -> &'s str {
     let is_book = |end: &usize| barcode.is_some_and(|barcode| names_book(&stem[..*end], barcode));

@@ -64,11 +64,27 @@ pub enum ArchiveError {
         /// What was seen of the bytes.
         seen: Box<SeenArchive>,
     },
+    /// It is encrypted to public keys, and no secret key that is given opens it.
+    #[error("{what}; archive.secret_key_file names the secret key")]
+    NoSecretKey {
+        /// To which.
+        what: String,
+    },
     /// An OpenPGP message of a kind that cannot be read here.
     #[error("this kind of encrypted archive is not supported: {what}")]
     Unsupported {
         /// What it would need.
         what: String,
+    },
+    /// Its tar has a form that honest archives may have and that is not read here: nothing is known against it.
+    #[error(
+        "its tar has a form that is not read here: {what}; unpack it with GNU tar, and look whether it is the book"
+    )]
+    UnreadTar {
+        /// Which form.
+        what: String,
+        /// What was seen of the bytes.
+        seen: Box<SeenArchive>,
     },
     /// The reader that was given failed; the very error is inside, so that its owner can look into it.
     #[error("the archive could not be read: {0}")]
@@ -145,8 +161,6 @@ pub enum ArchiveLimit {
     Link,
     /// A device, a pipe or another special file.
     SpecialFile,
-    /// A sparse file.
-    Sparse,
     /// Extended header blocks (GNU long names, pax) beyond their size.
     HeaderSize,
     /// Length of the checksum lists.
@@ -168,7 +182,6 @@ impl ArchiveLimit {
             Self::UnsafeName => "unsafe_name",
             Self::Link => "link",
             Self::SpecialFile => "special_file",
-            Self::Sparse => "sparse",
             Self::HeaderSize => "header_size",
             Self::ChecksumList => "checksum_list",
             Self::PageText => "page_text",
@@ -204,6 +217,7 @@ impl ArchiveError {
         match self {
             Self::WrongPassphrase => FailureReason::WrongPassphrase,
             Self::NoPassphrase => FailureReason::NoPassphrase,
+            Self::NoSecretKey { .. } => FailureReason::NoSecretKey,
             Self::Damaged { .. } => FailureReason::Damaged,
             Self::Truncated { .. } => FailureReason::Truncated,
             Self::NotAnArchive { .. } => FailureReason::NotAnArchive,
@@ -213,7 +227,7 @@ impl ArchiveError {
             Self::RefusedByGrin { .. } => FailureReason::Unavailable,
             Self::Refused { refusal, .. } => refusal.reason(),
             Self::Hostile { .. } => FailureReason::Hostile,
-            Self::Unsupported { .. } => FailureReason::Unsupported,
+            Self::Unsupported { .. } | Self::UnreadTar { .. } => FailureReason::Unsupported,
             Self::Input(_) => FailureReason::Input,
             Self::Sink(_) => FailureReason::Sink,
             Self::Text(_) => FailureReason::Text,
@@ -226,6 +240,7 @@ impl ArchiveError {
             Self::Damaged { seen, .. }
             | Self::Truncated { seen }
             | Self::Refused { seen, .. }
+            | Self::UnreadTar { seen, .. }
             | Self::Hostile { seen, .. } => Some(seen),
             _ => None,
         }
@@ -250,10 +265,14 @@ pub(super) enum LayerFault {
     WrongPassphrase,
     #[error("no passphrase")]
     NoPassphrase,
+    #[error("{0}")]
+    NoSecretKey(String),
     #[error("not an archive: {0}")]
     NotAnArchive(&'static str),
     #[error("not supported: {0}")]
     Unsupported(String),
+    #[error("a tar that is not read: {0}")]
+    UnreadTar(String),
     /// The input failed; the error itself stays with the source.
     #[error("input failed")]
     Input,

@@ -49,8 +49,10 @@ impl FindingLevel {
 pub enum FindingCode {
     /// Neither a checksum list nor MD5 digests in the METS: nothing could be compared.
     PagesUnverified,
-    /// A member's MD5 is not the one listed.
+    /// The MD5 of a page's file is not the one listed.
     ChecksumMismatch,
+    /// The MD5 of a file that is no page's, such as the METS, is not the one listed; the volume is not verified.
+    OtherFileDiffers,
     /// A listed page is not in the archive.
     ChecksumMissingMember,
     /// A listed file is not in the archive, and no page depends on it.
@@ -118,6 +120,8 @@ pub enum FindingCode {
     UnnamedBook,
     /// The METS has the requested book's file name, and the OBJID of another one.
     ObjidDiffers,
+    /// The pages' files have another book's name, as far as their form tells; the volume is not verified.
+    PagesOfAnotherName,
     /// A METS without a MARC record.
     NoMarc,
     /// The METS is not well-formed.
@@ -158,6 +162,7 @@ impl FindingCode {
         match self {
             Self::PagesUnverified => "pages_unverified",
             Self::ChecksumMismatch => "checksum_mismatch",
+            Self::OtherFileDiffers => "other_file_differs",
             Self::ChecksumMissingMember => "checksum_missing_member",
             Self::ListedNotDelivered => "listed_not_delivered",
             Self::ListedNameDiffers => "listed_name_differs",
@@ -192,6 +197,7 @@ impl FindingCode {
             Self::AnotherBook => "another_book",
             Self::UnnamedBook => "unnamed_book",
             Self::ObjidDiffers => "objid_differs",
+            Self::PagesOfAnotherName => "pages_of_another_name",
             Self::NoMarc => "no_marc",
             Self::MetsMalformed => "mets_malformed",
             Self::MetsRefused => "mets_refused",

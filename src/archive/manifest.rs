@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::archive::acceptance::VolumeAcceptance;
 use crate::archive::findings::ArchiveFinding;
-use crate::archive::mets::RecordKind;
+use crate::archive::mets::{RecordKind, RecordParts};
 use crate::archive::page_numbers::PageNumbers;
 use crate::archive::volume::ProvenVolume;
 use crate::grin::Barcode;
@@ -37,6 +37,9 @@ pub struct BookManifest {
     /// Those of them whose text has at least one character to read; manifests of earlier versions do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonblank_texts: Option<u64>,
+    /// Those of them whose text has at least eight letters or digits; manifests of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worded_texts: Option<u64>,
     /// Characters of all texts; manifests of earlier versions do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text_characters: Option<u64>,
@@ -62,6 +65,9 @@ pub struct BookManifest {
     pub verified: bool,
     /// What came of the search for a MARC record.
     pub record: RecordKind,
+    /// How much the record says; manifests of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record_parts: Option<RecordParts>,
     /// MARC fields by catalog column names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marc: Option<MarcFields>,
@@ -135,6 +141,7 @@ impl BookManifest {
             pages: volume.acceptance.pages,
             text_pages: volume.acceptance.text_pages,
             nonblank_texts: Some(volume.acceptance.nonblank_texts),
+            worded_texts: Some(volume.acceptance.worded_texts),
             text_characters: Some(volume.acceptance.text_characters),
             reading_order: ReadingOrder::of(&volume.acceptance),
             images: Some(volume.acceptance.images),
@@ -144,6 +151,7 @@ impl BookManifest {
             hocr_numbers: Some(volume.acceptance.hocr_numbers.clone()),
             verified: volume.acceptance.verified,
             record: volume.record,
+            record_parts: volume.acceptance.record_parts,
             marc: volume.marc.clone(),
             findings: volume.findings.clone(),
             companions: Vec::new(),

@@ -220,6 +220,7 @@ impl<'l, B: BufRead> TarMembers<'l, B> {
                 let target = self.safe_name(&target);
                 MemberKind::Link(target.map_err(|_| hostile(ArchiveLimit::Link, format!("{name} is a link")))?)
             }
+            EntryType::GNUSparse => return Err(sparse(header, &name, self.limits)),
             _ => kind_of(header, &name, raw.ends_with(b"/"))?,
         };
         let size = match (&kind, extended.size) {
@@ -290,7 +291,6 @@ fn kind_of(header: &Header, name: &str, has_slash: bool) -> io::Result<MemberKin
                 format!("{name} is a device or a pipe"),
             ));
         }
-        EntryType::GNUSparse => return Err(hostile(ArchiveLimit::Sparse, format!("{name} is sparse"))),
         other if other.as_byte() == b'M' => {
             return Err(hostile(
                 ArchiveLimit::SpecialFile,
@@ -328,6 +328,23 @@ fn at_most(left: u64, have: usize) -> usize {
 
 fn broken(what: &str) -> io::Error {
     LayerFault::Damaged(DamageKind::Tar(what.to_owned())).into()
+}
+
+/// Honest archives may have sparse files, of which the holes are left out; none was ever seen from GRIN, and the bytes of one do not lie side by
+/// side, as all that reads members needs them.
+fn sparse(header: &Header, name: &str, limits: &ArchiveLimits) -> io::Error {
+    let size = header.as_gnu().and_then(|header| header.real_size().ok());
+    match size {
+        Some(size) if size > limits.member_bytes => hostile(
+            ArchiveLimit::MemberSize,
+            format!("{name}, a sparse file, claims {size} bytes"),
+        ),
+        _ => unread(format!("{name} is a sparse file")),
+    }
+}
+
+fn unread(what: String) -> io::Error {
+    LayerFault::UnreadTar(what).into()
 }
 
 fn hostile(limit: ArchiveLimit, detail: String) -> io::Error {

@@ -48,6 +48,7 @@ pub(crate) use crate::archive::member_read::{MemberReadError, read_member};
 #[cfg(feature = "lab")]
 pub(crate) use crate::archive::members::TarMembers;
 pub use crate::archive::mets::RecordKind;
+pub(crate) use crate::archive::mets::RecordParts;
 pub(crate) use crate::archive::openpgp::BadSecretKey;
 pub use crate::archive::openpgp::SecretKey;
 pub(crate) use crate::archive::page_numbers::PageNumbers;

@@ -35,6 +35,15 @@ impl MemberRole {
         }
     }
 
+    /// Is the file part of a page, or one that looks so and of which it is not known?
+    pub(super) fn may_be_page(self) -> bool {
+        match self {
+            Self::Image(_) | Self::Text(_) | Self::Coordinates(_) | Self::Candidate(..) => true,
+            Self::Unplaced { page_like } => page_like,
+            Self::ChecksumList | Self::Xml { .. } | Self::Other => false,
+        }
+    }
+
     /// The role itself if the file is part of a page.
     pub(super) fn page_part(self) -> Option<Self> {
         self.page().map(|_| self)

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::archive::book_names::{behind_book, names_book};
+use crate::archive::book_names::{SEPARATORS, behind_book, is_formed_as, names_book};
 use crate::archive::digest::base_name;
 use crate::archive::folder_owners::FolderOwners;
 use crate::archive::names::{MemberRole, numbers_of_name, plain_name, role};
@@ -70,6 +70,13 @@ impl<'b> PageNames<'b> {
             }
             role => role.page_part(),
         }
+    }
+
+    /// A word in the pages' names that is formed as this book's barcode is, and is another one.
+    pub(super) fn another_book(&self) -> Option<&str> {
+        let ends = |c: char| c == '\0' || SEPARATORS.contains(&c);
+        let mut words = self.series.values().flat_map(|series| series.split(ends));
+        words.find(|word| self.barcode.is_some_and(|barcode| is_formed_as(word, barcode)))
     }
 
     /// Is it a name in the folder of another book? One at the top is not told so: a METS names the files of its own folder.
@@ -197,6 +204,21 @@ mod tests {
     use super::*;
     use crate::archive::acceptance::BookIdentity;
     use crate::archive::scan::seen;
+
+    #[test]
+    fn pages_that_have_another_books_name_tell_so() {
+        for (prefix, expected) in [
+            ("TL7700000002_", Some("tl7700000002")),
+            ("TESTLIB_TL7700000002_", Some("tl7700000002")),
+            ("TL7700000001_", None),
+        ] {
+            let names = [1, 2, 3].map(|page| format!("{prefix}{page:08}.jp2"));
+            let barcode = Barcode::parse("TL7700000001").unwrap();
+            let files = seen(&names.each_ref().map(String::as_str), Some(&barcode));
+            let names = PageNames::of(&files, Some(&barcode));
+            assert_eq!(names.another_book(), expected, "{prefix}");
+        }
+    }
 
     #[test]
     #[expect(clippy::too_many_lines, reason = "a table of cases")]

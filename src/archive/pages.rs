@@ -24,6 +24,8 @@ use crate::archive::scan::FileSeen;
 
 /// Bytes of text that stay in memory; more go to a temporary file.
 const IN_MEMORY: usize = 2 << 20;
+/// Letters and digits that a text has which is more than trivial; dirt on a page is often read as fewer.
+const WORDED: usize = 8;
 /// Page numbers named in one finding.
 const NAMED: usize = 5;
 /// The lines of a volume without pages.
@@ -74,6 +76,7 @@ struct Line {
     bytes: u64,
     /// The text has no character that could be read.
     is_blank: bool,
+    is_worded: bool,
     characters: u64,
     /// Runs of bytes that were no text.
     replaced: usize,
@@ -128,6 +131,7 @@ impl VolumePages {
             offset: self.written,
             bytes: json.len() as u64,
             is_blank: is_blank(&text),
+            is_worded: is_worded(&text),
             characters: text.chars().count() as u64,
             replaced,
             control: text.as_bytes().iter().filter(|byte| control(byte)).count(),
@@ -144,6 +148,7 @@ impl VolumePages {
         let text = decoded(bytes).text;
         let line = Line {
             is_blank: is_blank(&text),
+            is_worded: is_worded(&text),
             characters: text.chars().count() as u64,
             ..Line::default()
         };
@@ -245,11 +250,8 @@ impl VolumePages {
             page_numbers: self.lines.clone().filter(|page| self.has_any(*page)).collect(),
             text_pages: self.texts.range(self.lines.clone()).count() as u64,
             nonblank_texts: self.nonblank_texts() as u64,
-            text_characters: self
-                .texts
-                .range(self.lines.clone())
-                .map(|(_, line)| line.characters)
-                .sum(),
+            worded_texts: self.counted_texts().filter(|line| line.is_worded).count() as u64,
+            text_characters: self.counted_texts().map(|line| line.characters).sum(),
             first_page: last.map_or(0, |_| numbering.first.into()),
             images: (self.images.len() - self.void_images.len()) as u64,
             image_numbers: self.good_images().collect(),
@@ -271,8 +273,11 @@ impl VolumePages {
     }
 
     fn nonblank_texts(&self) -> usize {
-        let texts = self.texts.range(self.lines.clone());
-        texts.filter(|(_, line)| !line.is_blank).count()
+        self.counted_texts().filter(|line| !line.is_blank).count()
+    }
+
+    fn counted_texts(&self) -> impl Iterator<Item = &Line> {
+        self.texts.range(self.lines.clone()).map(|(_, line)| line)
     }
 
     /// A number far beyond the others that nothing names is a misnamed file, not a page. Gives how many of them are images.
@@ -362,6 +367,11 @@ impl VolumePages {
 fn is_blank(text: &str) -> bool {
     let is_nothing = |c: char| c.is_whitespace() || c.is_control() || "\u{200b}\u{2060}\u{feff}\u{fffd}".contains(c);
     text.chars().all(is_nothing)
+}
+
+/// Has a page's text more than a few letters and digits?
+fn is_worded(text: &str) -> bool {
+    text.chars().filter(|c| c.is_alphanumeric()).nth(WORDED - 1).is_some()
 }
 
 fn listed(what: &str, pages: &[u32]) -> String {

@@ -255,7 +255,12 @@ fn conclude<R: Read>(
 /// Reads as much more as the error needs: all for the fingerprint of damaged bytes, a little for the look of a page.
 fn read_on<R: Read>(source: &mut ArchiveSource<R>, fault: Option<&LayerFault>) {
     let _kept_in_the_source = match fault {
-        Some(LayerFault::WrongPassphrase | LayerFault::NoPassphrase | LayerFault::Unsupported(_)) => Ok(()),
+        Some(
+            LayerFault::WrongPassphrase
+            | LayerFault::NoPassphrase
+            | LayerFault::NoSecretKey(_)
+            | LayerFault::Unsupported(_),
+        ) => Ok(()),
         Some(LayerFault::NotAnArchive(_)) => io::copy(&mut source.take(PAGE as u64), &mut io::sink()).map(drop),
         _ => source.drain(),
     };
@@ -272,6 +277,7 @@ pub(super) fn as_error(fault: LayerFault, seen: Box<SeenArchive>, head: &[u8]) -
         },
         LayerFault::WrongPassphrase => ArchiveError::WrongPassphrase,
         LayerFault::NoPassphrase => ArchiveError::NoPassphrase,
+        LayerFault::NoSecretKey(what) => ArchiveError::NoSecretKey { what: shortened(what) },
         // Decrypted bytes were looked at where they are; encrypted ones are looked at again with more of them there.
         LayerFault::NotAnArchive(looks_like) if seen.sha256.is_some() => ArchiveError::NotAnArchive { looks_like },
         LayerFault::NotAnArchive(_) => match refusal_in_place_of_content(head) {
@@ -279,6 +285,10 @@ pub(super) fn as_error(fault: LayerFault, seen: Box<SeenArchive>, head: &[u8]) -
             None => ArchiveError::NotAnArchive {
                 looks_like: looks_like(head),
             },
+        },
+        LayerFault::UnreadTar(what) => ArchiveError::UnreadTar {
+            what: shortened(what),
+            seen,
         },
         LayerFault::Unsupported(what) => ArchiveError::Unsupported { what: shortened(what) },
         LayerFault::Input => ArchiveError::Input(io::ErrorKind::Other.into()),

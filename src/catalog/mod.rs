@@ -39,7 +39,7 @@ pub use import::{
 };
 pub(crate) use lifecycle::claim::ClaimToken;
 pub use lifecycle::claim::{BegunPublication, ClaimBooks, ClaimedBook, StoredArchive};
-pub(crate) use lifecycle::hooks::{BeginHook, ClaimHook, HookSettlement, SettleHook};
+pub(crate) use lifecycle::hooks::{ClaimHook, HookSettlement, NoteHook, SettleHook};
 pub(crate) use lifecycle::leases::RenewClaims;
 pub(crate) use lifecycle::named::{BookWish, ChangeBooks};
 pub use lifecycle::policy::CatalogPolicy;

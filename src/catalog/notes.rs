@@ -30,6 +30,11 @@ pub(crate) fn write(conn: &SqlConnection, key: &str, value: &str) -> Result<(), 
     conn.execute(sql, &arguments! { key: key, value: value }).map(drop)
 }
 
+pub(crate) fn remove(conn: &SqlConnection, key: &str) -> Result<(), CatalogError> {
+    let sql = "DELETE FROM settings WHERE key = :key";
+    conn.execute(sql, &arguments! { key: key }).map(drop)
+}
+
 /// Asks what the catalog knows of the storage it belongs to.
 #[derive(Debug, Clone, Copy)]
 pub struct AskStorageMark;

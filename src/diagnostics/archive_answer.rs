@@ -11,6 +11,7 @@ pub(crate) fn of_archive_error(error: &ArchiveError) -> Option<UnrecognisedAnswe
             what: DamageKind::Packets(_),
             ..
         } => UnrecognisedKind::Packet,
+        ArchiveError::UnreadTar { .. } => UnrecognisedKind::Member,
         ArchiveError::NotAnArchive { .. } => UnrecognisedKind::Answer,
         _ => return None,
     };
@@ -64,6 +65,13 @@ mod tests {
                     what: "AEAD in chunks".to_owned(),
                 },
                 Some(UnrecognisedKind::Packet),
+            ),
+            (
+                ArchiveError::UnreadTar {
+                    what: "1.jp2 is a sparse file".to_owned(),
+                    seen: Box::default(),
+                },
+                Some(UnrecognisedKind::Member),
             ),
             (
                 ArchiveError::NotAnArchive { looks_like: "zip" },

@@ -81,10 +81,10 @@ fn iso(when: DateTime) -> String {
     out
 }
 
-/// Year, month, day, with the same `/` or `-` between; then, after a blank or `T`, hours, minutes and perhaps seconds.
+/// The moment in UTC is read as it stands. Year, month, day, with the same `/` or `-` between; then, after a blank or `T`, hours, minutes and perhaps seconds.
 fn civil(text: &str) -> Option<DateTime> {
     let (date, time) = match text.find([' ', 'T']) {
-        Some(at) => (&text[..at], text[at + 1..].trim_start()),
+        Some(at) => (&text[..at], without_zone(text[at + 1..].trim_start())),
         None => (text, "00:00"),
     };
     let separator = if date.contains('/') { '/' } else { '-' };
@@ -104,6 +104,12 @@ fn civil(text: &str) -> Option<DateTime> {
         0,
     )
     .ok()
+}
+
+/// A time without `Z` or `+00:00`.
+fn without_zone(time: &str) -> &str {
+    let bare = time.strip_suffix('Z').or_else(|| time.strip_suffix("+00:00"));
+    bare.map_or(time, str::trim_end)
 }
 
 /// Exactly `N` numbers of ASCII digits, each as wide as said; where that is two digits, one will do.
@@ -162,6 +168,10 @@ mod tests {
             ("2011/2/3 4:05", Some("2011-02-03T04:05:00")),
             (" 2011-02-03T04:05:00 ", Some("2011-02-03T04:05:00")),
             ("2011/02/03  04:05", Some("2011-02-03T04:05:00")),
+            ("2011-02-03T04:05:06Z", Some("2011-02-03T04:05:06")),
+            ("2011-02-03T04:05:06+00:00", Some("2011-02-03T04:05:06")),
+            ("2011-02-03T04:05:06+01:00", None),
+            ("2011/02/03 Z", None),
             ("2011/02/30 04:05", None),
             ("2011/02/03 24:00", None),
             ("2011/02-03", None),

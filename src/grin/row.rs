@@ -71,7 +71,9 @@ pub enum RejectionReason {
     #[error("too few cells: {0}")]
     TooFewCells(usize),
     /// A line of a text list is one word that no barcode looks like.
-    #[error("a word unlike the barcodes around it is taken for no barcode")]
+    #[error(
+        "a word unlike the barcodes around it may be a server's and is taken for no barcode; if it is one, `grind collect --barcodes` with it adds the book"
+    )]
     LoneWord,
     /// A line of a text list is words of a server, maybe in place of the rest of the list.
     #[error("the line is a message and no row")]

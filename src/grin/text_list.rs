@@ -11,7 +11,7 @@ use crate::grin::lines::LineCutter;
 use crate::grin::list_page::{
     EMPTY_IN_WORDS, ListField, ListHeading, field_of, name_of, says_more, says_none, set, total_of,
 };
-use crate::grin::text_list::columns::{columns, fits};
+use crate::grin::text_list::columns::{columns, fits, header, names_volume};
 use crate::grin::text_list::plausible::{ENOUGH, ShapeCensus, WordShape};
 use crate::grin::{
     AnswerRefusal, LibraryDirectory, ListKind, ListRow, RejectedRow, RejectionReason, lines, refusal, text,
@@ -67,6 +67,8 @@ pub struct TextListParser {
     cells: Option<usize>,
     /// The line has no end: it is the last one, and may be torn.
     is_open: bool,
+    /// The text's own head said how long it is, and so long it was: its last line is whole, also without an end.
+    has_length: bool,
     /// The lines after the last row say that the list goes on, or tell of trouble.
     is_cut_short: bool,
     /// A line between the rows was a server's words of trouble, which may stand in place of others.
@@ -94,6 +96,7 @@ impl TextListParser {
             held: Vec::new(),
             cells: None,
             is_open: false,
+            has_length: false,
             is_cut_short: false,
             is_interrupted: false,
             has_trouble: false,
@@ -107,6 +110,12 @@ impl TextListParser {
             must_have_heading: true,
             ..self
         }
+    }
+
+    /// Whether the text came with its length. A server that ends before its time cuts the last line of one that has none.
+    #[must_use]
+    pub fn of_length(self, has_length: bool) -> Self {
+        Self { has_length, ..self }
     }
 
     /// Takes the next bytes; returns the rows whose lines have ended.
@@ -319,7 +328,7 @@ impl TextListParser {
     /// Whether the last line, which nothing ends, is only the beginning of one: it has fewer cells than the line before or the heading,
     /// or is a word that may be the beginning of one of the usual shape.
     fn is_torn(&self, line: &str) -> bool {
-        if !self.is_open {
+        if !self.is_open || self.has_length {
             return false;
         }
         let heading = self.heading.as_ref().map(|heading| heading.fields.len());
@@ -372,16 +381,6 @@ pub fn parse_text_list(bytes: &[u8], kind: ListKind, library: &LibraryDirectory)
         rows.clear();
     }
     TextList { rows, ..list }
-}
-
-/// A first line that names columns instead of a volume, in whatever order.
-fn header(line: &str) -> Option<ListHeading> {
-    let heading = ListHeading::of(line.split('\t'));
-    heading.names_volumes().then_some(heading)
-}
-
-fn names_volume(field: ListField) -> bool {
-    matches!(field, ListField::Barcode | ListField::FileName)
 }
 
 /// What a line is.

@@ -350,10 +350,12 @@ impl Table<'_> {
     }
 }
 
-/// Whether a value is what its column holds; `None`: the column holds any words.
+/// Whether a value is what its column holds; `None`: the column holds any words, or a date in a form that is not known, which GRIN may change
+/// for all rows at once.
 fn is_of_kind(kind: ColumnKind, value: &FieldValue) -> Option<bool> {
     match (kind, value) {
         (ColumnKind::Text | ColumnKind::Timestamp, _) => None,
+        (_, FieldValue::Date(date)) if date.when().is_none() && date.may_be_date() => None,
         (_, FieldValue::Date(date)) => Some(date.when().is_some()),
         (kind, FieldValue::Text(text)) => Some(TypedValue::read(kind, text).is_some()),
     }

@@ -193,7 +193,8 @@ impl<S: BookServices> BookRun<S> {
             };
         };
         let intake = &mut self.context.judgement.borrow_mut().intake;
-        let fault = intake.judged(&self.book.claim.barcode, fault, Instant::now());
+        let ClaimedBook { claim, attempts, .. } = &self.book;
+        let fault = intake.judged(&claim.barcode, *attempts, fault, Instant::now());
         StepResult {
             stored,
             ..StepResult::fault(fault)

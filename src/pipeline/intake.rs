@@ -194,11 +194,15 @@ impl BookIntake {
         self.last_served.is_some_and(|served| now - served < SERVED_LATELY)
     }
 
-    /// Whose a book's fault is, as others fared so far.
-    pub fn judged(&mut self, barcode: &Barcode, fault: BookFault, now: Instant) -> BookFault {
-        let others_opened = self.last_stored.is_some();
-        let alike = self.refused.alike_with(barcode, fault.reason, now);
-        fault.among_others(RefusalEvidence { alike, others_opened })
+    /// Whose the fault of a book with so many charged attempts is, as others fared so far.
+    pub fn judged(&mut self, barcode: &Barcode, attempts: u32, fault: BookFault, now: Instant) -> BookFault {
+        let evidence = RefusalEvidence {
+            alike: self.refused.alike_with(barcode, fault.reason, now),
+            others_opened: self.last_stored.is_some(),
+            others_served: self.are_others_served(now),
+            was_charged: attempts > 0,
+        };
+        fault.among_others(evidence)
     }
 
     /// GRIN answered: the way there is open. Of downloads that says nothing, so their series stand.

@@ -9,7 +9,7 @@
 use crate::actor::AskContext;
 use crate::catalog::{AskStorageMark, Catalog, CatalogError, CatalogLedger, KeepStorageMark, KeptStorageMark};
 use crate::pipeline::policy::BookFault;
-use crate::storage::{ObjectKey, Storage, StorageError, same_layout};
+use crate::storage::{MARKER_NAME, ObjectKey, PlaceMarker, Storage, StorageError, same_layout};
 
 /// What decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,11 +78,7 @@ fn look(storage: &Storage, kept: KeptStorageMark) -> Result<MountLook, StorageEr
         }
         MountVerdict::Mark | MountVerdict::Adopt => taken_in(storage, kept, found).map(MountLook::Keep),
         MountVerdict::Missing | MountVerdict::Another => {
-            let what = match verdict {
-                MountVerdict::Missing => "its marker is missing",
-                _ => "its marker is another's",
-            };
-            Err(storage.not_ours(&format!("{what}; stored books that the catalog knows: {}", kept.stored)))
+            Err(not_ours(kept.id.as_deref(), kept.stored, &storage.read_markers()?))
         }
     }
 }
@@ -93,6 +89,29 @@ pub(crate) fn check_layout(configured: &str, kept: &KeptStorageMark) -> Result<(
     match kept.id.is_some() && kept.stored > 0 {
         true => same_layout("the storage that the catalog knows", kept.layout.as_deref(), configured),
         false => Ok(()),
+    }
+}
+
+/// Which of the places is not the catalog's, why, and what to do where it alone is not: a place of its own was most likely just set.
+fn not_ours(kept: Option<&str>, stored: u64, markers: &[PlaceMarker]) -> StorageError {
+    let is_wrong = |marker: &&PlaceMarker| kept.is_none() || marker.id.as_deref() != kept;
+    let wrong: Vec<_> = markers.iter().filter(is_wrong).collect();
+    let places: Vec<_> = wrong.iter().map(|marker| marker.place.as_str()).collect();
+    let what = match wrong.first().and_then(|marker| marker.id.as_deref()) {
+        None => format!("its marker is missing ({MARKER_NAME})"),
+        Some("") => format!("its marker cannot be read ({MARKER_NAME})"),
+        Some(_) => format!("its marker is another's ({MARKER_NAME})"),
+    };
+    let alone = match wrong.len() < markers.len() {
+        true => {
+            "; the other places of the storage are the right ones. If this place was set just now (storage.raw_url, full_url or meta_url), move the \
+             objects there that belong in it, then run `grind storage adopt`"
+        }
+        false => "",
+    };
+    StorageError::NotOurs {
+        place: places.join(" and "),
+        detail: format!("{what}; stored books that the catalog knows: {stored}{alone}"),
     }
 }
 
@@ -237,6 +256,33 @@ mod tests {
                 is_same,
                 "{kept:?} and {configured}"
             );
+        }
+    }
+
+    #[test]
+    fn the_place_that_is_not_the_catalogs_is_named() {
+        let alone = "run `grind storage adopt`";
+        for (kept, ids, place, words, is_alone) in [
+            (Some("a"), [Some("a"), None], "raw", "marker is missing", true),
+            (Some("a"), [Some("a"), Some("b")], "raw", "is another's", true),
+            (Some("a"), [Some("a"), Some("")], "raw", "cannot be read", true),
+            (Some("a"), [None, Some("a")], "main", "marker is missing", true),
+            (Some("a"), [None, None], "main and raw", "marker is missing", false),
+            (Some("a"), [Some("b"), Some("b")], "main and raw", "is another's", false),
+            (None, [Some("b"), Some("b")], "main and raw", "is another's", false),
+            (None, [None, None], "main and raw", "marker is missing", false),
+        ] {
+            let markers = [("main", ids[0]), ("raw", ids[1])].map(|(place, id)| PlaceMarker {
+                place: place.to_owned(),
+                id: id.map(str::to_owned),
+            });
+            let StorageError::NotOurs { place: named, detail } = not_ours(kept, 7, &markers) else {
+                panic!("another error");
+            };
+            assert_eq!(named, place, "{kept:?} {ids:?}");
+            assert!(detail.contains(words), "{detail}");
+            assert!(detail.contains("knows: 7"), "{detail}");
+            assert_eq!(detail.contains(alone), is_alone, "{detail}");
         }
     }
 

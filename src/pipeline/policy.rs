@@ -135,13 +135,18 @@ impl BookFault {
         }
     }
 
-    /// Fetched twice with the same bytes and the same damage.
+    /// Fetched twice with the same bytes and the same fault, and kept in quarantine. What is not read here is not proven to be damaged: it
+    /// keeps its reason, and is asked for again after long waits, as another version of the program may read it.
     pub fn damaged_at_source(reason: FailureReason, detail: &str) -> Self {
+        let told = match reason {
+            FailureReason::Unsupported => reason,
+            _ => FailureReason::DamagedAtSource,
+        };
         let detail = format_args!("{reason}: {detail}");
         Self {
             outlook: FaultOutlook::Proven,
             // What is proven of these bytes says nothing about others.
-            ..Self::new(Blame::Book, None, FailureReason::DamagedAtSource, &detail)
+            ..Self::new(Blame::Book, None, told, &detail)
         }
     }
 }
@@ -224,10 +229,10 @@ impl From<&ArchiveError> for BookFault {
         use ArchiveError as E;
         let (blame, cause, outlook) = match error {
             // One book may have another passphrase, where ours opened others.
-            E::WrongPassphrase => (Blame::Book, WaitCause::Passphrase, FaultOutlook::Same),
+            E::WrongPassphrase | E::NoSecretKey { .. } => (Blame::Book, WaitCause::Passphrase, FaultOutlook::Same),
             E::NoPassphrase => (Blame::Operator, WaitCause::Passphrase, FaultOutlook::Same),
             // Another version of the program may read it.
-            E::Unsupported { .. } => (Blame::Book, WaitCause::Failures, FaultOutlook::Same),
+            E::Unsupported { .. } | E::UnreadTar { .. } => (Blame::Book, WaitCause::Failures, FaultOutlook::Same),
             E::Damaged { .. }
             | E::Truncated { .. }
             | E::NotAnArchive { .. }

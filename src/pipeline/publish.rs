@@ -11,7 +11,7 @@ mod witness;
 use serde::Serialize;
 
 use crate::archive::{
-    ArchiveFinding, BookManifest, FindingCode, PageNumbers, ProvenVolume, RecordKind, VolumeAcceptance,
+    ArchiveFinding, BookManifest, FindingCode, PageNumbers, ProvenVolume, RecordKind, RecordParts, VolumeAcceptance,
 };
 
 pub use crate::pipeline::publish::error::PublishError;
@@ -34,6 +34,10 @@ pub struct VolumeStanding {
     /// Pages whose text has at least one character to read. The manifest of an earlier version says only how many have a text file, which
     /// is never fewer: what is stored then stays until the archive itself is read.
     pub text_pages: u64,
+    /// Those of them whose text is more than trivial; `None`: not known of what an earlier version stored.
+    pub worded_texts: Option<u64>,
+    /// Characters of all texts; `None` as well.
+    pub text_characters: Option<u64>,
     /// Pages that have an image; `None`: not known of what an earlier version stored.
     pub images: Option<u64>,
     /// The pages of which there is anything; `None`: not known of what an earlier version stored.
@@ -46,6 +50,8 @@ pub struct VolumeStanding {
     pub hocr_numbers: Option<PageNumbers>,
     /// Its METS holds a MARC record.
     pub has_record: bool,
+    /// How much the record says; `None`: there is none, or it is not known of what an earlier version stored.
+    pub record_parts: Option<RecordParts>,
     /// Every page agrees with a listed digest.
     pub verified: bool,
     /// Its METS has this book's file name and another book's OBJID.
@@ -84,6 +90,12 @@ pub enum KeepReason {
     /// The METS of the stored archive holds a MARC record, that of the new one does not, or is none.
     #[error("the stored archive has a MARC record and the new one has none")]
     RecordLost,
+    /// The MARC record of the new archive lacks its leader, its control number or its title, or most fields.
+    #[error(
+        "the MARC record of the new archive lacks the leader, the control number or the title that the stored one has, or has less than half as \
+         many fields"
+    )]
+    RecordReduced,
     /// The new archive lacks hOCR of pages that have it in the stored archive, though it may have as much.
     #[error("the new archive lacks hOCR of pages that have it in the stored archive")]
     FewerHocr,
@@ -93,8 +105,10 @@ pub enum KeepReason {
     /// Of the METS of both only the new one names another book as well.
     #[error("the METS of the new archive names another book as well, and that of the stored one does not")]
     AnotherBook,
-    /// The new archive has a text for less than half as many pages.
-    #[error("the new archive has text for less than half as many pages as the stored one")]
+    /// The new archive has a text, or one of more than a few letters, for less than half as many pages, or less than half of the text.
+    #[error(
+        "the new archive has text for less than half as many pages as the stored one, or less than half as much of it"
+    )]
     LessText,
 }
 
@@ -112,7 +126,7 @@ impl KeepReason {
 
 /// May this archive replace what is stored? Only a volume may, and never without a page, a page's image or a page's hOCR or the MARC record
 /// that is stored, or with weaker verification, nor with far less text than one that is as well proven: a text may be improved, but is not lost on GRIN's side for a
-/// good reason. Nor may one that may be another book's, by its METS, unless that of the stored one is as unclear.
+/// good reason, and a character for each page is no text; the record may be improved as well, but keeps what it is known by. Nor may one that may be another book's, by its METS, unless that of the stored one is as unclear.
 pub fn may_replace(stored: Option<&VolumeStanding>, new: &VolumeStanding) -> ReplaceDecision {
     use ReplaceDecision as D;
     match stored {
@@ -127,8 +141,9 @@ pub fn may_replace(stored: Option<&VolumeStanding>, new: &VolumeStanding) -> Rep
         Some(stored) if stored.verified && !new.verified => D::KeepStored(KeepReason::WeakerProof),
         Some(stored) if new.names_another && !stored.names_another => D::KeepStored(KeepReason::AnotherBook),
         Some(stored) if stored.has_record && !new.has_record => D::KeepStored(KeepReason::RecordLost),
+        Some(stored) if is_reduced(stored.record_parts, new.record_parts) => D::KeepStored(KeepReason::RecordReduced),
         Some(stored) if has_fewer_hocr(stored, new) => D::KeepStored(KeepReason::FewerHocr),
-        Some(stored) if stored.verified == new.verified && new.text_pages < stored.text_pages.div_ceil(2) => {
+        Some(stored) if stored.verified == new.verified && has_far_less_text(stored, new) => {
             D::KeepStored(KeepReason::LessText)
         }
         Some(_) => D::Publish,
@@ -143,6 +158,36 @@ fn has_fewer_images(stored: &VolumeStanding, new: &VolumeStanding) -> bool {
         Some(before) => images < before || lacks_some(stored.image_numbers.as_ref(), new.image_numbers.as_ref()),
         None => images < stored.pages && images < new.pages,
     }
+}
+
+/// What a new text has, be it improved, is at least half of what it had. What an earlier version did not count is not compared.
+fn has_far_less_text(stored: &VolumeStanding, new: &VolumeStanding) -> bool {
+    let pairs = [
+        (Some(stored.text_pages), Some(new.text_pages)),
+        (stored.worded_texts, new.worded_texts),
+        // White space is no text.
+        (
+            stored.text_characters.filter(|_| stored.text_pages > 0),
+            new.text_characters,
+        ),
+    ];
+    pairs
+        .into_iter()
+        .any(|(stored, new)| stored.zip(new).is_some_and(is_less_than_half))
+}
+
+fn is_less_than_half((stored, new): (u64, u64)) -> bool {
+    new < stored.div_ceil(2)
+}
+
+/// Has a record lost what it is known by, or most of its fields? Not where one of both is not known, or is not there.
+fn is_reduced(stored: Option<RecordParts>, new: Option<RecordParts>) -> bool {
+    stored.zip(new).is_some_and(|(stored, new)| {
+        (stored.has_leader && !new.has_leader)
+            || (stored.has_control_number && !new.has_control_number)
+            || (stored.has_title && !new.has_title)
+            || is_less_than_half((stored.fields, new.fields))
+    })
 }
 
 fn has_fewer_hocr(stored: &VolumeStanding, new: &VolumeStanding) -> bool {
@@ -161,12 +206,15 @@ impl From<&VolumeAcceptance> for VolumeStanding {
         Self {
             pages: acceptance.pages,
             text_pages: acceptance.nonblank_texts,
+            worded_texts: Some(acceptance.worded_texts),
+            text_characters: Some(acceptance.text_characters),
             images: Some(acceptance.images),
             page_numbers: Some(acceptance.page_numbers.clone()),
             image_numbers: Some(acceptance.image_numbers.clone()),
             hocr_pages: Some(acceptance.hocr_pages),
             hocr_numbers: Some(acceptance.hocr_numbers.clone()),
             has_record: false,
+            record_parts: None,
             verified: acceptance.verified,
             names_another: false,
             sha256: String::new(),
@@ -178,6 +226,7 @@ impl From<&ProvenVolume> for VolumeStanding {
     fn from(volume: &ProvenVolume) -> Self {
         Self {
             has_record: volume.record == RecordKind::Found,
+            record_parts: volume.acceptance.record_parts,
             names_another: names_another(&volume.findings),
             sha256: volume.sha256_hex(),
             ..Self::from(&volume.acceptance)
@@ -190,12 +239,15 @@ impl From<&BookManifest> for VolumeStanding {
         Self {
             pages: manifest.pages,
             text_pages: manifest.nonblank_texts.unwrap_or(manifest.text_pages),
+            worded_texts: manifest.worded_texts,
+            text_characters: manifest.text_characters,
             images: manifest.images,
             page_numbers: manifest.page_numbers.clone(),
             image_numbers: manifest.image_numbers.clone(),
             hocr_pages: manifest.hocr_pages,
             hocr_numbers: manifest.hocr_numbers.clone(),
             has_record: manifest.record == RecordKind::Found,
+            record_parts: manifest.record_parts,
             verified: manifest.verified,
             names_another: names_another(&manifest.findings),
             sha256: manifest.sha256.clone(),

@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::{AskContext, AskError};
 use crate::catalog::{
-    AskFixity, AskLastCopy, AskUnknown, BeginHook, CatalogError, ClaimBackups, EndPause, EnrichBatch, EnsureKnown,
-    FixityStanding, KeptCopy, NoteCopy, PlanConversions, RecordConversions, RecordEnrichment, SharedTask, TaskAnswer,
+    AskFixity, AskLastCopy, AskUnknown, CatalogError, ClaimBackups, EndPause, EnrichBatch, EnsureKnown, FixityStanding,
+    KeptCopy, NoteCopy, NoteHook, PlanConversions, RecordConversions, RecordEnrichment, SharedTask, TaskAnswer,
     ToEnrich,
 };
 use crate::grin::{Barcode, GrinAddresses};
@@ -136,7 +136,7 @@ pub(super) trait TaskServices: 'static {
     /// Is there a hook that is told of stored books?
     fn has_hook(&self) -> bool;
     /// Notes that there is.
-    async fn begin_hook(&self, cx: &AskContext) -> Result<(), CatalogError>;
+    async fn note_hook(&self, cx: &AskContext) -> Result<(), CatalogError>;
     /// Tells it of the next book, not beyond `stop`.
     async fn tell_hook(&self, stop: &CancellationToken, cx: &AskContext) -> Result<HookTurn, TaskFault>;
     /// Records that the pause of this daemon ended by itself.
@@ -265,11 +265,9 @@ impl TaskServices for WorkerPools {
         self.hook.is_some()
     }
 
-    async fn begin_hook(&self, cx: &AskContext) -> Result<(), CatalogError> {
-        if self.hook.is_none() {
-            return Ok(());
-        }
-        self.catalog.ask(BeginHook, cx).await
+    async fn note_hook(&self, cx: &AskContext) -> Result<(), CatalogError> {
+        let is_configured = self.hook.is_some();
+        self.catalog.ask(NoteHook { is_configured }, cx).await
     }
 
     async fn tell_hook(&self, stop: &CancellationToken, cx: &AskContext) -> Result<HookTurn, TaskFault> {

@@ -25,7 +25,7 @@ pub(super) use crate::pipeline::tasks::convert::convert;
 pub(super) use crate::pipeline::tasks::copies::{copies_at_end, keep_copies};
 pub(super) use crate::pipeline::tasks::enrich::enrich;
 pub(super) use crate::pipeline::tasks::fixity::reread;
-pub(super) use crate::pipeline::tasks::hooks::{begin_hook, tell_hook, tell_hook_at_end};
+pub(super) use crate::pipeline::tasks::hooks::{note_hook, tell_hook, tell_hook_at_end};
 pub(super) use crate::pipeline::tasks::said::SaidTroubles;
 
 /// When a task begins again: after its interval, or sooner after a pass that went wrong, so that what a person mends

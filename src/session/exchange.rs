@@ -296,6 +296,11 @@ impl IncomingAnswer {
         self.framing == Framing::UntilClose
     }
 
+    /// Whether its head said how long the body is.
+    pub(super) fn has_length(&self) -> bool {
+        matches!(self.framing, Framing::Length(_))
+    }
+
     /// `Content-Encoding` of the body.
     pub(super) fn coding(&self) -> ContentCoding {
         ContentCoding::of(self.header(header::CONTENT_ENCODING))

@@ -31,6 +31,15 @@ struct MarkerText {
     note: String,
 }
 
+/// What stands in the marker of one place of a storage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlaceMarker {
+    /// The folder or bucket.
+    pub place: String,
+    /// The id; `None`: there is no marker; empty: it cannot be read.
+    pub id: Option<String>,
+}
+
 /// Which marker must be there before anything is stored.
 #[derive(Debug, Default)]
 pub(super) struct MarkerGuard {
@@ -92,7 +101,10 @@ impl Storage {
             ExpectedMarker::Id { id, .. } => Some(id.clone()),
         };
         let Some(wanted) = wanted else {
-            return Err(self.not_ours("it has not been compared with the catalog yet"));
+            return Err(not_ours(
+                self.places.names(),
+                "it has not been compared with the catalog yet",
+            ));
         };
         for place in self.places.all() {
             let detail = match self.id_in(place)? {
@@ -106,25 +118,29 @@ impl Storage {
         Ok(())
     }
 
-    /// This storage is refused.
-    pub fn not_ours(&self, detail: &str) -> StorageError {
-        not_ours(self.places.names(), detail)
-    }
-
     /// The id in the marker; `None` if there is no marker. On disk the folder is looked for anew: what is mounted there may be another. Of places
     /// that do not agree the id is empty, which is nobody's.
     ///
     /// # Errors
     /// [`StorageError::OtherLayout`] if the objects beside it have the names of another layout; others if it cannot be looked at.
     pub fn read_marker(&self) -> Result<Option<String>, StorageError> {
-        let mut all = self.places.all().map(|place| self.id_in(place));
-        let first = all.next().transpose()?.flatten();
-        for other in all {
-            if other? != first {
-                return Ok(Some(String::new()));
-            }
-        }
-        Ok(first)
+        let mut all = self.read_markers()?.into_iter().map(|marker| marker.id);
+        let first = all.next().flatten();
+        Ok(match all.all(|id| id == first) {
+            true => first,
+            false => Some(String::new()),
+        })
+    }
+
+    /// The marker of each place.
+    pub fn read_markers(&self) -> Result<Vec<PlaceMarker>, StorageError> {
+        let read = |place: &StorageBackend| {
+            Ok(PlaceMarker {
+                id: self.id_in(place)?,
+                place: place.place(),
+            })
+        };
+        self.places.all().map(read).collect()
     }
 
     /// The name of the configured layout.

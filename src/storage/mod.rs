@@ -29,7 +29,7 @@ pub(crate) use crate::storage::figures::StorageFigures;
 pub(crate) use crate::storage::key::BookObjectKind;
 pub use crate::storage::key::{ObjectKey, StorageLayout};
 pub(crate) use crate::storage::local::{StorageSpace, TEMPORARY};
-pub(crate) use crate::storage::marker::{MARKER_NAME, same_layout};
+pub(crate) use crate::storage::marker::{MARKER_NAME, PlaceMarker, same_layout};
 pub use crate::storage::meta::ObjectMeta;
 pub(crate) use crate::storage::open::SpaceReserve;
 pub use crate::storage::open::{OwnUrl, StorageConfig};

@@ -69,6 +69,8 @@ words! {
         WrongPassphrase = "wrong_passphrase",
         /// There is no passphrase.
         NoPassphrase = "no_passphrase",
+        /// No secret key that is given opens the archive.
+        NoSecretKey = "no_secret_key",
         /// An integrity check of the archive failed.
         Damaged = "damaged",
         /// The archive ends early.
@@ -93,7 +95,7 @@ words! {
         Unauthenticated = "unauthenticated",
         /// The archive goes beyond what an honest one holds.
         Hostile = "hostile",
-        /// A kind of encryption that cannot be read.
+        /// A kind of encryption, or a form of tar, that cannot be read.
         Unsupported = "unsupported",
         /// The archive's bytes could not be read.
         Input = "input",

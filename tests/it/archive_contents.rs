@@ -557,7 +557,6 @@ fn what_no_honest_archive_holds_is_refused() {
     for kind in [Type::Char, Type::Block, Type::Fifo, Type::new(b'M')] {
         hostile(&raw_entry(kind, b"dev", 0), ArchiveLimit::SpecialFile);
     }
-    hostile(&raw_entry(Type::GNUSparse, b"00000001.jp2", 0), ArchiveLimit::Sparse);
     hostile(
         &raw_entry(Type::Regular, b"00000001.jp2", 1 << 60),
         ArchiveLimit::MemberSize,
@@ -608,10 +607,17 @@ fn extended_headers_cannot_smuggle_names_or_sizes() {
         &[pax("size=1152921504606846976"), file.clone()].concat(),
         ArchiveLimit::MemberSize,
     );
-    hostile(
-        &[pax("GNU.sparse.major=1"), file.clone()].concat(),
-        ArchiveLimit::Sparse,
-    );
+    for sparse in [
+        [pax("GNU.sparse.major=1"), file.clone()].concat(),
+        raw_entry(Type::GNUSparse, b"00000001.jp2", 512),
+    ] {
+        let (looked, archive) = (look_into(&gz(&sparse)), gz(&sparse));
+        let error = looked.error();
+        assert!(matches!(error, ArchiveError::UnreadTar { .. }), "{error}");
+        assert!(error.to_string().contains("sparse file"), "{error}");
+        let seen = error.seen().expect("it is kept in quarantine");
+        assert_eq!(seen.bytes, archive.len() as u64);
+    }
     for bad in ["size=-1", "size=x"] {
         assert!(matches!(
             look_into(&gz(&[pax(bad), file.clone()].concat())).error(),

@@ -147,7 +147,7 @@ fn a_message_to_a_public_key_opens_with_the_secret_key() {
         "secret key with passphrase",
     );
     assert!(
-        matches!(pass(&encrypted).error(), ArchiveError::Unsupported { .. }),
+        matches!(pass(&encrypted).error(), ArchiveError::NoSecretKey { .. }),
         "passphrase alone"
     );
     let both = gpg.pipe(

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::archive_cases::made;
+use crate::archive_cases::{codes, made};
 use crate::archive_odd_forms::{renamed, whole};
 use crate::support::archives::{BARCODE, Files};
 
@@ -47,6 +47,39 @@ fn a_list_in_another_books_folder_proves_what_it_names_of_ours() {
             (&json["refusal"], &json["verified"]),
             (&refusal, &json!(verified)),
             "{what}: {json:#}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_is_no_pages_and_differs_from_its_digest_is_a_finding() {
+    let bare = Files::bare(2, 300)
+        .with("notes.txt", b"notes")
+        .with("book.pdf", b"%PDF");
+    let volume = whole(&bare, "TESTLIB_TL0000000001.xml", bare.mets(false).as_bytes());
+    let mets = bare.mets(false).replace("moons", "stars");
+    for (name, bytes, is_page) in [
+        ("TESTLIB_TL0000000001.xml", mets.as_bytes(), false),
+        ("notes.txt", b"other notes", false),
+        ("book.pdf", b"%PDF 2", false),
+        ("00000002.txt", b"changed", true),
+        ("00000002.html", b"changed", true),
+    ] {
+        let (json, _) = made(&volume.clone().replace(name, bytes).tar_gz());
+        let refusal = if is_page {
+            json!("checksum_mismatch")
+        } else {
+            Value::Null
+        };
+        assert_eq!(
+            (&json["refusal"], &json["verified"]),
+            (&refusal, &json!(false)),
+            "{name}: {json:#}"
+        );
+        assert_eq!(
+            codes(&json).contains(&"other_file_differs".to_owned()),
+            !is_page,
+            "{name}"
         );
     }
 }

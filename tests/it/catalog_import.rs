@@ -71,6 +71,7 @@ impl StoredFiles for ArchiveFolder {
         &mut self,
         barcode: &Barcode,
         _etag: Option<&str>,
+        _recorded: Option<&str>,
         _begin: &mut BeginAdoption<'_>,
     ) -> Result<Option<AdoptedArchive>, ArchiveUnfit> {
         let storage_path = format!("raw/{barcode}/{barcode}.tar.gz");
@@ -192,6 +193,7 @@ impl StoredFiles for Full {
     fn adopt(
         &mut self,
         _: &Barcode,
+        _: Option<&str>,
         _: Option<&str>,
         _: &mut BeginAdoption<'_>,
     ) -> Result<Option<AdoptedArchive>, ArchiveUnfit> {

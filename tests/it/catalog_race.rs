@@ -50,6 +50,7 @@ impl StoredFiles for RacingFiles<'_> {
         &mut self,
         barcode: &Barcode,
         _: Option<&str>,
+        _: Option<&str>,
         begin: &mut BeginAdoption<'_>,
     ) -> Result<Option<AdoptedArchive>, ArchiveUnfit> {
         self.daemon.execute(EnsureKnown(vec![barcode.clone()])).unwrap();

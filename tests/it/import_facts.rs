@@ -23,9 +23,10 @@ impl StoredFiles for CopiedFolder {
         &mut self,
         barcode: &Barcode,
         etag: Option<&str>,
+        recorded: Option<&str>,
         begin: &mut BeginAdoption<'_>,
     ) -> Result<Option<AdoptedArchive>, ArchiveUnfit> {
-        let found = self.0.adopt(barcode, etag, begin)?;
+        let found = self.0.adopt(barcode, etag, recorded, begin)?;
         if let Some(archive) = &found {
             begin(&BegunPublication {
                 sha256: archive.sha256.clone().unwrap_or_default(),

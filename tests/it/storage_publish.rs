@@ -305,10 +305,19 @@ fn a_verified_archive_that_lacks_a_page_the_record_or_hocr_is_kept_aside() {
     let page_5 = ["00000005.jp2", "00000005.html", "00000005.txt"];
     let cut = |mets: &str| mets[..300].to_owned();
     let without_marc = |mets: &str| mets.replace(MARC, "");
+    let without_leader = |mets: &str| mets.replace("01234cam a2200301 a 4500", "");
+    let with_full_stops = (1..=5).fold(Files::bare(5, 100), |files, page| {
+        files.replace(&format!("{page:08}.txt"), b".")
+    });
     let cases = [
         // What is cut from its METS may have named more pages.
         (proven_volume(Files::bare(5, 100), cut), KeepReason::WeakerProof),
         (proven_volume(Files::bare(5, 100), without_marc), KeepReason::RecordLost),
+        (
+            proven_volume(Files::bare(5, 100), without_leader),
+            KeepReason::RecordReduced,
+        ),
+        (proven_volume(with_full_stops, str::to_owned), KeepReason::LessText),
         (proven_volume(pages_but(5, &hocr), str::to_owned), KeepReason::FewerHocr),
         (
             proven_volume(pages_but(6, &page_5), str::to_owned),

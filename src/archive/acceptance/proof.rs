@@ -22,6 +22,10 @@ pub(in crate::archive) struct ProofGaps {
     pub(in crate::archive) unnamed_pages: u64,
     /// Second files of one part of a page whose bytes differ from the first one's: they are not counted, and may be another page.
     pub(in crate::archive) differing_duplicates: u64,
+    /// The pages' files have another book's name.
+    pub(in crate::archive) have_another_name: bool,
+    /// Files that are no page's and differ from their digests: the METS may be another one's.
+    pub(in crate::archive) others_differing: u64,
     /// Pages that a METS's map of the volume has beyond those of the archive.
     pub(in crate::archive) undelivered_pages: u64,
     /// Something of a METS or of a checksum list could not be read: it may have named more pages.
@@ -62,7 +66,9 @@ mod tests {
                 "{compared:?}"
             );
         }
-        let all: [fn(&mut ProofGaps); 8] = [
+        let all: [fn(&mut ProofGaps); 10] = [
+            |gaps| gaps.have_another_name = true,
+            |gaps| gaps.others_differing = 1,
             |gaps| gaps.empty_images = 1,
             |gaps| gaps.unplaced_images = 1,
             |gaps| gaps.parts_without_image = 1,

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 use tar::Header;
 
 use crate::archive::error::ArchiveLimit;
-use crate::archive::members::{TarMembers, broken, hostile};
+use crate::archive::members::{TarMembers, broken, hostile, unread};
 
 /// What extended headers say about the next member.
 #[derive(Debug, Default)]
@@ -79,10 +79,10 @@ impl<B: BufRead> TarMembers<'_, B> {
 }
 
 impl ExtendedHeader {
-    /// Is this record's value needed? Sparse files are refused by their record.
+    /// Is this record's value needed? Sparse files are known by their record, and not read.
     fn wants(key: &[u8]) -> io::Result<bool> {
         if key.starts_with(b"GNU.sparse") {
-            return Err(hostile(ArchiveLimit::Sparse, "a sparse file in pax form".to_owned()));
+            return Err(unread("it has a sparse file, in pax form".to_owned()));
         }
         Ok(matches!(key, b"path" | b"linkpath" | b"size"))
     }

@@ -9,6 +9,7 @@ use crate::archive::mets::record::{DataField, MarcRecord};
 const FIELD_END: u8 = 0x1e;
 /// Begins a subfield.
 const SUBFIELD: u8 = 0x1f;
+const ESCAPE: u8 = 0x1b;
 /// Bytes of the leader, and of one entry of the directory behind it.
 const LEADER: usize = 24;
 const ENTRY: usize = 12;
@@ -22,7 +23,9 @@ pub(super) fn read_base64(text: &str) -> Result<MarcRecord, String> {
 
 fn read(bytes: &[u8]) -> Result<MarcRecord, String> {
     let is_utf8 = bytes.get(9) == Some(&b'a');
-    if !is_utf8 && !bytes.is_ascii() {
+    // MARC-8 writes scripts other than Latin in ASCII's own bytes, behind an escape.
+    let is_ascii = bytes.is_ascii() && !bytes.contains(&ESCAPE);
+    if !is_utf8 && !is_ascii {
         return Err("binary MARC in the MARC-8 character set".to_owned());
     }
     let text = std::str::from_utf8(bytes).map_err(|_| "binary MARC that is not UTF-8".to_owned())?;
@@ -101,10 +104,14 @@ mod tests {
         let mut marc8 = RECORD.to_vec();
         marc8[9] = b' ';
         marc8[75] = 0xe1;
+        let mut escaped = RECORD.to_vec();
+        escaped[9] = b' ';
+        escaped[75] = ESCAPE;
         let mut torn = RECORD.to_vec();
         torn.truncate(60);
-        let cases: [(&[u8], &str); 4] = [
+        let cases: [(&[u8], &str); 5] = [
             (&marc8, "MARC-8"),
+            (&escaped, "MARC-8"),
             (&torn, "ISO 2709"),
             (b"", "ISO 2709"),
             (b"00082nam a2299999 a 4500\x1e", "ISO 2709"),

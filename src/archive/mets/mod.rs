@@ -23,6 +23,7 @@ use crate::archive::limits::ArchiveLimits;
 use crate::archive::mets::bounded::BoundedReader;
 use crate::archive::mets::encoding::{AsUtf8, EncodingOddity};
 use crate::archive::mets::record::MarcRecord;
+pub use crate::archive::mets::record::RecordParts;
 use crate::archive::mets::walk::{MetsWalk, WalkEnd};
 use crate::vocabulary::MarcFields;
 
@@ -50,6 +51,7 @@ pub(super) struct MetsSummary {
     pub(super) record: RecordKind,
     pub(super) marc: Option<MarcFields>,
     pub(super) marc_xml: Option<String>,
+    pub(super) record_parts: Option<RecordParts>,
     /// OBJID of the root element, which names the book.
     pub(super) object: Option<String>,
     /// MD5 digests of the files listed.
@@ -120,6 +122,7 @@ impl MetsSummary {
             record: kind,
             marc: record.as_ref().map(MarcFields::of),
             marc_xml: record.as_ref().map(MarcRecord::to_xml),
+            record_parts: record.as_ref().map(MarcRecord::parts),
             unplaced_files: walk.described.unplaced_files(),
             mapped_pages: walk.described.pages(),
             object: walk.object,

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use quick_xml::escape::escape;
+use serde::{Deserialize, Serialize};
 
 /// Bytes of text and tags that one record may hold.
 const RECORD_BYTES: usize = 1 << 20;
@@ -18,6 +19,19 @@ pub(super) struct MarcRecord {
     pub(super) kind: String,
     /// Bytes kept so far.
     pub(super) bytes: usize,
+}
+
+/// How much a MARC record says of its book.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordParts {
+    /// Its leader is not blank.
+    pub has_leader: bool,
+    /// It has a control number (001).
+    pub has_control_number: bool,
+    /// It has a title (245).
+    pub has_title: bool,
+    /// Fields with something in them.
+    pub fields: u64,
 }
 
 /// What a record describes; of several records the first of the first kind here counts.
@@ -42,6 +56,20 @@ impl MarcRecord {
     pub(super) fn has_room(&mut self, bytes: usize) -> bool {
         self.bytes += bytes + 16;
         self.bytes <= RECORD_BYTES
+    }
+
+    /// How much it says; what is blank says nothing.
+    pub(super) fn parts(&self) -> RecordParts {
+        let is_filled = |text: &String| !text.trim().is_empty();
+        let control = self.control.iter().filter(|(_, value)| is_filled(value));
+        let data = self.data.iter();
+        let data = data.filter(|field| field.subfields.iter().any(|(_, value)| is_filled(value)));
+        RecordParts {
+            has_leader: is_filled(&self.leader),
+            has_control_number: control.clone().any(|(tag, _)| tag == "001"),
+            has_title: data.clone().any(|field| field.tag == "245"),
+            fields: (control.count() + data.count()) as u64,
+        }
     }
 
     /// By the element's attribute, else by the type in the leader (position 6).
@@ -147,6 +175,34 @@ mod tests {
         ];
         for (kind, leader, expected) in cases {
             assert_eq!(record(kind, leader).kind(), expected, "{kind:?} {leader:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_blank_is_no_part() {
+        let record = |leader: &str, number: &str, title: &str| MarcRecord {
+            leader: leader.to_owned(),
+            control: vec![("001".to_owned(), number.to_owned())],
+            data: vec![DataField {
+                tag: "245".to_owned(),
+                subfields: vec![("a".to_owned(), title.to_owned())],
+                ..DataField::default()
+            }],
+            ..MarcRecord::default()
+        };
+        for (record, [has_leader, has_control_number, has_title], fields) in [
+            (record("00512nam", "ocm1", "Title"), [true; 3], 2),
+            (record("  ", "ocm1", "Title"), [false, true, true], 2),
+            (record("00512nam", "", "\n"), [true, false, false], 0),
+            (MarcRecord::default(), [false; 3], 0),
+        ] {
+            let expected = RecordParts {
+                has_leader,
+                has_control_number,
+                has_title,
+                fields,
+            };
+            assert_eq!(record.parts(), expected, "{record:?}");
         }
     }
 

@@ -131,8 +131,8 @@ fn decrypt<'a>(
         Ok((message, _)) => Ok(message),
         Err(pgp::errors::Error::Unsupported { message, .. }) => Err(LayerFault::Unsupported(message)),
         Err(pgp::errors::Error::MissingKey) => match recipients {
-            Some(recipients) => Err(LayerFault::Unsupported(format!(
-                "it is encrypted to the public keys {}, and no secret key that is given opens it",
+            Some(recipients) => Err(LayerFault::NoSecretKey(format!(
+                "it is encrypted to the public keys {}, and no secret key that is given opens it (one of ElGamal is not read)",
                 recipients.join(", ")
             ))),
             None => Err(LayerFault::WrongPassphrase),

@@ -147,8 +147,8 @@ impl MessageHead {
             ArchiveKeys {
                 passphrase: Some(_), ..
             } if by_passphrase => Ok(()),
-            _ if self.by_public_key => Err(LayerFault::Unsupported(
-                "encrypted to a public key, and no secret key is given".to_owned(),
+            _ if self.by_public_key => Err(LayerFault::NoSecretKey(
+                "it is encrypted to a public key, and no secret key is given".to_owned(),
             )),
             _ => Err(LayerFault::packets("it names no key")),
         }

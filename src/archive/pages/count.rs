@@ -13,6 +13,8 @@ pub(in crate::archive) struct PageCount {
     pub(in crate::archive) text_pages: u64,
     /// Those of them whose text is not blank.
     pub(in crate::archive) nonblank_texts: u64,
+    /// Those of them whose text is more than trivial.
+    pub(in crate::archive) worded_texts: u64,
     /// Characters of all texts.
     pub(in crate::archive) text_characters: u64,
     /// Number of the first page; 0 without pages.

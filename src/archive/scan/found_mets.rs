@@ -44,10 +44,12 @@ impl FoundMets {
         self.identity != BookIdentity::Another && (is_cut || self.mets.unplaced_files > 0)
     }
 
-    /// Keeps the names of the files, and not what their bytes should be.
+    /// Keeps the names of the files, and neither what their bytes should be nor that some had no place: a newer one of its name tells that,
+    /// as it does after one that was cut.
     fn forget_digests(&mut self) {
         let digests = std::mem::take(&mut self.mets.digests);
         self.mets.named.extend(digests.into_names());
+        self.mets.unplaced_files = 0;
     }
 
     /// May its list of files be held against the volume?

@@ -12,6 +12,7 @@ use crate::archive::inflate::RestartPoint;
 use crate::archive::member_index::ArchiveMember;
 use crate::archive::mets::MetsSummary;
 use crate::archive::names::MemberRole;
+use crate::archive::page_names::PageNames;
 use crate::archive::pages::{VolumePages, note_duplicates};
 use crate::archive::scan::found_mets::FoundMets;
 use crate::archive::scan::placement::{place, set_copies_aside};
@@ -38,6 +39,8 @@ pub(in crate::archive) struct ScanResult {
     has_unread: bool,
     /// Images of which nothing tells the page.
     unplaced_images: u64,
+    /// The pages' files have another book's name.
+    have_another_name: bool,
     pub(in crate::archive) mets: Option<MetsSummary>,
     pub(in crate::archive) pages: VolumePages,
     /// All files but those that a newer one of their name replaces.
@@ -87,6 +90,8 @@ impl ScanResult {
             unexplained_gaps: if self.sources_agree { 0 } else { count.gaps },
             unnamed_pages: self.unnamed_pages,
             differing_duplicates: self.differing_duplicates,
+            others_differing: compared.others_differing,
+            have_another_name: self.have_another_name,
             undelivered_pages,
             has_unread: self.has_unread,
         };
@@ -98,7 +103,9 @@ impl ScanResult {
             page_numbers: count.page_numbers,
             text_pages: count.text_pages,
             nonblank_texts: count.nonblank_texts,
+            worded_texts: count.worded_texts,
             text_characters: count.text_characters,
+            record_parts: self.mets.as_ref().and_then(|mets| mets.record_parts),
             images: count.images,
             image_numbers: count.image_numbers,
             hocr_pages: count.hocr_numbers.count(),
@@ -145,12 +152,10 @@ impl TarScan<'_> {
         let ranges = list_ranges(&self.lists, &self.files);
         note_lists_elsewhere(&self.lists, &ranges, &mut self.findings);
         let mets = self.mets.map(|found| found.mets);
+        let more = self.more_mets.iter().map(|found| &found.mets);
         let sources = DigestSources {
             lists: ranged(&self.lists, ranges),
-            mets: mets
-                .iter()
-                .chain(self.more_mets.iter().map(|found| &found.mets))
-                .collect(),
+            mets: mets.iter().chain(more).collect(),
             page_names,
         };
         let mapped_pages = sources.mets.iter().map(|mets| mets.mapped_pages).max();
@@ -172,6 +177,7 @@ impl TarScan<'_> {
             unnamed_pages: unnamed_pages(&self.files, &list_pages, &mets_pages),
             mapped_pages: mapped_pages.unwrap_or_default(),
             has_unread,
+            have_another_name: note_another_name(&sources.page_names, &mut self.findings),
             unplaced_images: self.files.iter().filter(|file| file.is_unplaced_image()).count() as u64,
             named_pages: &list_pages | &mets_pages,
             mets,
@@ -248,6 +254,16 @@ fn set_long_texts_aside(files: &mut [FileSeen], long: &[usize], findings: &mut F
             file.role = MemberRole::Unplaced { page_like: true };
         }
     }
+}
+
+/// Says that the pages' files are named after another book; whether they are.
+fn note_another_name(names: &PageNames<'_>, findings: &mut FindingList) -> bool {
+    let another = names.another_book();
+    if let Some(name) = another {
+        let text = format!("the pages' files are named {name}, which may be another book's barcode");
+        findings.note(FindingCode::PagesOfAnotherName, None, text);
+    }
+    another.is_some()
 }
 
 fn ranged(lists: &[FoundList], ranges: Vec<ListRange>) -> Vec<RangedList<'_>> {

@@ -186,16 +186,18 @@ impl CatalogOperation for ClaimForImport {
     }
 }
 
-/// Asks where a book stands in our catalog; `None` if it is not known.
-pub(super) struct StateOf(pub Barcode);
+/// Asks where a book stands in our catalog, and where its archive is recorded to be; `None` if it is not known.
+pub(super) struct RecordOf(pub Barcode);
 
-impl CatalogOperation for StateOf {
-    type Output = Option<BookState>;
-    const KIND: &'static str = "state_of";
+impl CatalogOperation for RecordOf {
+    type Output = Option<(BookState, Option<String>)>;
+    const KIND: &'static str = "record_of";
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<Self::Output, CatalogError> {
-        let sql = "SELECT state FROM books WHERE barcode = :barcode";
-        tx.conn.first(sql, &arguments! { barcode: self.0 }, |row| row.at(0))
+        let sql = "SELECT state, storage_path FROM books WHERE barcode = :barcode";
+        tx.conn.first(sql, &arguments! { barcode: self.0 }, |row| {
+            Ok((row.get("state")?, row.get("storage_path")?))
+        })
     }
 }
 

@@ -11,12 +11,13 @@ pub trait StoredFiles {
     /// The barcodes under which something is stored.
     fn names(&mut self) -> io::Result<Box<dyn Iterator<Item = io::Result<String>> + '_>>;
 
-    /// Looks at the stored archive of a book; `None` if there is none. Before the first object of it is published, `begin` is
+    /// Looks at the stored archive of a book, of which the catalog has one recorded at `recorded`; `None` if there is none. Before the first object of it is published, `begin` is
     /// called once; where it refuses, nothing is published.
     fn adopt(
         &mut self,
         barcode: &Barcode,
         etag: Option<&str>,
+        recorded: Option<&str>,
         begin: &mut BeginAdoption<'_>,
     ) -> Result<Option<AdoptedArchive>, ArchiveUnfit>;
 }

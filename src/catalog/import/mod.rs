@@ -14,7 +14,7 @@ use crate::catalog::import::report::BatchCounts;
 pub use crate::catalog::import::report::ImportReport;
 pub use crate::catalog::import::source::ImportError;
 
-use crate::catalog::import::adopt::{BookAdoption, ClaimForImport, StateOf};
+use crate::catalog::import::adopt::{BookAdoption, ClaimForImport, RecordOf};
 use crate::catalog::import::source::{ImportSource, ImportedBook};
 
 use crate::catalog::{BegunPublication, CatalogError, CatalogLedger, CatalogReader};
@@ -52,9 +52,9 @@ pub enum ImportTarget<'a> {
 }
 
 impl ImportTarget<'_> {
-    /// The book's state in the catalog, if it is known there.
-    fn state_of(&mut self, barcode: &Barcode) -> Result<Option<BookState>, CatalogError> {
-        let question = StateOf(barcode.clone());
+    /// The book's state in the catalog and where its archive is, if it is known there.
+    fn record_of(&mut self, barcode: &Barcode) -> Result<Option<(BookState, Option<String>)>, CatalogError> {
+        let question = RecordOf(barcode.clone());
         match self {
             Self::Catalog(ledger) => ledger.execute(question),
             Self::Compared(Some(reader)) => reader.ask(&question),
@@ -111,7 +111,8 @@ impl ImportPlan<'_> {
         let Some(files) = self.files.as_deref_mut() else {
             return Ok(());
         };
-        let state = self.into.state_of(&book.barcode)?;
+        let record = self.into.record_of(&book.barcode)?;
+        let (state, recorded) = record.map_or((None, None), |(state, path)| (Some(state), path));
         if state.is_some_and(|state| !adopt::is_free(state)) {
             report.home_already += 1;
             return Ok(());
@@ -133,7 +134,7 @@ impl ImportPlan<'_> {
             claim.is_some().then_some(()).ok_or(ArchiveUnfit::NotFree)
         };
         let etag = book.value("encrypted_etag").filter(|_| book.etag_fits);
-        let adopted = files.adopt(&book.barcode, etag, &mut begin);
+        let adopted = files.adopt(&book.barcode, etag, recorded.as_deref(), &mut begin);
         if let Some(claim) = claim {
             book.made_known = claim.made_known;
             book.claim = Some(claim.token);
@@ -190,7 +191,7 @@ impl ImportPlan<'_> {
 fn would_write(compared: &mut ImportTarget<'_>, books: &[ImportedBook]) -> Result<BatchCounts, CatalogError> {
     let mut counts = BatchCounts::default();
     for book in books {
-        let state = compared.state_of(&book.barcode)?;
+        let state = compared.record_of(&book.barcode)?.map(|(state, _)| state);
         *(if state.is_none() {
             &mut counts.new
         } else {

@@ -19,18 +19,42 @@ const LONGEST_ERROR: usize = 500;
 /// They are counted each time that one is taken: with all of a library waiting, that would keep every other writer waiting, too.
 const MOST_COUNTED: usize = 10_000;
 
-/// Notes that there is a hook: it is to be told of each book that is stored from now on, whichever member stores it.
+/// Notes whether there is a hook: while there is one, it is to be told of each book that is stored, whichever member stores it.
 #[derive(Debug, Clone, Copy)]
-pub struct BeginHook;
+pub struct NoteHook {
+    /// This program's settings name one.
+    pub is_configured: bool,
+}
 
-impl CatalogOperation for BeginHook {
+/// What becomes of the note that there is a hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum HookNote {
+    Keep,
+    Begin,
+    End,
+}
+
+/// A hook is told of the books that are stored while it is configured; so a removed one is told of no more books, if it is added again. What
+/// it was to be told of before stays due: it was promised. Another member may have the hook that this one lacks.
+fn hook_note(is_configured: bool, is_noted: bool, is_alone: bool) -> HookNote {
+    match (is_configured, is_noted) {
+        (true, false) => HookNote::Begin,
+        (false, true) if is_alone => HookNote::End,
+        (true, true) | (false, _) => HookNote::Keep,
+    }
+}
+
+impl CatalogOperation for NoteHook {
     type Output = ();
-    const KIND: &'static str = "begin_hook";
+    const KIND: &'static str = "note_hook";
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<(), CatalogError> {
-        match notes::read(tx.conn, SINCE)? {
-            Some(_) => Ok(()),
-            None => notes::write(tx.conn, SINCE, &tx.stamp),
+        let is_noted = notes::read(tx.conn, SINCE)?.is_some();
+        let members: u64 = tx.conn.one("SELECT count(*) FROM members", &[], |row| row.at(0))?;
+        match hook_note(self.is_configured, is_noted, members <= 1) {
+            HookNote::Keep => Ok(()),
+            HookNote::Begin => notes::write(tx.conn, SINCE, &tx.stamp),
+            HookNote::End => notes::remove(tx.conn, SINCE),
         }
     }
 }
@@ -67,7 +91,9 @@ impl CatalogOperation for ClaimHook {
     type Output = HookQueue;
     const KIND: &'static str = "claim_hook";
 
+    /// Whoever asks has a hook, which is noted here where that failed at the start.
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<HookQueue, CatalogError> {
+        NoteHook { is_configured: true }.run(tx)?;
         let sql = "SELECT count(*) FROM (SELECT 1 FROM books WHERE hook_due_at IS NOT NULL LIMIT :most) AS waiting";
         let waiting = tx.conn.one(sql, &arguments! { most: MOST_COUNTED }, |row| row.at(0))?;
         let sql = "SELECT id, barcode, hook_attempts FROM books WHERE hook_due_at <= :now \
@@ -157,4 +183,27 @@ pub(super) fn is_due(tx: &CatalogTransaction<'_>, book: i64) -> Result<(), Catal
             &arguments! { id: book, now: tx.stamp, since: SINCE },
         )
         .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hook_is_noted_as_long_as_a_program_has_one() {
+        use HookNote::{Begin, End, Keep};
+        for (is_configured, is_noted, is_alone, expected) in [
+            (true, false, true, Begin),
+            (true, false, false, Begin),
+            (true, true, true, Keep),
+            (true, true, false, Keep),
+            (false, false, true, Keep),
+            (false, true, true, End),
+            // Another member may have it.
+            (false, true, false, Keep),
+        ] {
+            let note = hook_note(is_configured, is_noted, is_alone);
+            assert_eq!(note, expected, "{is_configured} {is_noted} {is_alone}");
+        }
+    }
 }

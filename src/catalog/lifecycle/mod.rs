@@ -3,6 +3,7 @@
 pub(crate) mod claim;
 pub(crate) mod counters;
 pub(crate) mod decide;
+pub(crate) mod due_bound;
 pub(crate) mod history;
 pub(crate) mod hooks;
 pub(crate) mod leases;

@@ -346,3 +346,23 @@ fn a_book_that_waits_for_its_time_is_not_handed_out_before() {
     assert_eq!(again[0].attempts, 1);
     assert_eq!(shelf.reader().report(&[Queue::All]).unwrap().next_due, None);
 }
+
+#[test]
+fn a_book_that_was_put_decades_ahead_is_due_after_the_next_start() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    for (code, at) in [
+        ("TL0001", "2099-01-01T00:00:00.000Z"),
+        ("TL0002", "2026-02-01T00:00:00.000Z"),
+    ] {
+        let sql = format!("UPDATE books SET next_attempt_at = '{at}' WHERE barcode = '{code}'");
+        shelf.ledger.conn().execute(&sql, &[]).unwrap();
+    }
+    assert_eq!(codes(&shelf.claim(&[Queue::Converted])), ["TL0003"]);
+    shelf.reopen();
+    assert_eq!(codes(&shelf.claim(&[Queue::Converted])), ["TL0001"]);
+    assert_eq!(
+        shelf.text("TL0002", "next_attempt_at").as_deref(),
+        Some("2026-02-01T00:00:00.000Z")
+    );
+}

@@ -30,9 +30,8 @@ fn settle(shelf: &mut Shelf, due: DueHook, settlement: HookSettlement) {
 fn books_are_due_that_were_stored_since_there_is_a_hook() {
     let mut shelf = shelf();
     shelf.store("TL0001", "\"a\"");
-    assert_eq!(claim(&mut shelf), HookQueue::default());
-    shelf.ledger.execute(BeginHook).unwrap();
-    shelf.ledger.execute(BeginHook).unwrap();
+    shelf.ledger.execute(NoteHook { is_configured: true }).unwrap();
+    shelf.ledger.execute(NoteHook { is_configured: true }).unwrap();
     shelf.store("TL0002", "\"a\"");
     shelf.clock.advance(HOUR);
     shelf.store("TL0003", "\"a\"");
@@ -48,9 +47,23 @@ fn books_are_due_that_were_stored_since_there_is_a_hook() {
 }
 
 #[test]
+fn a_hook_that_is_added_again_is_not_told_of_what_was_stored_without_it() {
+    let mut shelf = shelf();
+    shelf.ledger.execute(NoteHook { is_configured: true }).unwrap();
+    shelf.store("TL0001", "\"a\"");
+    shelf.ledger.execute(NoteHook { is_configured: false }).unwrap();
+    shelf.store("TL0002", "\"a\"");
+    // Looking for what is due notes it, too.
+    let queue = claim(&mut shelf);
+    assert_eq!((queue.waiting, queue.due.unwrap().barcode), (1, barcode("TL0001")));
+    shelf.store("TL0003", "\"a\"");
+    assert_eq!(due(&mut shelf).barcode, barcode("TL0003"));
+}
+
+#[test]
 fn what_was_taken_and_not_settled_is_due_again_and_only_the_last_taking_settles_it() {
     let mut shelf = shelf();
-    shelf.ledger.execute(BeginHook).unwrap();
+    shelf.ledger.execute(NoteHook { is_configured: true }).unwrap();
     shelf.store("TL0001", "\"a\"");
     let killed = due(&mut shelf);
     shelf.clock.advance(LEASE);
@@ -74,7 +87,7 @@ fn what_was_taken_and_not_settled_is_due_again_and_only_the_last_taking_settles_
 #[test]
 fn a_book_whose_objects_are_gone_is_due_no_more() {
     let mut shelf = shelf();
-    shelf.ledger.execute(BeginHook).unwrap();
+    shelf.ledger.execute(NoteHook { is_configured: true }).unwrap();
     shelf.store("TL0001", "\"a\"");
     let taken = due(&mut shelf);
     settle(&mut shelf, taken, HookSettlement::Dropped);
@@ -95,7 +108,7 @@ fn a_book_that_a_restored_catalog_finds_in_the_storage_is_due() {
     };
     find(&mut shelf);
     assert_eq!(claim(&mut shelf), HookQueue::default(), "there is no hook");
-    shelf.ledger.execute(BeginHook).unwrap();
+    shelf.ledger.execute(NoteHook { is_configured: true }).unwrap();
     find(&mut shelf);
     assert_eq!(due(&mut shelf).barcode.as_str(), "TL0001");
 }

@@ -149,7 +149,10 @@ fn judge_keys(name: &FileName, tried: Result<(), ArchiveError>) -> Result<CheckL
     match tried {
         Ok(()) => Ok(CheckLine::passed(PASSPHRASE, format!("opens {name}"))),
         Err(
-            error @ (ArchiveError::WrongPassphrase | ArchiveError::NoPassphrase | ArchiveError::Unsupported { .. }),
+            error @ (ArchiveError::WrongPassphrase
+            | ArchiveError::NoPassphrase
+            | ArchiveError::NoSecretKey { .. }
+            | ArchiveError::Unsupported { .. }),
         ) => {
             let text = format!("{name}: {error}. Put GRIN's passphrase for this library into the file.");
             Ok(CheckLine::failed(PASSPHRASE, ExitStatus::Config, text))

@@ -47,9 +47,11 @@ pub fn first_part(name: &FileName, answer: &SmallAnswer, options: &PassOptions) 
             format!("{what}: an encrypted archive; more of it is needed to tell whether the key fits"),
             "The daemon would decrypt, check and store it if the key fits.",
         ),
-        Err(error @ (ArchiveError::WrongPassphrase | ArchiveError::NoPassphrase)) => RehearsalStep::not_recognised(
+        Err(
+            error @ (ArchiveError::WrongPassphrase | ArchiveError::NoPassphrase | ArchiveError::NoSecretKey { .. }),
+        ) => RehearsalStep::not_recognised(
             format!("{what}: {error}"),
-            "The daemon would wait for the right passphrase.",
+            "The daemon would wait for the right passphrase or key.",
         ),
         Err(error) => RehearsalStep::not_recognised(format!("{what}: {error}"), LATER),
     }

@@ -1,6 +1,6 @@
 //! Which cell of a line holds what, where no heading says it: only the place of a cell does, and its text has to fit.
 
-use crate::grin::list_page::ListField;
+use crate::grin::list_page::{ListField, ListHeading};
 use crate::grin::{GrinDate, ListKind};
 
 /// Whether a cell's text may be what its column holds.
@@ -39,14 +39,24 @@ pub(super) fn columns(kind: ListKind, count: usize, line: &str) -> &'static [Lis
     ];
     let columns = match kind {
         _ if count == 1 => PLAIN,
-        // Two forms have been seen; only one has a link, and only the other ends with the sixth column.
-        ListKind::AllBooks if count <= 6 && !line.contains("http") => ALL_WITHOUT_LINK,
+        // Two forms have been seen; only one has a link, be it empty, and only the other ends with the sixth column.
+        ListKind::AllBooks if line.split('\t').count() <= 6 && !line.contains("http") => ALL_WITHOUT_LINK,
         ListKind::AllBooks => ALL,
         ListKind::Available | ListKind::InProcess => WAITING,
         ListKind::Converted => CONVERTED,
         ListKind::Failed => FAILED,
     };
     if count > columns.len() { PLAIN } else { columns }
+}
+
+/// A first line that names columns instead of a volume, in whatever order.
+pub(super) fn header(line: &str) -> Option<ListHeading> {
+    let heading = ListHeading::of(line.split('\t'));
+    heading.names_volumes().then_some(heading)
+}
+
+pub(super) fn names_volume(field: ListField) -> bool {
+    matches!(field, ListField::Barcode | ListField::FileName)
 }
 
 #[cfg(test)]
@@ -120,6 +130,25 @@ mod tests {
                 "{line}"
             );
             assert_eq!(!list.warnings.is_empty(), warned, "{line}: {:?}", list.warnings);
+        }
+    }
+
+    #[test]
+    fn a_link_that_is_empty_is_a_column_all_the_same() {
+        let dates = "2005/01/01 00:00\t".repeat(5);
+        let dates = dates.trim_end();
+        for (line, ocr, downloaded) in [
+            (format!("TL0001\t{dates}\thttp://books.google.com/x"), true, false),
+            (format!("TL0001\t{dates}\t"), true, false),
+            (format!("TL0001\t{dates}"), false, true),
+        ] {
+            let list = parse(ListKind::AllBooks, format!("{line}\n"));
+            let dates = &list.rows[0].dates;
+            assert_eq!(
+                (dates.ocr.is_some(), dates.downloaded.is_some()),
+                (ocr, downloaded),
+                "{line}"
+            );
         }
     }
 }

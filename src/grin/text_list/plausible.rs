@@ -218,7 +218,16 @@ mod tests {
                 "$B123456",
                 true,
             ),
+            // Letters alone: the word of a server is as likely, and would become a book. It is counted and named instead, and is a book as
+            // soon as a page, a text with columns or a person names it.
             (&["TL0001", "TL0002", "TL0003"], "ABCDEF", false),
+            (
+                &["39015000000001", "39015000000002", "39015000000003"],
+                "ABCDEFGHIJKLMN",
+                false,
+            ),
+            // Where a library has such barcodes, they are not alone.
+            (&["ABCDEF", "GHIJKL", "MNOPQR"], "STUVWX", true),
             // Short or odd in itself, but just so are they all.
             (&["E501", "E502", "E503"], "E504", true),
             (&["12345", "12346", "12347"], "12348", true),

@@ -370,3 +370,31 @@ fn pieces_of_any_size_give_the_same() {
     }
     assert_eq!(whole.rows.len(), 2_000);
 }
+
+#[test]
+fn the_last_line_of_a_text_that_came_with_its_length_is_whole() {
+    let library = LibraryDirectory::parse("TESTLIB").unwrap();
+    for (text, last) in [
+        (
+            "39015000000011\t2007/06/30\t2007/06/30\t2007/07/01\n39015000000012\t2007/06/30\t2007/06/30",
+            "39015000000012",
+        ),
+        (
+            "39015000000001\n39015000000002\n39015000000003\n3901500001",
+            "3901500001",
+        ),
+    ] {
+        for has_length in [false, true] {
+            let mut parser = TextListParser::new(ListKind::InProcess, &library).of_length(has_length);
+            let mut rows = parser.push(text.as_bytes()).unwrap();
+            let list = parser.finish();
+            rows.extend(list.rows);
+            let is_named = rows.iter().any(|row| row.barcode.as_str() == last);
+            assert_eq!(
+                (is_named, list.rejected.len()),
+                (has_length, usize::from(!has_length)),
+                "{text}"
+            );
+        }
+    }
+}

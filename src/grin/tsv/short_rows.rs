@@ -13,7 +13,7 @@
 //!
 //! A row with more cells than columns, or with as many, may be shifted by a tab within a cell. Its facts are taken if nothing stands beyond
 //! the columns, and its cells are what their columns hold: dates, numbers, flags. A row with as many cells as columns may have some that
-//! are not, because GRIN writes what it likes; more of them than others, or several with one in a column of dates, show that it is shifted.
+//! are not, because GRIN writes what it likes, and a date in whatever form is no fault; more of them than others, or several with one in a column of dates, show that it is shifted.
 //! So does one word in a column of dates that is a date in no form at all.
 //!
 //! What was requested may be unknown (a saved answer); then a word that can only be a barcode stands for a requested book.

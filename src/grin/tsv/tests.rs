@@ -265,3 +265,24 @@ fn bad_rows_leave_the_others() {
         ("N\u{fffd}", 1)
     );
 }
+
+#[test]
+fn dates_in_another_form_cost_no_other_facts() {
+    let heading = "Barcode\tCheck-In Date\tState\tScanned Date\tProcessed Date\tOCR'd Date\tOCR Analysis Score";
+    for date in [
+        "2008-01-02T03:04:05.678Z",
+        "2008-Jan-02",
+        "2 January 2008",
+        "1/2/2008 3:04 AM",
+    ] {
+        let row = format!("TL0001\t{date}\tNEW\t{date}\t{date}\t{date}\t77");
+        let tsv = read(format!("{heading}\n{row}\n").as_bytes());
+        let stored = stored(&tsv, "TL0001");
+        assert!(stored.contains(&("grin_state", "NEW".to_owned())), "{date}: {stored:?}");
+        assert!(
+            stored.contains(&("scanned_date", date.to_owned())),
+            "{date}: {stored:?}"
+        );
+        assert!(tsv.rejected.is_empty(), "{date}");
+    }
+}

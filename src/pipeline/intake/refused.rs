@@ -85,8 +85,13 @@ impl RefusalMemory {
 }
 
 fn is_everybodys(reason: FailureReason, alike: usize) -> bool {
-    let others_opened = true;
-    refusal_of(reason, RefusalEvidence { alike, others_opened }) == Blame::Operator
+    let evidence = RefusalEvidence {
+        alike,
+        others_opened: true,
+        others_served: true,
+        was_charged: false,
+    };
+    refusal_of(reason, evidence) == Blame::Operator
 }
 
 /// Different books that failed in the same way, and no archive was served whose run began later than the first of them failed.

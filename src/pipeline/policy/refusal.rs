@@ -6,6 +6,9 @@ use crate::vocabulary::{Blame, FailureReason};
 /// So many different books refused in the same way, and no archive served: everybody is refused.
 pub const MOST_ALIKE: usize = 10;
 
+/// So few of an account, or on a way, of which nothing has shown for a day that it is served any archive at all.
+const FEW_ALIKE: usize = 3;
+
 /// The same of books that GRIN does not have although its list calls them converted: one that it has dropped since is rare.
 const MOST_MISSING: usize = 5;
 
@@ -17,17 +20,37 @@ pub struct RefusalEvidence {
     pub alike: usize,
     /// An archive was stored, and so the passphrase opened it.
     pub others_opened: bool,
+    /// An archive was served in the last day, to this run.
+    pub others_served: bool,
+    /// The book was charged attempts before: it has been refused, or has failed, for longer than this trouble lasts.
+    pub was_charged: bool,
 }
 
-/// Whose a fault with this reason is. What is no refusal says nothing of others, and stays whose it was ([`Blame::Book`] here).
+/// Whose a fault with this reason is. What is no refusal says nothing of others, and stays whose it was ([`Blame::Book`] here). Where all that
+/// was asked for is refused, and none was served, few books tell: there may be no more of them. Not so books that were charged before: what is
+/// left of a library may be just those that are refused for what they are.
 pub fn refusal_of(reason: FailureReason, evidence: RefusalEvidence) -> Blame {
     let is_everybodys = match reason {
-        // As long as it opened no archive, it is the passphrase that is wrong.
-        FailureReason::WrongPassphrase => !evidence.others_opened,
+        // As long as it opened no archive, it is the passphrase, or the key, that is wrong.
+        FailureReason::WrongPassphrase | FailureReason::NoSecretKey => !evidence.others_opened,
         FailureReason::NotFound => evidence.alike >= MOST_MISSING,
-        reason => may_meet_all(reason) && evidence.alike >= MOST_ALIKE,
+        reason => may_meet_all(reason) && evidence.alike >= enough(reason, evidence),
     };
     if is_everybodys { Blame::Operator } else { Blame::Book }
+}
+
+/// How many books tell that everybody is refused.
+fn enough(reason: FailureReason, evidence: RefusalEvidence) -> usize {
+    match is_refusal(reason) && !evidence.others_served && !evidence.was_charged {
+        true => FEW_ALIKE,
+        false => MOST_ALIKE,
+    }
+}
+
+/// Whether this says that we may not have the archive; others tell of what was sent in its place.
+fn is_refusal(reason: FailureReason) -> bool {
+    use FailureReason as R;
+    matches!(reason, R::Forbidden | R::RefusedByHost | R::Redirect)
 }
 
 /// Whether everybody may meet a fault with this reason, which shows only when many have: GRIN, or a host that it redirects to, does not
@@ -45,17 +68,14 @@ pub(in crate::pipeline) const fn may_meet_all(reason: FailureReason) -> bool {
             | R::NotAnArchive
             | R::TooLittle
             | R::DamagedAtSource
+            | R::Unsupported
     )
 }
 
 /// Whether a person must act where a fault with this reason is everybody's. Who answers in another way than with a refusal may mend that
 /// without us.
 pub(super) fn needs_person(reason: FailureReason) -> bool {
-    use FailureReason as R;
-    matches!(
-        reason,
-        R::Forbidden | R::RefusedByHost | R::Redirect | R::WrongPassphrase
-    )
+    is_refusal(reason) || matches!(reason, FailureReason::WrongPassphrase | FailureReason::NoSecretKey)
 }
 
 /// What a person is told of a refusal that is everybody's.
@@ -64,6 +84,9 @@ pub(super) fn explanation(fault: &BookFault, evidence: RefusalEvidence) -> Strin
     if fault.reason == FailureReason::WrongPassphrase {
         return format!("{}; archive.passphrase_file opened no archive so far", fault.detail);
     }
+    if fault.reason == FailureReason::NoSecretKey {
+        return format!("{}; it opened no archive so far", fault.detail);
+    }
     let what = match fault.reason {
         FailureReason::Forbidden => "GRIN refuses this account's archives",
         FailureReason::Redirect => "GRIN redirects where grin.redirect_hosts does not lead",
@@ -71,6 +94,7 @@ pub(super) fn explanation(fault: &BookFault, evidence: RefusalEvidence) -> Strin
         FailureReason::NotFound => "GRIN does not have the archives that its own list calls converted",
         FailureReason::NotAnArchive => "what GRIN hands out is no archive",
         FailureReason::DamagedAtSource => "what GRIN hands out is damaged",
+        FailureReason::Unsupported => "what GRIN hands out is of a kind that is not read here",
         FailureReason::TooLittle => "what GRIN hands out comes in too small parts",
         _ => "GRIN answers no request for an archive",
     };
@@ -87,6 +111,47 @@ mod tests {
     use crate::grin::RedirectRefused;
     use crate::session::SessionError;
     use crate::vocabulary::WaitCause;
+
+    #[test]
+    fn few_tell_where_all_that_is_asked_for_is_refused() {
+        use FailureReason as R;
+        for (reason, alike, others_served, was_charged, blame) in [
+            // One forbidden book, or two, stop nobody.
+            (R::Forbidden, 1, false, false, Blame::Book),
+            (R::Forbidden, FEW_ALIKE - 1, false, false, Blame::Book),
+            (R::Forbidden, FEW_ALIKE, false, false, Blame::Operator),
+            (R::RefusedByHost, FEW_ALIKE, false, false, Blame::Operator),
+            (R::Redirect, FEW_ALIKE, false, false, Blame::Operator),
+            // Others were served today.
+            (R::Forbidden, MOST_ALIKE - 1, true, false, Blame::Book),
+            (R::Forbidden, MOST_ALIKE, true, false, Blame::Operator),
+            // What is left of a library after others were served, in an earlier run.
+            (R::Forbidden, MOST_ALIKE - 1, false, true, Blame::Book),
+            (R::Forbidden, MOST_ALIKE, false, true, Blame::Operator),
+            // What came is judged, and not who may have it.
+            (R::DamagedAtSource, MOST_ALIKE - 1, false, false, Blame::Book),
+            (R::NotAnArchive, MOST_ALIKE - 1, false, false, Blame::Book),
+            (R::Status, MOST_ALIKE - 1, false, false, Blame::Book),
+        ] {
+            let evidence = RefusalEvidence {
+                alike,
+                others_opened: false,
+                others_served,
+                was_charged,
+            };
+            assert_eq!(refusal_of(reason, evidence), blame, "{reason} {evidence:?}");
+        }
+    }
+
+    /// Archives were served today.
+    fn among(alike: usize, others_opened: bool) -> RefusalEvidence {
+        RefusalEvidence {
+            alike,
+            others_opened,
+            others_served: true,
+            was_charged: false,
+        }
+    }
 
     #[test]
     fn a_refusal_is_the_books_until_many_are_refused_alike_and_none_is_served() {
@@ -107,12 +172,14 @@ mod tests {
             (R::TooLittle, MOST_ALIKE, Blame::Operator),
             (R::DamagedAtSource, MOST_ALIKE - 1, Blame::Book),
             (R::DamagedAtSource, MOST_ALIKE, Blame::Operator),
+            (R::Unsupported, MOST_ALIKE - 1, Blame::Book),
+            (R::Unsupported, MOST_ALIKE, Blame::Operator),
             // These say something of the bytes that came, or of the way.
             (R::Truncated, 100, Blame::Book),
             (R::Server, 100, Blame::Book),
         ] {
             for others_opened in [false, true] {
-                let evidence = RefusalEvidence { alike, others_opened };
+                let evidence = among(alike, others_opened);
                 assert_eq!(refusal_of(reason, evidence), blame, "{reason} {evidence:?}");
             }
         }
@@ -126,16 +193,23 @@ mod tests {
             (1, true, Blame::Book),
             (100, true, Blame::Book),
         ] {
-            let evidence = RefusalEvidence { alike, others_opened };
-            let fault = BookFault::from(&ArchiveError::WrongPassphrase).among_others(evidence);
-            assert_eq!(fault.blame, blame, "{evidence:?}");
-            assert_eq!(fault.needs_person, blame == Blame::Operator, "{evidence:?}");
+            let evidence = among(alike, others_opened);
+            let no_key = ArchiveError::NoSecretKey {
+                what: "encrypted to 5263bfaf".to_owned(),
+            };
+            for error in [&ArchiveError::WrongPassphrase, &no_key] {
+                let fault = BookFault::from(error).among_others(evidence);
+                assert_eq!(fault.blame, blame, "{error} {evidence:?}");
+                assert_eq!(fault.needs_person, blame == Blame::Operator, "{error} {evidence:?}");
+            }
         }
     }
 
     const OF_ALL: RefusalEvidence = RefusalEvidence {
         alike: MOST_ALIKE,
         others_opened: false,
+        others_served: true,
+        was_charged: false,
     };
 
     #[test]

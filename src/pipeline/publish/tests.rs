@@ -5,12 +5,15 @@ fn standing(pages: u64, verified: bool, sha256: &str) -> VolumeStanding {
     VolumeStanding {
         pages,
         text_pages: pages,
+        worded_texts: None,
+        text_characters: None,
         images: Some(pages),
         page_numbers: None,
         image_numbers: None,
         hocr_pages: None,
         hocr_numbers: None,
         has_record: false,
+        record_parts: None,
         verified,
         names_another: false,
         sha256: sha256.into(),
@@ -112,6 +115,97 @@ fn far_less_text_does_not_replace_what_is_as_well_proven() {
         let standing = |(text_pages, verified), sha256| VolumeStanding {
             text_pages,
             ..standing(9, verified, sha256)
+        };
+        let decision = may_replace(Some(&standing(stored, "old")), &standing(new, "new"));
+        assert_eq!(decision, expected, "{stored:?} {new:?}");
+    }
+}
+
+/// A stored archive that is verified stays, also where nothing new can be: then the key is named that says so.
+#[test]
+fn what_is_refused_for_want_of_checksums_names_the_key() {
+    for (reason, verify_checksums, is_named) in [
+        (KeepReason::WeakerProof, false, true),
+        (KeepReason::WeakerProof, true, false),
+        (KeepReason::FewerPages, false, false),
+        (KeepReason::LessText, false, false),
+    ] {
+        let remark = reason.remark(verify_checksums);
+        assert_eq!(
+            remark.contains("archive.verify_checksums"),
+            is_named,
+            "{reason:?} {verify_checksums}"
+        );
+    }
+    let decision = may_replace(Some(&standing(5, true, "old")), &standing(9, false, "new"));
+    assert_eq!(decision, D::KeepStored(KeepReason::WeakerProof));
+}
+
+#[test]
+fn a_character_for_each_page_is_no_text() {
+    let kept = D::KeepStored(KeepReason::LessText);
+    let known = |worded, characters| (Some(worded), Some(characters));
+    for (stored, new, expected) in [
+        // A full stop for each of 300 pages.
+        (known(290, 400_000), known(0, 300), kept),
+        // A few letters for each page; one page has it all; words, but few of them.
+        (known(290, 400_000), known(0, 2_100), kept),
+        (known(290, 400_000), known(1, 400_000), kept),
+        (known(290, 400_000), known(290, 199_999), kept),
+        // Honest recognition, done again.
+        (known(290, 400_000), known(290, 200_000), D::Publish),
+        (known(290, 400_000), known(145, 400_000), D::Publish),
+        (known(290, 400_000), known(280, 380_000), D::Publish),
+        (known(100, 90_000), known(290, 400_000), D::Publish),
+        (known(0, 0), known(0, 0), D::Publish),
+        // Stored by an earlier version.
+        ((None, None), known(0, 300), D::Publish),
+        ((None, Some(400_000)), known(290, 300), kept),
+    ] {
+        let standing = |(worded_texts, text_characters), sha256| VolumeStanding {
+            worded_texts,
+            text_characters,
+            ..standing(300, true, sha256)
+        };
+        let decision = may_replace(Some(&standing(stored, "old")), &standing(new, "new"));
+        assert_eq!(decision, expected, "{stored:?} {new:?}");
+    }
+}
+
+#[test]
+fn a_record_keeps_what_it_is_known_by() {
+    const FULL: RecordParts = RecordParts {
+        has_leader: true,
+        has_control_number: true,
+        has_title: true,
+        fields: 20,
+    };
+    let with = |change: fn(&mut RecordParts)| {
+        let mut parts = FULL;
+        change(&mut parts);
+        Some(parts)
+    };
+    let kept = D::KeepStored(KeepReason::RecordReduced);
+    for (stored, new, expected) in [
+        (with(|_| ()), with(|_| ()), D::Publish),
+        (with(|_| ()), with(|parts| parts.has_leader = false), kept),
+        (with(|_| ()), with(|parts| parts.has_control_number = false), kept),
+        (with(|_| ()), with(|parts| parts.has_title = false), kept),
+        (with(|_| ()), with(|parts| parts.fields = 9), kept),
+        (with(|_| ()), with(|parts| parts.fields = 10), D::Publish),
+        (with(|parts| parts.has_title = false), with(|_| ()), D::Publish),
+        (
+            with(|parts| parts.has_title = false),
+            with(|parts| parts.has_title = false),
+            D::Publish,
+        ),
+        // Stored by an earlier version.
+        (None, with(|parts| *parts = RecordParts::default()), D::Publish),
+    ] {
+        let standing = |record_parts, sha256| VolumeStanding {
+            has_record: true,
+            record_parts,
+            ..standing(9, true, sha256)
         };
         let decision = may_replace(Some(&standing(stored, "old")), &standing(new, "new"));
         assert_eq!(decision, expected, "{stored:?} {new:?}");

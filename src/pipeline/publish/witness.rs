@@ -137,12 +137,6 @@ impl StoredWitness {
         }
     }
 
-    fn is_believed(&self) -> bool {
-        [&self.raw, &self.recorded]
-            .iter()
-            .any(|archive| matches!(archive, ArchiveWitness::Believed(_)))
-    }
-
     fn has_bytes_of(&self, new: &VolumeStanding) -> bool {
         self.raw.sha256() == Some(&new.sha256)
     }
@@ -196,12 +190,12 @@ pub(super) fn decide(
     recipe: &PublishRecipe,
     new: &VolumeStanding,
 ) -> Result<(ReplaceDecision, StoredWitness), StorageError> {
-    let stored = look(recipe, false)?;
+    let stored = look(recipe)?;
     let decision = judge(&stored, new);
-    if decision == ReplaceDecision::SameBytes || !stored.is_believed() {
+    if decision == ReplaceDecision::SameBytes {
         return Ok((decision, stored));
     }
-    let stored = look(recipe, true)?;
+    let stored = read_believed(recipe, stored)?;
     Ok((judge(&stored, new), stored))
 }
 
@@ -219,17 +213,30 @@ fn judge(stored: &StoredWitness, new: &VolumeStanding) -> ReplaceDecision {
     }
 }
 
-/// Asks the store what it has. With `prove` archives themselves are read, which takes as long as reading them does; else a manifest is
-/// believed whose archive has the size it names.
-fn look(recipe: &PublishRecipe, prove: bool) -> Result<StoredWitness, StorageError> {
+/// Asks the store what it has. A manifest is believed whose archive has the size it names; an archive without one is read.
+fn look(recipe: &PublishRecipe) -> Result<StoredWitness, StorageError> {
     let raw = recipe.layout.raw(&recipe.barcode);
     let stored = StoredWitness::of_manifest(recipe)?;
-    let manifest = stored.manifest.as_ref().filter(|_| !prove);
+    let manifest = stored.manifest.as_ref();
     let recorded = recipe.recorded.as_ref().filter(|key| **key != raw);
     Ok(StoredWitness {
         raw: look_at(recipe, &raw, manifest)?,
         recorded: recorded.map_or(Ok(ArchiveWitness::Missing), |key| look_at(recipe, key, manifest))?,
         ..stored
+    })
+}
+
+/// Reads the archives that were only believed, each once, which takes as long as reading them does.
+fn read_believed(recipe: &PublishRecipe, stored: StoredWitness) -> Result<StoredWitness, StorageError> {
+    let read = |seen, key: Option<&ObjectKey>| match (seen, key) {
+        (ArchiveWitness::Believed(_), Some(key)) => look_at(recipe, key, None),
+        (seen, _) => Ok(seen),
+    };
+    let raw = recipe.layout.raw(&recipe.barcode);
+    Ok(StoredWitness {
+        raw: read(stored.raw, Some(&raw))?,
+        recorded: read(stored.recorded, recipe.recorded.as_ref())?,
+        manifest: stored.manifest,
     })
 }
 

@@ -103,7 +103,7 @@ impl TaskServices for LibraryStub {
         false
     }
 
-    async fn begin_hook(&self, _cx: &AskContext) -> Result<(), CatalogError> {
+    async fn note_hook(&self, _cx: &AskContext) -> Result<(), CatalogError> {
         Ok(())
     }
 

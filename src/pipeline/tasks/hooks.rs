@@ -19,13 +19,20 @@ const AT_ONCE: usize = 4;
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// A hook that fails is tried at least so often.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
-/// At its end a run gives up after so many failures in a row; what is left is told by the next one.
+/// At its beginning and at its end a run gives up after so many failures in a row; what is left is told by the next one.
 const MOST_AT_END: u32 = 3;
 
-/// From now on each book that is stored is due. Before anything is stored, or a book would be forgotten.
-pub(in crate::pipeline) async fn begin_hook<S: TaskServices>(state: &Rc<SupervisorState<S>>) {
-    if let Err(error) = state.services.begin_hook(&state.cx()).await {
-        warn!(%error, "the catalog could not note that there is a hook; it is not told of books until a later start");
+/// Notes whether each book that is stored from now on is due. Before anything is stored, or a book would be forgotten; a daemon goes on
+/// after some tries, and notes it when it looks for books that are due.
+pub(in crate::pipeline) async fn note_hook<S: TaskServices>(state: &Rc<SupervisorState<S>>) {
+    for tries in 1..=MOST_AT_END {
+        let Err(error) = state.services.note_hook(&state.cx()).await else {
+            return;
+        };
+        warn!(%error, tries, "the catalog could not note whether there is a hook (hooks.on_stored)");
+        if tries == MOST_AT_END || !sleep_till(state, Some(Instant::now() + LOOK_AGAIN)).await {
+            return;
+        }
     }
 }
 

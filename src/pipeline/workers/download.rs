@@ -169,13 +169,13 @@ impl<S: GrinSession> DownloadWorker<S> {
         let earlier = match self.fetch(download, cx, EarlierCopy::None).await {
             Err(DownloadError::Publish(PublishError::Archive(error))) => match error.seen() {
                 Some(seen) => {
-                    warn!(barcode = %download.barcode, %error, "the archive is damaged; it is fetched once more");
+                    warn!(barcode = %download.barcode, %error, "the archive is not taken; it is fetched once more, to see whether the same bytes come");
                     EarlierCopy::Damaged(seen.clone())
                 }
                 None => return Err(PublishError::Archive(error).into()),
             },
             Err(error @ DownloadError::Spliced(_)) => {
-                warn!(barcode = %download.barcode, %error, "the archive is damaged; it is fetched once more");
+                warn!(barcode = %download.barcode, %error, "the archive is not taken; it is fetched once more, to see whether the same bytes come");
                 EarlierCopy::Spliced
             }
             other => return other,

@@ -4,7 +4,8 @@
 //!
 //! - The pages end in a way that is understood, name just as many books as the last complete pass and miss none of those seen before.
 //! - The text form of the same moment names, all but one in a hundred, the books of the pages; rows that only it has are read too. Where
-//!   the pages broke off though they led on, it must name more.
+//!   the pages broke off though they led on, it must name more. Nor does one that adds nothing settle what the last page says of more: a
+//!   server that cuts each answer at so many rows cuts both. By what a page counts, so many books are to be seen.
 //!
 //! Books are counted, never rows: a pager that repeats rows hides others. If GRIN says that it does not have the text form, the pass
 //! ends without a fault, its rows are kept, and nothing follows from what it does not name, in this pass or in any other like it. So it is
@@ -13,6 +14,7 @@
 //! [`MOST_UNCOMPARED`] the text form counts as one that GRIN does not have.
 
 use crate::catalog::NOT_COMPARED;
+use crate::grin::EndDoubt;
 use crate::pipeline::workers::list_reading::PassState;
 
 /// So many passes in turn that trouble kept from being compared are faults; after them, trouble is how it always is.
@@ -98,6 +100,30 @@ impl TextSeen {
     /// How a pass ends whose list was read as a text, after pages that named so many books, if there were any.
     pub(super) fn alone(self, pages: u64) -> PassState {
         self.disagrees(pages).map_or(PassState::Complete, PassState::Incomplete)
+    }
+
+    /// How a pass ends whose last page was doubted, once its text form, with which the pages agree, was read too. It settles what is only a
+    /// guess, and what it explains by books that the pages do not name.
+    pub(super) fn settle(self, doubt: Option<&EndDoubt>) -> PassState {
+        let Some(doubt) = doubt else { return PassState::Complete };
+        let why = format!(
+            "{doubt}; its text form names {} books, {} of them new",
+            self.books, self.added
+        );
+        match doubt {
+            EndDoubt::CountsMore(total) if self.books < *total => {
+                let is_much = (total - self.books) * 100 > *total;
+                if is_much {
+                    PassState::Incomplete(why)
+                } else {
+                    PassState::Unproven(why)
+                }
+            }
+            EndDoubt::Trouble if self.added == 0 => PassState::Incomplete(why),
+            EndDoubt::NextWithoutAddress if self.added == 0 => PassState::Unproven(why),
+            // A link that is not understood may lead anywhere: "Last" stands on the last page, too.
+            _ => PassState::Complete,
+        }
     }
 
     /// How a pass ends whose text form was read because its pages broke off. If they `lead_on` there are more books, and a text that adds
@@ -227,6 +253,33 @@ mod tests {
                 agrees,
                 "{pages} {text:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_cut_where_the_pages_are_settles_no_doubt() {
+        use EndDoubt as D;
+        let link = || D::OpenLinks(vec!["https://grin.example/l?page=2".parse().unwrap()]);
+        for (books, added, doubt, expected) in [
+            (57, 0, None, "Complete"),
+            // A guess.
+            (57, 0, Some(D::FullPage), "Complete"),
+            (57, 0, Some(link()), "Complete"),
+            (57, 0, Some(D::LinksLeftOut), "Complete"),
+            // The page itself says that there are more.
+            (57, 0, Some(D::CountsMore(60)), "Incomplete"),
+            (58, 1, Some(D::CountsMore(60)), "Incomplete"),
+            (60, 3, Some(D::CountsMore(60)), "Complete"),
+            (999, 0, Some(D::CountsMore(1_000)), "Unproven"),
+            (2, 0, Some(D::NextWithoutAddress), "Unproven"),
+            (2, 0, Some(D::Trouble), "Incomplete"),
+            // The text has what the pages lack.
+            (5, 3, Some(D::NextWithoutAddress), "Complete"),
+            (5, 3, Some(link()), "Complete"),
+            (5, 3, Some(D::Trouble), "Complete"),
+        ] {
+            let state = format!("{:?}", TextSeen { books, added }.settle(doubt.as_ref()));
+            assert!(state.starts_with(expected), "{books} {added} {doubt:?}: {state}");
         }
     }
 

@@ -202,14 +202,14 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
         if self.none_missing {
             return Ok(PassState::Complete);
         }
-        let doubt = doubt.map(|doubt| doubt.to_string());
+        let said = doubt.as_ref().map(ToString::to_string);
         let named_before = self.fresh;
         let text = match self.text_form(cx).await {
             Ok(text) => text,
             Err(PageFault::Catalog(error)) => return Err(error),
             Err(fault) => {
                 warn!(list = %self.list, %fault, "the pages could not be compared with the list's text form");
-                return Ok(pages.without_text(doubt, fault.denies_form(), &fault.to_string()));
+                return Ok(pages.without_text(said, fault.denies_form(), &fault.to_string()));
             }
         };
         let text = TextSeen {
@@ -219,15 +219,15 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
         info!(list = %self.list, pages = pages.books, text = text.books, added = text.added, "books in the pages and in the text form");
         let disagreement = text.disagrees(pages.books);
         if text.added == 0 {
-            let part = |lacks| pages.with_part(doubt, lacks);
-            return Ok(disagreement.map_or(PassState::Complete, part));
+            let agreed = || text.settle(doubt.as_ref());
+            return Ok(disagreement.map_or_else(agreed, |lacks| pages.with_part(said, lacks)));
         }
         let missed = format!("its text form names {} books that its pages do not", text.added);
         warn!(list = %self.list, missed, "reading the rows of the text form too");
         let read = self.rows_of_text(cx).await;
         // The rows of both forms are recorded, also where they disagree and nothing is concluded from what is missing.
         Ok(match (read, disagreement) {
-            (Ok(_), None) => PassState::Complete,
+            (Ok(_), None) => text.settle(doubt.as_ref()),
             (Ok(_), Some(why)) => PassState::Incomplete(why),
             (Err(fault), _) => PassState::Incomplete(format!("{missed}, and reading them failed: {fault}")),
         })

@@ -10,7 +10,7 @@ use crate::actor::AskContext;
 use crate::diagnostics::ListReview;
 use crate::grin::{
     AnswerRefusal, Barcode, ListForm, ListPageParser, ListQuery, ListRow, RejectedRow, RejectionReason, TEXT_BEGINNING,
-    TextListParser,
+    TextList, TextListParser,
 };
 use crate::pipeline::workers::grin_session::GrinSession;
 use crate::pipeline::workers::list_pages::ROWS_A_BATCH;
@@ -69,6 +69,12 @@ struct LoneWords {
     unknown: u64,
 }
 
+/// The words among the rejected rows that may be barcodes.
+fn lone(rejected: &[RejectedRow]) -> Vec<Barcode> {
+    let words = rejected.iter().filter(|row| row.because == RejectionReason::LoneWord);
+    words.filter_map(RejectedRow::about).flatten().collect()
+}
+
 impl<S: GrinSession> ListReading<'_, S> {
     /// Records the list's rows in a text form.
     pub(super) async fn whole_text(&mut self, form: ListForm, cx: &AskContext) -> Result<TextRead, PageFault> {
@@ -98,7 +104,7 @@ impl<S: GrinSession> ListReading<'_, S> {
     async fn text_once(&mut self, url: &Url, rows: TextUse, cx: &AskContext) -> Result<TextRead, PageFault> {
         let ask = OpenStream::new(url.clone(), PermitClass::Lists, RequestKind::TextList);
         let mut body = self.parts.session.stream(ask, cx).await?;
-        let mut parser = TextListParser::new(self.list, &self.parts.library);
+        let mut parser = TextListParser::new(self.list, &self.parts.library).of_length(body.has_length);
         let mut passing = PassingAnswer::of(&body);
         if rows == TextUse::RecordHeaded {
             parser = parser.headed();
@@ -124,9 +130,10 @@ impl<S: GrinSession> ListReading<'_, S> {
                 self.take(std::mem::take(&mut batch), rows, &mut read, cx).await?;
             }
         }
-        let end = parser.finish();
+        let mut end = parser.finish();
         passing.note(&end.rows);
-        batch.extend(end.rows);
+        batch.append(&mut end.rows);
+        self.take_known_words(&mut end, &mut batch, cx).await?;
         if let Some(refusal) = end.refusal {
             if refusal == AnswerRefusal::Truncated {
                 // What was read is good; nothing follows from what was not.
@@ -157,10 +164,27 @@ impl<S: GrinSession> ListReading<'_, S> {
         Ok(read)
     }
 
+    /// Takes a text for a list that is none by itself, where all of it is words that the catalog knows as books: few books are few words
+    /// of one shape.
+    async fn take_known_words(
+        &mut self,
+        end: &mut TextList,
+        batch: &mut Vec<ListRow>,
+        cx: &AskContext,
+    ) -> Result<(), PageFault> {
+        let words = lone(&end.rejected);
+        let are_all = words.len() as u64 == end.rejected.len() as u64 + end.rejected_more;
+        let may_be_list = end.refusal == Some(AnswerRefusal::NotAList) && are_all && !words.is_empty();
+        if may_be_list && self.sight(words.clone(), cx).await? == 0 {
+            batch.extend(words.into_iter().map(ListRow::bare));
+            (end.rejected, end.refusal) = (Vec::new(), None);
+        }
+        Ok(())
+    }
+
     /// Words unlike the barcodes around them: books if the catalog knows them, else maybe a server's words in place of the rest.
     async fn lone_words(&mut self, rejected: &[RejectedRow], cx: &AskContext) -> Result<LoneWords, PageFault> {
-        let odd = rejected.iter().filter(|row| row.because == RejectionReason::LoneWord);
-        let odd: Vec<Barcode> = odd.filter_map(RejectedRow::about).flatten().collect();
+        let odd = lone(rejected);
         let unknown = self.sight(odd.clone(), cx).await?;
         self.tell_words(&odd, unknown);
         self.doubt(unknown);

@@ -93,6 +93,7 @@ impl BodyPump {
         let url: Url = opened.url.clone();
         let coding = opened.incoming.coding();
         let mut stream = BodyStream::new(receiver, url, coding);
+        stream.has_length = opened.incoming.has_length();
         let content_type = opened.incoming.header(CONTENT_TYPE).unwrap_or_default();
         content_type.clone_into(&mut stream.content_type);
         (Self::new(engine, in_flight, opened, work, sender), stream)

@@ -56,6 +56,8 @@ pub struct BodyStream {
     pub url: Url,
     /// What it is, as its head says; may be empty.
     pub content_type: String,
+    /// Its head said how long it is.
+    pub has_length: bool,
     receiver: ChunkReceiver,
     chunks: IntoIter<Bytes>,
     decoder: ContentDecoder,
@@ -149,6 +151,7 @@ impl BodyStream {
         Self {
             url,
             content_type: String::new(),
+            has_length: false,
             receiver,
             chunks: ChunkBatch::new().into_iter(),
             decoder: ContentDecoder::new(coding),

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::catalog::engine::SqlConnection;
 use crate::catalog::engine::value::arguments;
 use crate::catalog::lifecycle::counters::{CounterKind, PendingCounters};
+use crate::catalog::lifecycle::due_bound::end_endless_waits;
 use crate::catalog::lifecycle::history::{ChangeNote, ChangeTopic, HistoryEntry, PendingHistory};
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, BookTransition, next_state};
 use crate::catalog::sharing::members::check_complete;
@@ -224,7 +225,7 @@ impl CatalogTransaction<'_> {
             &arguments! { opened_at: self.opened_at, program: program, version: version },
             |row| row.at(0),
         )?);
-        Ok(())
+        end_endless_waits(self)
     }
 
     /// Today (UTC), as the daily totals name it.

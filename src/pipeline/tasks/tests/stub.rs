@@ -348,7 +348,7 @@ impl TaskServices for TaskStub {
         false
     }
 
-    async fn begin_hook(&self, _cx: &AskContext) -> Result<(), CatalogError> {
+    async fn note_hook(&self, _cx: &AskContext) -> Result<(), CatalogError> {
         Ok(())
     }
 

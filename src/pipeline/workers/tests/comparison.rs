@@ -294,3 +294,55 @@ fn a_text_that_ends_inside_a_line_is_incomplete() {
         }
     });
 }
+
+/// One server cuts each answer at so many rows, and says on the page how many there are.
+#[test]
+fn a_text_form_that_is_cut_where_the_pages_are_proves_nothing() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        let codes = ["TL0001", "TL0002", "TL0003"];
+        fixture.grin.list(&page(&codes, None));
+        fixture.grin.list(TEXT);
+        collect(&fixture, ListKind::AllBooks).await.unwrap();
+        for (more, is_fault) in [
+            ("<p>Showing 1 - 2 of 3 books</p>", false),
+            ("<p><button>Next</button></p>", false),
+            ("<p>An error occurred: deadline exceeded</p>", true),
+        ] {
+            let cut = page(&codes[..2], None).replace("</body>", &format!("{more}</body>"));
+            fixture.grin.list(&cut);
+            fixture.grin.list("TL0001\nTL0002\n");
+            let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+            assert_eq!(known(&fixture), (3, 0), "{more}: nothing vanishes");
+            assert_eq!(seen.incomplete.is_some(), is_fault, "{more}: {seen:?}");
+        }
+    });
+}
+
+#[test]
+fn one_word_of_a_shape_of_its_own_is_a_list_where_the_catalog_knows_it() {
+    paused(async || {
+        for (code, other) in [
+            ("1000123", "1000124"),
+            ("tl000123", "tl000124"),
+            ("E1000123", "E1000124"),
+        ] {
+            let fixture = WorkerFixture::new();
+            fixture.grin.list(&page(&[code], None));
+            fixture.grin.list(&format!("{code}\n"));
+            collect(&fixture, ListKind::AllBooks).await.unwrap();
+            fixture.grin.list(&format!("{code}\n"));
+            let seen = collect(&fixture, ListKind::InProcess).await.unwrap();
+            assert_eq!((seen.incomplete, seen.unavailable), (None, None), "{code}");
+            // Not so a word that nobody knows.
+            for _ in 0..2 * BACKOFF.attempts {
+                fixture.grin.list(&format!("{other}\n"));
+            }
+            let seen = collect(&fixture, ListKind::InProcess).await.unwrap();
+            assert!(
+                seen.unavailable.is_some() || seen.incomplete.is_some(),
+                "{other}: {seen:?}"
+            );
+        }
+    });
+}

@@ -1,0 +1,67 @@
+//! Until when a book may wait. A program whose clock was wrong, or an older version, may have put books decades ahead, where nobody would ever look at
+//! them again.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tracing::warn;
+
+use crate::catalog::CatalogError;
+use crate::catalog::engine::value::arguments;
+use crate::catalog::lifecycle::policy::CatalogPolicy;
+use crate::catalog::writer::ledger::CatalogTransaction;
+use crate::clock::{later, stamp};
+
+/// Longer than any wait of ours, and than any that a server asks for in earnest.
+const LONGEST: Duration = Duration::from_hours(366 * 24);
+/// A clock that shows an earlier moment (2026-01-01) was not set: a machine without a battery may start at 1970.
+const CLOCK_IS_SET: i64 = 1_767_225_600;
+
+/// The latest moment for which a book waits; one that is to wait for a later one is due now. `None`: the clock does not tell.
+fn latest_due(policy: &CatalogPolicy, now: Timestamp) -> Option<Timestamp> {
+    let caps = [
+        policy.conversion_retry_cap,
+        policy.failed_retry_cap,
+        policy.ask_again_cap,
+    ];
+    let longest = caps.into_iter().fold(LONGEST, Duration::max);
+    (now.as_second() >= CLOCK_IS_SET).then(|| later(now, longest))
+}
+
+/// Makes books due that are to wait for longer than any wait takes.
+pub(crate) fn end_endless_waits(tx: &CatalogTransaction<'_>) -> Result<(), CatalogError> {
+    let Some(latest) = latest_due(tx.policy, tx.now) else {
+        return Ok(());
+    };
+    let sql = "UPDATE books SET next_attempt_at = :now WHERE next_attempt_at > :latest";
+    let books = tx
+        .conn
+        .execute(sql, &arguments! { now: tx.stamp, latest: stamp(latest) })?;
+    if books > 0 {
+        warn!(books, %latest, "these books were to wait until after this moment, which is longer than any wait takes; they are due now");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_moment_for_which_a_book_waits() {
+        let days = |days: u64| Duration::from_hours(days * 24);
+        let policy = |failed_retry_cap| CatalogPolicy {
+            failed_retry_cap,
+            ..CatalogPolicy::default()
+        };
+        for (cap, now, expected) in [
+            (days(30), "2026-11-29T10:00:00Z", Some("2027-11-30T10:00:00Z")),
+            (days(500), "2026-11-29T10:00:00Z", Some("2028-04-12T10:00:00Z")),
+            (days(30), "1970-01-01T00:05:00Z", None),
+        ] {
+            let now: Timestamp = now.parse().unwrap();
+            let latest = latest_due(&policy(cap), now);
+            assert_eq!(latest.map(|at| at.to_string()).as_deref(), expected, "{cap:?} {now}");
+        }
+    }
+}
