@@ -16,6 +16,7 @@ mod kinds;
 mod layer;
 mod load;
 mod reader;
+mod second_copy;
 mod section;
 mod sections;
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub(crate) use crate::settings::hook_target::HookTarget;
 pub(crate) use crate::settings::hours::DailyHours;
 pub(crate) use crate::settings::load::LoadedSettings;
 pub use crate::settings::load::SettingsSources;
+pub(crate) use crate::settings::second_copy::SecondCopySettings;
 pub use crate::settings::sections::Settings;
 pub(crate) use crate::settings::sections::{RetrySettings, StorageSettings};
 
