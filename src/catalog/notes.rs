@@ -6,12 +6,37 @@ use crate::catalog::CatalogError;
 use crate::catalog::engine::SqlConnection;
 use crate::catalog::engine::value::arguments;
 use crate::catalog::queries::ask::StateCounts;
+use crate::catalog::second_copy;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
 use crate::clock::{read_stamp, stamp};
 use crate::vocabulary::BookState;
 
-/// The key under which the storage's id stands.
-const STORAGE_MARK: &str = "storage_mark";
+/// A place of books that has a marker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MarkedPlace {
+    /// The storage.
+    Main,
+    /// That of the second copy.
+    SecondCopy,
+}
+
+impl MarkedPlace {
+    /// The key under which its id stands.
+    const fn key(self) -> &'static str {
+        match self {
+            Self::Main => "storage_mark",
+            Self::SecondCopy => "second_copy_mark",
+        }
+    }
+
+    /// The other one, whose marker it must not have.
+    const fn other(self) -> Self {
+        match self {
+            Self::Main => Self::SecondCopy,
+            Self::SecondCopy => Self::Main,
+        }
+    }
+}
 
 /// Stored books that are looked for in the storage where it has no mark yet.
 const SAMPLES: usize = 5;
@@ -27,16 +52,24 @@ pub(crate) fn write(conn: &SqlConnection, key: &str, value: &str) -> Result<(), 
     conn.execute(sql, &arguments! { key: key, value: value }).map(drop)
 }
 
-/// Asks what the catalog knows of the storage it belongs to.
+/// Keeps no id of this storage any more.
+pub(in crate::catalog) fn forget_mark(conn: &SqlConnection, place: MarkedPlace) -> Result<(), CatalogError> {
+    let sql = "DELETE FROM settings WHERE key = :key";
+    conn.execute(sql, &arguments! { key: place.key() }).map(drop)
+}
+
+/// Asks what the catalog knows of a storage that belongs to it.
 #[derive(Debug, Clone, Copy)]
-pub struct AskStorageMark;
+pub struct AskStorageMark(pub MarkedPlace);
 
 /// What the catalog knows of its storage.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeptStorageMark {
     /// The id that stands in the storage's marker; `None` before its first use.
     pub id: Option<String>,
-    /// Books that are stored.
+    /// The id of the catalog's other storage.
+    pub of_other: Option<String>,
+    /// Books that are stored there.
     pub stored: u64,
     /// Where some of them are, within the storage.
     pub samples: Vec<String>,
@@ -49,10 +82,21 @@ impl CatalogOperation for AskStorageMark {
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<KeptStorageMark, CatalogError> {
         let sql = "SELECT storage_path FROM books WHERE state = 'stored' AND storage_path IS NOT NULL \
                    ORDER BY last_etag_check DESC LIMIT :limit";
+        let (stored, samples) = match self.0 {
+            MarkedPlace::Main => (
+                StateCounts::read(tx.conn)?.of(BookState::Stored),
+                tx.conn.all(sql, &arguments! { limit: SAMPLES }, |row| row.at(0))?,
+            ),
+            MarkedPlace::SecondCopy => (
+                second_copy::count_copied(tx.conn)?,
+                second_copy::samples(tx.conn, SAMPLES)?,
+            ),
+        };
         Ok(KeptStorageMark {
-            id: read(tx.conn, STORAGE_MARK)?,
-            stored: StateCounts::read(tx.conn)?.of(BookState::Stored),
-            samples: tx.conn.all(sql, &arguments! { limit: SAMPLES }, |row| row.at(0))?,
+            id: read(tx.conn, self.0.key())?,
+            of_other: read(tx.conn, self.0.other().key())?,
+            stored,
+            samples,
         })
     }
 }
@@ -61,6 +105,8 @@ impl CatalogOperation for AskStorageMark {
 /// faster.
 #[derive(Debug, Clone)]
 pub struct KeepStorageMark {
+    /// Which storage's.
+    pub place: MarkedPlace,
     /// The id.
     pub id: String,
     /// The one that was kept.
@@ -72,11 +118,11 @@ impl CatalogOperation for KeepStorageMark {
     const KIND: &'static str = "keep_storage_mark";
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<String, CatalogError> {
-        let kept = read(tx.conn, STORAGE_MARK)?;
+        let kept = read(tx.conn, self.place.key())?;
         match kept {
             Some(other) if Some(&other) != self.instead_of.as_ref() => Ok(other),
             _ => {
-                write(tx.conn, STORAGE_MARK, &self.id)?;
+                write(tx.conn, self.place.key(), &self.id)?;
                 Ok(self.id.clone())
             }
         }

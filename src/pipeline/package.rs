@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::catalog::{AskRecorded, AskStorageMark, CatalogReader, RecordedBook};
+use crate::catalog::{AskRecorded, AskStorageMark, CatalogReader, MarkedPlace, RecordedBook};
 use crate::grin::{Barcode, LibraryDirectory};
 use crate::pipeline::package::bagit::BagFacts;
 use crate::pipeline::package::copy::ObjectCopier;
@@ -82,7 +82,7 @@ pub(crate) struct BookPacker {
 impl BookPacker {
     /// Looks at both sides: the storage is the one that the catalog knows, and the folder takes packages of this form.
     pub(crate) fn open(order: PackageOrder) -> Result<Self, PackageError> {
-        if let Some(id) = order.reader.ask(&AskStorageMark)?.id {
+        if let Some(id) = order.reader.ask(&AskStorageMark(MarkedPlace::Main))?.id {
             order.storage.expect_marker(&id);
             order.storage.prove_marker()?;
         }

@@ -6,9 +6,8 @@ use crate::catalog::{AskPlace, RecordedPlace};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::reading;
-use crate::cli::storage::refused;
+use crate::cli::storage::{config_of, refused};
 use crate::grin::Barcode;
-use crate::pipeline::storage_config;
 use crate::settings::Settings;
 use crate::storage::{ObjectKey, Storage, StorageLayout};
 
@@ -37,9 +36,9 @@ pub struct StorageLook {
 }
 
 impl StorageLook {
-    /// Opens it to read only: a folder that is not there is not made.
-    pub fn open(settings: &Settings) -> Result<Self, CliError> {
-        let config = storage_config(settings).map_err(|error| reading::refused(&error))?;
+    /// Opens it, or the second copy, to read only: a folder that is not there is not made.
+    pub fn open(settings: &Settings, of_copy: bool) -> Result<Self, CliError> {
+        let config = config_of(settings, of_copy)?;
         Ok(Self {
             storage: Storage::open_to_read(&config).map_err(|error| refused(&error))?,
             layout: layout(settings)?,
