@@ -49,6 +49,17 @@ pub(in crate::catalog) fn is_due(tx: &CatalogTransaction<'_>, book: i64) -> Resu
     tx.conn.execute(sql, &given).map(drop)
 }
 
+/// A book is not stored any more, and nothing of it is to be copied until it is; what was copied stays.
+pub(in crate::catalog) fn is_gone(tx: &CatalogTransaction<'_>, book: i64) -> Result<(), CatalogError> {
+    for sql in [
+        "DELETE FROM second_copies WHERE book = :id AND copied_at IS NULL",
+        "UPDATE second_copies SET due_at = NULL, attempts = 0, error = NULL WHERE book = :id",
+    ] {
+        tx.conn.execute(sql, &arguments! { id: book })?;
+    }
+    Ok(())
+}
+
 /// Makes stored books due that are not copied as they are stored, such as those from before there was a second copy: those with
 /// numbers after this one, so many at most. Comes back with the number to go on after; `None`: these were the last.
 #[derive(Debug, Clone, Copy)]

@@ -90,6 +90,29 @@ fn a_book_that_is_stored_again_is_due_again_and_what_was_copied_before_settles_n
 }
 
 #[test]
+fn a_book_that_is_stored_no_more_waits_no_more_until_it_is_again() {
+    let mut shelf = shelf();
+    shelf.ledger.execute(BeginSecondCopy).unwrap();
+    shelf.store("TL0001", "\"a\"");
+    shelf.store("TL0002", "\"a\"");
+    let books = due(&mut shelf);
+    let first = books.iter().find(|due| due.recorded.path.contains("TL0001")).unwrap();
+    settle(&mut shelf, first, copied());
+    for code in ["TL0001", "TL0002"] {
+        let (barcode, found) = (shelf::barcode(code), None);
+        shelf.ledger.execute(RecordFound { barcode, found }).unwrap();
+    }
+    assert!(due(&mut shelf).is_empty());
+    assert_eq!(standing(&mut shelf), (1, 0, 0), "what was copied is still there");
+    note(&mut shelf);
+    assert!(due(&mut shelf).is_empty());
+    let (barcode, found) = (shelf::barcode("TL0001"), Some(StoredBook::default()));
+    shelf.clock.advance(HOUR);
+    shelf.ledger.execute(RecordFound { barcode, found }).unwrap();
+    assert_eq!(codes(&due(&mut shelf)), ["TL0001"]);
+}
+
+#[test]
 fn a_failure_waits_for_its_time_and_is_over_with_the_next_success() {
     let mut shelf = shelf();
     shelf.ledger.execute(BeginSecondCopy).unwrap();

@@ -82,8 +82,12 @@ impl WorkerPools {
         let due = next.due.clone();
         let sent = actix_rt::task::spawn_blocking(move || {
             let copied = copier.copy(&due);
-            let answer = copied.is_err().then(|| copier.places_answer());
-            (copied, answer.unwrap_or(Ok(())))
+            let answer = match &copied {
+                // A place that does not answer would hold the end of the program back.
+                Ok(_) | Err(CopyFault::Cut) => Ok(()),
+                Err(_) => copier.places_answer(),
+            };
+            (copied, answer)
         });
         let sent = tokio::select! {
             sent = sent => sent,
