@@ -13,6 +13,7 @@ mod passwords;
 mod planning;
 mod queries;
 mod rights;
+mod second_copy;
 mod sharing;
 mod writer;
 
@@ -50,7 +51,7 @@ pub(crate) use lifecycle::settle::{RecordDownloading, StoredFinding};
 pub use lifecycle::wish::EnsureKnown;
 pub(crate) use lifecycle::wish::{AskUnknown, ResetFailed};
 pub(crate) use notes::{
-    AskLastCopy, AskStorageMark, ClaimBackups, KeepStorageMark, KeptCopy, KeptStorageMark, NoteCopy,
+    AskLastCopy, AskStorageMark, ClaimBackups, KeepStorageMark, KeptCopy, KeptStorageMark, MarkedPlace, NoteCopy,
 };
 pub use observations::begin_pass::BeginPass;
 pub(crate) use observations::begin_pass::{ListPass, NOT_COMPARED};
@@ -81,6 +82,10 @@ pub use queries::reader::CatalogReader;
 #[cfg(test)]
 pub(crate) use queries::verification::VerificationCounts;
 pub(crate) use rights::{RightsImport, RightsImportError, RightsReport};
+pub(crate) use second_copy::{
+    AskSecondCopies, BeginSecondCopy, CopySettlement, DueCopy, ForgetCopies, ListDueCopies, NoteUncopied,
+    SecondCopyStanding, SettleCopy,
+};
 pub use sharing::members::LeaveMembers;
 pub(crate) use sharing::members::{
     JoinAnswer, JoinMembers, MemberCard, MemberRound, MemberRow, MemberStanding, RenewMember,

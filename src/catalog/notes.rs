@@ -6,15 +6,45 @@ use crate::catalog::CatalogError;
 use crate::catalog::engine::SqlConnection;
 use crate::catalog::engine::value::arguments;
 use crate::catalog::queries::ask::StateCounts;
+use crate::catalog::second_copy;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
 use crate::clock::{read_stamp, stamp};
 use crate::vocabulary::BookState;
 
-/// The key under which the storage's id stands.
-const STORAGE_MARK: &str = "storage_mark";
+/// A place of books that has a marker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MarkedPlace {
+    /// The storage.
+    Main,
+    /// That of the second copy.
+    SecondCopy,
+}
 
-/// The key under which the layout of its objects stands.
-const STORAGE_LAYOUT: &str = "storage_layout";
+impl MarkedPlace {
+    /// The key under which its id stands.
+    const fn key(self) -> &'static str {
+        match self {
+            Self::Main => "storage_mark",
+            Self::SecondCopy => "second_copy_mark",
+        }
+    }
+
+    /// The key under which the layout of its objects stands.
+    const fn layout_key(self) -> &'static str {
+        match self {
+            Self::Main => "storage_layout",
+            Self::SecondCopy => "second_copy_layout",
+        }
+    }
+
+    /// The other one, whose marker it must not have.
+    const fn other(self) -> Self {
+        match self {
+            Self::Main => Self::SecondCopy,
+            Self::SecondCopy => Self::Main,
+        }
+    }
+}
 
 /// Stored books that are looked for in the storage where it has no mark yet.
 const SAMPLES: usize = 5;
@@ -35,9 +65,15 @@ pub(crate) fn remove(conn: &SqlConnection, key: &str) -> Result<(), CatalogError
     conn.execute(sql, &arguments! { key: key }).map(drop)
 }
 
-/// Asks what the catalog knows of the storage it belongs to.
+/// Keeps no id of this storage any more.
+pub(in crate::catalog) fn forget_mark(conn: &SqlConnection, place: MarkedPlace) -> Result<(), CatalogError> {
+    remove(conn, place.key())?;
+    remove(conn, place.layout_key())
+}
+
+/// Asks what the catalog knows of a storage that belongs to it.
 #[derive(Debug, Clone, Copy)]
-pub struct AskStorageMark;
+pub struct AskStorageMark(pub MarkedPlace);
 
 /// What the catalog knows of its storage.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,7 +82,9 @@ pub struct KeptStorageMark {
     pub id: Option<String>,
     /// The layout of its objects; `None` before its first use, and where an earlier version used it, which had only one.
     pub layout: Option<String>,
-    /// Books that are stored.
+    /// The id of the catalog's other storage.
+    pub of_other: Option<String>,
+    /// Books that are stored there.
     pub stored: u64,
     /// Where some of them are, within the storage.
     pub samples: Vec<String>,
@@ -59,11 +97,22 @@ impl CatalogOperation for AskStorageMark {
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<KeptStorageMark, CatalogError> {
         let sql = "SELECT storage_path FROM books WHERE state = 'stored' AND storage_path IS NOT NULL \
                    ORDER BY last_etag_check DESC LIMIT :limit";
+        let (stored, samples) = match self.0 {
+            MarkedPlace::Main => (
+                StateCounts::read(tx.conn)?.of(BookState::Stored),
+                tx.conn.all(sql, &arguments! { limit: SAMPLES }, |row| row.at(0))?,
+            ),
+            MarkedPlace::SecondCopy => (
+                second_copy::count_copied(tx.conn)?,
+                second_copy::samples(tx.conn, SAMPLES)?,
+            ),
+        };
         Ok(KeptStorageMark {
-            id: read(tx.conn, STORAGE_MARK)?,
-            layout: read(tx.conn, STORAGE_LAYOUT)?,
-            stored: StateCounts::read(tx.conn)?.of(BookState::Stored),
-            samples: tx.conn.all(sql, &arguments! { limit: SAMPLES }, |row| row.at(0))?,
+            id: read(tx.conn, self.0.key())?,
+            layout: read(tx.conn, self.0.layout_key())?,
+            of_other: read(tx.conn, self.0.other().key())?,
+            stored,
+            samples,
         })
     }
 }
@@ -72,6 +121,8 @@ impl CatalogOperation for AskStorageMark {
 /// faster.
 #[derive(Debug, Clone)]
 pub struct KeepStorageMark {
+    /// Which storage's.
+    pub place: MarkedPlace,
     /// The id.
     pub id: String,
     /// The layout of its objects.
@@ -85,12 +136,12 @@ impl CatalogOperation for KeepStorageMark {
     const KIND: &'static str = "keep_storage_mark";
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<String, CatalogError> {
-        let kept = read(tx.conn, STORAGE_MARK)?;
+        let kept = read(tx.conn, self.place.key())?;
         match kept {
             Some(other) if Some(&other) != self.instead_of.as_ref() => Ok(other),
             _ => {
-                write(tx.conn, STORAGE_MARK, &self.id)?;
-                write(tx.conn, STORAGE_LAYOUT, &self.layout)?;
+                write(tx.conn, self.place.key(), &self.id)?;
+                write(tx.conn, self.place.layout_key(), &self.layout)?;
                 Ok(self.id.clone())
             }
         }

@@ -154,12 +154,12 @@ mod tests {
             "grind sync",
             "grind convert -v",
             "grind catalog copy --to postgres://db/grind",
-            "grind storage adopt --config f",
-            "grind storage ls",
+            "grind storage adopt --copy --config f",
+            "grind storage ls --copy",
             "grind storage ls raw/ --json",
             "grind storage ls 39015012345678",
             "grind storage get 39015012345678 --part text -o f",
-            "grind storage get 39015012345678 00000017.jp2 -o f",
+            "grind storage get 39015012345678 00000017.jp2 -o f --copy",
             "grind storage rm 39015012345678 --yes",
             "grind rights import hathi_full_20261101.txt.gz --namespace hvd,uc1 --json",
             "grind export csv --state stored,failed --since 24h --barcodes A1,B2 --barcodes-file - -o f",
@@ -172,7 +172,7 @@ mod tests {
             "grind export premis 39015012345678 -o f",
             "grind restore",
             "grind restore meta/catalog-2026-11-29.db.gz",
-            "grind verify --sample 200 --json",
+            "grind verify --sample 200 --json --copy",
             "grind verify --sample 5% --older-than 90d --unverified --deep --bandwidth 20MiB",
             "grind verify --quick --repair --json",
             "grind verify 39015012345678 --barcodes A1,B2 --barcodes-file -",
@@ -292,6 +292,7 @@ mod tests {
             "grind verify --quick --sample 5",
             "grind verify --sample 101%",
             "grind verify --older-than soon",
+            "grind verify --quick --copy",
         ] {
             assert_eq!(parsed(line).unwrap_err().exit_code(), 2, "{line}");
         }

@@ -208,6 +208,9 @@ else), missing (absent from a storage whose marker was just seen), or could not 
 stored books are read, those first that were not looked at for the longest time. A pass that is cut names the moment with which --older-than
 goes on. Nothing is written to the storage; the evidence stays in the catalog, and `grind explain` shows it.
 
+With --copy the second copy is read, of the books that are copied as they are stored. Nothing of that is recorded but that a copy which is damaged
+or missing is to be made anew, which the daemon does.
+
 The first digest that is read of an archive that was adopted unread is recorded, and compared from then on; until then it could not be checked.
 
 With --quick no archive is read: catalog and storage are compared both ways by listing, and the manifest of a book tells whether a text or MARC
@@ -447,7 +450,10 @@ The book is then fetched again; `grind forget BARCODE` before leaves it out. No 
 At its first use a storage gets a marker, grind-storage.json, with an id that the catalog keeps, too. From then on nothing is stored
 where that marker is missing: most likely a volume is not mounted, and mounting it is all that is needed. While the catalog knows stored
 books, nothing is stored where the marker is another's either. This command is for a storage that takes the place of another on purpose, as after a move: a running daemon goes on with it within
-half a minute. What the catalog has recorded as stored stays recorded, so copy it there first.",
+half a minute. What the catalog has recorded as stored stays recorded, so copy it there first.
+
+With --copy it is the place of the second copy ([storage.copy]), which has a marker of its own; all books are then copied there anew. A second
+copy that becomes the storage (storage.url names it, [storage.copy] no more) is adopted like any other.",
         examples: &["grind storage adopt", "grind storage adopt --config /etc/grind/grind.toml"],
         exits: OF_CATALOG,
     },

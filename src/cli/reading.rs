@@ -2,6 +2,7 @@
 
 use crate::catalog::{
     AskStorageMark, CatalogAddress, CatalogError, CatalogLedger, CatalogPolicy, CatalogReader, KeptStorageMark,
+    MarkedPlace,
 };
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
@@ -29,7 +30,7 @@ pub fn existing(url: &str) -> Result<Option<CatalogReader>, CliError> {
 /// What the catalog knows of its storage; `None` where it cannot be asked, which is for those to say who need it.
 pub fn storage_mark(url: &str) -> Option<KeptStorageMark> {
     let catalog = CatalogReader::open(url).ok()?;
-    catalog.ask(&AskStorageMark).ok()
+    catalog.ask(&AskStorageMark(MarkedPlace::Main)).ok()
 }
 
 /// The code that the shell shall see of a catalog's error, for every command.

@@ -63,8 +63,7 @@ pub fn refuse_at_storage(settings: &Settings) -> Result<(), CliError> {
         return refuse_beside(&catalog);
     }
     let folders = settings
-        .storage
-        .addresses()
+        .book_places()
         .filter_map(|(_, url)| StorageAddress::folder_of(url));
     folders.into_iter().try_for_each(|folder| refuse_in(&folder))
 }

@@ -7,6 +7,7 @@ mod rm;
 
 use clap::{Args, Subcommand};
 
+use crate::catalog::MarkedPlace;
 use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
@@ -15,9 +16,9 @@ pub(super) use crate::cli::storage::look::layout;
 use crate::cli::storage::ls::ListArgs;
 use crate::cli::storage::rm::RemoveArgs;
 use crate::cli::{load, output, reading};
-use crate::pipeline::{MountError, adopt_storage, storage_config};
+use crate::pipeline::{MountError, adopt_storage, second_copy_config, storage_config};
 use crate::settings::Settings;
-use crate::storage::{MARKER_NAME, Storage, StorageError, StorageErrorClass};
+use crate::storage::{MARKER_NAME, Storage, StorageConfig, StorageError, StorageErrorClass};
 
 /// `grind storage …`.
 #[derive(Debug, Clone, Args)]
@@ -31,7 +32,7 @@ pub struct StorageArgs {
 #[derive(Debug, Clone, Subcommand)]
 pub enum StorageCommand {
     /// Make the configured storage the one that the catalog knows, in place of another
-    Adopt(ConfigArgs),
+    Adopt(AdoptArgs),
     /// List the objects of a folder or of a book, with their sizes
     Ls(ListArgs),
     /// Write an object of a book into a file, verified
@@ -40,26 +41,49 @@ pub enum StorageCommand {
     Rm(RemoveArgs),
 }
 
+/// `grind storage adopt`.
+#[derive(Debug, Clone, Args)]
+pub struct AdoptArgs {
+    /// Where the config is.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The place of the second copy instead of the storage
+    #[arg(long)]
+    pub copy: bool,
+}
+
 /// Does it.
 pub fn run(args: &StorageArgs) -> CommandResult {
     match &args.command {
-        StorageCommand::Adopt(config) => adopt(config),
+        StorageCommand::Adopt(args) => adopt(args),
         StorageCommand::Ls(args) => ls::run(args),
         StorageCommand::Get(args) => get::run(args),
         StorageCommand::Rm(args) => rm::run(args),
     }
 }
 
-fn adopt(config: &ConfigArgs) -> CommandResult {
-    let settings = load::of_storage(config)?;
-    let storage = open(&settings)?;
+fn adopt(args: &AdoptArgs) -> CommandResult {
+    let settings = load::of_storage(&args.config)?;
+    let storage = Storage::open(&config_of(&settings, args.copy)?).map_err(|error| refused(&error))?;
     let mut ledger = reading::open_ledger(&settings.catalog.url)?;
-    let id = adopt_storage(&mut ledger, &storage).map_err(|error| not_usable(&error))?;
-    let url = &settings.storage.url;
+    let (place, what, url) = match (args.copy, &settings.storage_copy.url) {
+        (true, Some(url)) => (MarkedPlace::SecondCopy, "place of the second copy", url),
+        _ => (MarkedPlace::Main, "storage", &settings.storage.url),
+    };
+    let id = adopt_storage(&mut ledger, &storage, place).map_err(|error| not_usable(&error))?;
     output::print(&format!(
-        "{url} is the storage of this catalog from now on; {MARKER_NAME} has the id {id}\n"
+        "{url} is the {what} of this catalog from now on; {MARKER_NAME} has the id {id}\n"
     ))?;
     Ok(ExitStatus::Done)
+}
+
+/// The storage as it is configured, or the second copy.
+pub(super) fn config_of(settings: &Settings, of_copy: bool) -> Result<StorageConfig, CliError> {
+    if !of_copy {
+        return storage_config(settings).map_err(|error| reading::refused(&error));
+    }
+    let copy = second_copy_config(settings).map_err(|error| reading::refused(&error))?;
+    copy.ok_or_else(|| CliError::new(ExitStatus::Usage, "there is no second copy").cause("storage.copy.url is not set"))
 }
 
 /// Opens the configured storage.

@@ -12,7 +12,7 @@ use clap::Args;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use crate::catalog::{CatalogError, CatalogReader, CheckSelection};
+use crate::catalog::{CatalogError, CatalogReader, CheckPurpose, CheckSelection, MarkedPlace};
 use crate::cli::args::ConfigArgs;
 use crate::cli::barcode_args::BarcodeArgs;
 use crate::cli::error::{CliError, CommandResult};
@@ -21,9 +21,9 @@ use crate::cli::moment::moment_before;
 use crate::cli::storage::{layout, refused};
 use crate::cli::verify::choice::SampleSize;
 use crate::cli::verify::pass::VerifyPass;
-use crate::cli::{execution, load, reading};
+use crate::cli::{execution, load, reading, storage};
 use crate::daemon::{DaemonSignals, RunStage, as_member};
-use crate::pipeline::{BookChecker, MountError, ReadPace, confirm_by_hand, storage_config};
+use crate::pipeline::{BookChecker, MountError, ReadPace, confirm_place_by_hand};
 use crate::settings::{BandwidthLimit, Settings};
 use crate::storage::{Storage, StorageError};
 use crate::vocabulary::FixityLevel;
@@ -55,6 +55,9 @@ pub struct VerifyArgs {
     /// Mend the catalog where --quick finds that the storage has another state; no object is removed
     #[arg(long, requires = "quick")]
     pub repair: bool,
+    /// Read the second copy instead of the storage: of the books that are copied as they are stored. What is damaged or missing there is copied again
+    #[arg(long, conflicts_with_all = ["quick", "older_than"])]
+    pub copy: bool,
     /// Compare each page with its MD5, too
     #[arg(long)]
     pub deep: bool,
@@ -102,15 +105,24 @@ fn selection(args: &VerifyArgs) -> Result<CheckSelection, CliError> {
         // What this pass has checked is not checked once more.
         before: Some(args.older_than.unwrap_or_else(Timestamp::now)),
         unverified: args.unverified,
-        ..CheckSelection::default()
+        purpose: if args.copy {
+            CheckPurpose::Copied
+        } else {
+            CheckPurpose::Asked
+        },
     })
 }
 
 fn verify(args: &VerifyArgs, settings: &Settings, selection: CheckSelection, cut: CancellationToken) -> CommandResult {
     let mut ledger = reading::open_ledger(&settings.catalog.url)?;
-    let config = storage_config(settings).map_err(|error| reading::refused(&error))?;
+    let config = storage::config_of(settings, args.copy)?;
     let storage = Storage::open_to_read(&config).map_err(|error| away(&error))?;
-    match confirm_by_hand(&mut ledger, &storage) {
+    let place = if args.copy {
+        MarkedPlace::SecondCopy
+    } else {
+        MarkedPlace::Main
+    };
+    match confirm_place_by_hand(&mut ledger, &storage, place) {
         Err(MountError::Catalog(error)) => return Err(reading::refused(&error)),
         Err(MountError::Storage(error @ StorageError::OtherLayout { .. })) => return Err(refused(&error)),
         Err(MountError::Storage(error)) => return Err(away(&error)),

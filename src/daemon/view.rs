@@ -260,6 +260,7 @@ impl DaemonView for LiveDaemonView {
         shown.reread_bytes = progress.reread_bytes;
         shown.fixity = progress.fixity;
         shown.hooks = progress.hooks;
+        shown.second_copy = progress.second_copy;
         shown.shutdown = reached(changing.phase, progress.is_intake_closed);
         shown.reload.clone_from(&changing.reload);
         shown.download_places = DownloadPlaces {

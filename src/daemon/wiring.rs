@@ -28,8 +28,8 @@ use crate::pipeline::workers::{
 };
 use crate::pipeline::{
     BeginRun, CLAIM_LEASE, ChangeOptions, CopyMaker, DrainRun, LibraryMembership, RunProgress, RunReport, RunScope,
-    StoredHook, Supervisor, WorkOptions, WorkerPools, archive_keys, confirm_layout, decrypted_options, storage_config,
-    work_options,
+    SecondPlace, StoredHook, Supervisor, WorkOptions, WorkerPools, archive_keys, confirm_layout, decrypted_options,
+    second_copy_config, storage_config, work_options,
 };
 use crate::session::{CloseSession, ReconfigureSession, RetryBackoff, Session, SessionConfig, SessionThread};
 use crate::settings::Settings;
@@ -322,6 +322,7 @@ impl Parts<'_> {
             downloaders: self.pool(&here, workers.download, move || DownloadWorker::new(downloader.clone())),
             catalog: services.catalog.clone(),
             storage: services.storage.clone(),
+            second_copy: second_copy_config(settings)?.map(SecondPlace::of),
             copies: CopyMaker {
                 catalog: CatalogAddress::parse(&settings.catalog.url)?,
                 storage: services.storage.clone(),

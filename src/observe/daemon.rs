@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalog::{DayReport, FailedBooks, LibraryForecast};
 use crate::observe::rates::{MeasuredRates, MinuteCount};
 use crate::observe::sharing::MemberView;
-use crate::pipeline::{HookCounts, RereadForecast};
+use crate::pipeline::{HookCounts, RereadForecast, SecondCopyCounts};
 use crate::storage::StorageSpace;
 use crate::vocabulary::{BookOutcome, FailureReason, FixityOutcome, WaitCause, WaitReason, words};
 
@@ -100,6 +100,9 @@ pub struct DaemonSnapshot {
     /// What the operator's hook was told of stored books.
     #[serde(default)]
     pub hooks: HookCounts,
+    /// What was copied to the second place.
+    #[serde(default)]
+    pub second_copy: SecondCopyCounts,
     /// How far the shutdown has come; `None` while running.
     pub shutdown: Option<ShutdownPhase>,
     /// The last reading of the config after the start.
@@ -158,6 +161,7 @@ impl DaemonSnapshot {
             reread_bytes: 0,
             fixity: None,
             hooks: HookCounts::default(),
+            second_copy: SecondCopyCounts::default(),
             shutdown: None,
             reload: None,
             paused: Vec::new(),

@@ -12,6 +12,7 @@ impl MetricFamilies {
         barcodes(&mut families, daemon);
         fixity(&mut families, daemon);
         hooks(&mut families, daemon);
+        second_copy(&mut families, daemon);
         condition(&mut families, daemon);
         let live = daemon.members.iter().filter(|member| member.live);
         families.count(Metric::Members, &[], live.count() as u64);
@@ -67,6 +68,17 @@ fn hooks(families: &mut MetricFamilies, daemon: &DaemonSnapshot) {
     families.count(Metric::HookCalls, &["told"], daemon.hooks.told);
     families.count(Metric::HookCalls, &["failed"], daemon.hooks.failed);
     families.count(Metric::HookWaiting, &[], daemon.hooks.waiting);
+}
+
+fn second_copy(families: &mut MetricFamilies, daemon: &DaemonSnapshot) {
+    let copies = daemon.second_copy;
+    let standing = copies.standing.unwrap_or_default();
+    families.count(Metric::SecondCopyBooks, &["copied"], standing.copied);
+    families.count(Metric::SecondCopyBooks, &["waiting"], standing.waiting);
+    families.count(Metric::SecondCopyBooks, &["failed"], standing.failed);
+    families.count(Metric::SecondCopyAttempts, &["copied"], copies.books);
+    families.count(Metric::SecondCopyAttempts, &["failed"], copies.failed);
+    families.count(Metric::SecondCopyBytes, &[], copies.bytes);
 }
 
 fn condition(families: &mut MetricFamilies, daemon: &DaemonSnapshot) {

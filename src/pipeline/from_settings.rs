@@ -7,6 +7,7 @@ use crate::archive::{ArchiveLimits, BadSecretKey, PassOptions, SecretKey};
 use crate::catalog::{CatalogAddress, CatalogError};
 use crate::grin::barcode_file;
 use crate::grin::{SecretBytes, SecretFileError, read_passphrase, read_secret_bytes};
+use crate::pipeline::second_copy::SecondCopyPlan;
 use crate::pipeline::workers::ArchiveKeyFiles;
 use crate::pipeline::{RereadPlan, RetryPolicy, RunScope, TaskIntervals, WorkOptions, compare_after};
 use crate::settings::{DEMO_PASSPHRASE, Settings, UnusableSetting};
@@ -21,6 +22,13 @@ pub fn storage_config(settings: &Settings) -> Result<StorageConfig, CatalogError
     let catalog = CatalogAddress::parse(&settings.catalog.url)?;
     let journal = catalog.file().and_then(Path::parent).map(Path::to_owned);
     Ok(StorageConfig::from_settings(settings, journal))
+}
+
+/// The second place for the same books; `None` where there is none.
+pub fn second_copy_config(settings: &Settings) -> Result<Option<StorageConfig>, CatalogError> {
+    let catalog = CatalogAddress::parse(&settings.catalog.url)?;
+    let journal = catalog.file().and_then(Path::parent).map(Path::to_owned);
+    Ok(StorageConfig::of_second_copy(settings, journal))
 }
 
 /// How archives are checked and what is taken out of them.
@@ -127,7 +135,18 @@ pub fn work_options(settings: &Settings, owner: String) -> WorkOptions {
             bytes_a_day: settings.fixity.bytes_per_day.0,
             hours: settings.fixity.hours,
         },
+        second_copy: second_copy_plan(settings),
     }
+}
+
+fn second_copy_plan(settings: &Settings) -> Option<SecondCopyPlan> {
+    let copy = &settings.storage_copy;
+    copy.url.as_ref()?;
+    Some(SecondCopyPlan {
+        transfers: copy.transfers as usize,
+        bytes_a_day: copy.bytes_per_day.0,
+        hours: copy.hours,
+    })
 }
 
 /// The daemon's scope: everything, for the books that the settings choose.

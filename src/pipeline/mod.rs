@@ -21,6 +21,7 @@ mod progress;
 mod publish;
 mod recover;
 mod restore;
+mod second_copy;
 mod supervisor;
 mod task_services;
 mod tasks;
@@ -33,13 +34,15 @@ pub(crate) use fixity::{
 };
 pub use from_settings::scope_of;
 pub(crate) use from_settings::{
-    CLAIM_LEASE, archive_keys, archive_options, decrypted_options, storage_config, work_options,
+    CLAIM_LEASE, archive_keys, archive_options, decrypted_options, second_copy_config, storage_config, work_options,
 };
 pub(crate) use hooks::StoredHook;
 pub(crate) use membership::{LibraryMembership, RoundResult, UnbrokenMembership};
-pub(crate) use mount::{MountError, adopt_storage, check_layout, confirm_by_hand, confirm_layout};
+pub(crate) use mount::{
+    MountError, adopt_storage, check_layout, confirm_by_hand, confirm_layout, confirm_place_by_hand,
+};
 pub(crate) use package::{BookPacker, PackageError, PackageForm, PackageOrder, PackageOutcome, PackedBook};
-pub(crate) use progress::{HookCounts, ProgressSnapshot, RunProgress};
+pub(crate) use progress::{HookCounts, ProgressSnapshot, RunProgress, SecondCopyCounts};
 pub use publish::{
     ArchiveTaken, KeepReason, PublicationWindow, PublishError, PublishRecipe, StoredCondition, VolumePublished,
     stage_taken_over,
@@ -48,6 +51,7 @@ pub(crate) use publish::{ReplaceDecision, examine};
 pub(crate) use recover::PublishedVolume;
 pub use recover::{ReconcileBook, reconcile};
 pub(crate) use restore::{ReconcileError, RestoredBooks, StoreComparison};
+pub(crate) use second_copy::SecondPlace;
 pub use supervisor::Supervisor;
 pub(crate) use supervisor::{
     BeginRun, ChangeOptions, ChangePause, DrainRun, LookAgain, RetryPolicy, RunReport, RunScope, TaskIntervals,

@@ -7,7 +7,9 @@
 //! Marker and catalog also keep the layout of its objects, and nothing is read or stored under another one.
 
 use crate::actor::AskContext;
-use crate::catalog::{AskStorageMark, Catalog, CatalogError, CatalogLedger, KeepStorageMark, KeptStorageMark};
+use crate::catalog::{
+    AskStorageMark, Catalog, CatalogError, CatalogLedger, ForgetCopies, KeepStorageMark, KeptStorageMark, MarkedPlace,
+};
 use crate::pipeline::policy::BookFault;
 use crate::storage::{MARKER_NAME, ObjectKey, PlaceMarker, Storage, StorageError, same_layout};
 
@@ -18,6 +20,10 @@ struct MountFacts<'a> {
     kept: Option<&'a str>,
     /// The id in the storage's marker.
     found: Option<&'a str>,
+    /// The id of the catalog's other storage.
+    of_other: Option<&'a str>,
+    /// The id that it gets at its first use; `None`: any.
+    own: Option<&'a str>,
     /// The catalog knows stored books.
     has_stored: bool,
     /// One of them is in the storage.
@@ -37,13 +43,18 @@ enum MountVerdict {
     Missing,
     /// It has another marker: nothing is stored.
     Another,
+    /// It is the catalog's other storage, under another address, or was made from it with its marker.
+    Same,
 }
 
 fn judge(facts: MountFacts<'_>) -> MountVerdict {
     use MountVerdict as V;
     let nothing_to_lose = !facts.has_stored || (facts.kept.is_none() && facts.holds_books);
     match (facts.kept, facts.found) {
+        (_, Some(found)) if facts.of_other == Some(found) => V::Same,
         (Some(kept), Some(found)) if kept == found => V::Right,
+        // A second copy is never another library's, however little was copied.
+        (_, Some(found)) if facts.own.is_some_and(|own| own != found) => V::Another,
         // Also before the first book: a conversion takes days, and the empty folder of a volume that is away since takes anything.
         (Some(_), None) => V::Missing,
         (_, Some(_)) if nothing_to_lose => V::Adopt,
@@ -62,12 +73,15 @@ enum MountLook {
 }
 
 /// Looks at the storage, and marks it where nothing can be lost by that; blocking.
-fn look(storage: &Storage, kept: KeptStorageMark) -> Result<MountLook, StorageError> {
+fn look(storage: &Storage, place: MarkedPlace, kept: KeptStorageMark) -> Result<MountLook, StorageError> {
     check_layout(storage.layout(), &kept)?;
     let found = storage.read_marker()?;
+    let own = own_id(place, &kept);
     let verdict = judge(MountFacts {
         kept: kept.id.as_deref(),
         found: found.as_deref(),
+        own: own.as_deref(),
+        of_other: kept.of_other.as_deref(),
         has_stored: kept.stored > 0,
         holds_books: kept.id.is_none() && holds_any(storage, &kept.samples)?,
     });
@@ -76,7 +90,8 @@ fn look(storage: &Storage, kept: KeptStorageMark) -> Result<MountLook, StorageEr
             storage.expect_marker(&found.unwrap_or_default());
             Ok(MountLook::Right)
         }
-        MountVerdict::Mark | MountVerdict::Adopt => taken_in(storage, kept, found).map(MountLook::Keep),
+        MountVerdict::Mark | MountVerdict::Adopt => taken_in(storage, place, kept, found).map(MountLook::Keep),
+        MountVerdict::Same => Err(same(storage)),
         MountVerdict::Missing | MountVerdict::Another => {
             Err(not_ours(kept.id.as_deref(), kept.stored, &storage.read_markers()?))
         }
@@ -115,20 +130,42 @@ fn not_ours(kept: Option<&str>, stored: u64, markers: &[PlaceMarker]) -> Storage
     }
 }
 
+fn same(storage: &Storage) -> StorageError {
+    storage.not_ours(
+        "it has the marker of the catalog's other storage: a book and its second copy must not be in one place. If the marker \
+         was only copied there, remove it",
+    )
+}
+
+/// The second copy's marker names the storage that it is a copy of, so that it is known again by a catalog that was begun anew.
+fn own_id(place: MarkedPlace, kept: &KeptStorageMark) -> Option<String> {
+    match place {
+        MarkedPlace::Main => None,
+        MarkedPlace::SecondCopy => kept.of_other.as_ref().map(|id| format!("{id}-copy")),
+    }
+}
+
 /// Gives the storage a marker unless it has one; what the catalog is to keep of it. An unreadable marker is written anew.
-fn taken_in(storage: &Storage, kept: KeptStorageMark, found: Option<String>) -> Result<KeepStorageMark, StorageError> {
+fn taken_in(
+    storage: &Storage,
+    place: MarkedPlace,
+    kept: KeptStorageMark,
+    found: Option<String>,
+) -> Result<KeepStorageMark, StorageError> {
     let id = match found.filter(|id| !id.is_empty()) {
         Some(id) => id,
         None => {
             let id = kept
                 .id
                 .clone()
+                .or_else(|| own_id(place, &kept))
                 .unwrap_or_else(|| format!("{:032x}", rand::random::<u128>()));
             storage.write_marker(&id)?;
             id
         }
     };
     Ok(KeepStorageMark {
+        place,
         id,
         layout: storage.layout().to_owned(),
         instead_of: kept.id,
@@ -155,12 +192,22 @@ fn settle(storage: &Storage, marked: &str, kept: &str) -> Result<(), StorageErro
 
 /// Looks whether the storage is the one that the catalog knows; marks it at its first use.
 pub(super) async fn confirm(catalog: &Catalog, storage: &Storage, cx: &AskContext) -> Result<(), BookFault> {
+    confirm_place(catalog, storage, MarkedPlace::Main, cx).await
+}
+
+/// The same of any storage of the catalog's.
+pub(super) async fn confirm_place(
+    catalog: &Catalog,
+    storage: &Storage,
+    place: MarkedPlace,
+    cx: &AskContext,
+) -> Result<(), BookFault> {
     if !storage.is_lasting() {
         return in_memory(storage).map_err(|error| BookFault::from(&error));
     }
     let of_catalog = |error: CatalogError| BookFault::from(&error);
-    let kept = catalog.ask(AskStorageMark, cx).await.map_err(of_catalog)?;
-    let looked = blocking(storage, move |storage| look(storage, kept)).await?;
+    let kept = catalog.ask(AskStorageMark(place), cx).await.map_err(of_catalog)?;
+    let looked = blocking(storage, move |storage| look(storage, place, kept)).await?;
     let MountLook::Keep(keep) = looked else { return Ok(()) };
     let marked = keep.id.clone();
     let kept = catalog.ask(keep, cx).await.map_err(of_catalog)?;
@@ -200,28 +247,49 @@ pub enum MountError {
 
 /// Refuses another layout than that of the books that the catalog knows, before anything is begun.
 pub(crate) async fn confirm_layout(catalog: &Catalog, storage: &Storage) -> Result<(), MountError> {
-    let kept = catalog.ask(AskStorageMark, &AskContext::root("daemon")).await?;
+    let kept = catalog
+        .ask(AskStorageMark(MarkedPlace::Main), &AskContext::root("daemon"))
+        .await?;
     Ok(check_layout(storage.layout(), &kept)?)
 }
 
 /// The same as [`confirm`] for a command that works on the catalog by itself.
 pub fn confirm_by_hand(ledger: &mut CatalogLedger, storage: &Storage) -> Result<(), MountError> {
-    let kept = ledger.execute(AskStorageMark)?;
-    if let MountLook::Keep(keep) = look(storage, kept)? {
+    confirm_place_by_hand(ledger, storage, MarkedPlace::Main)
+}
+
+/// The same of any storage of the catalog's.
+pub fn confirm_place_by_hand(
+    ledger: &mut CatalogLedger,
+    storage: &Storage,
+    place: MarkedPlace,
+) -> Result<(), MountError> {
+    let kept = ledger.execute(AskStorageMark(place))?;
+    if let MountLook::Keep(keep) = look(storage, place, kept)? {
         let marked = keep.id.clone();
         settle(storage, &marked, &ledger.execute(keep)?)?;
     }
     Ok(())
 }
 
-/// Makes this storage the catalog's, whatever it was before; comes back with the id of its marker.
-pub fn adopt_storage(ledger: &mut CatalogLedger, storage: &Storage) -> Result<String, MountError> {
-    let kept = ledger.execute(AskStorageMark)?;
+/// Makes this storage the catalog's, whatever it was before; comes back with the id of its marker. To another place of the second copy all
+/// books are copied.
+pub fn adopt_storage(ledger: &mut CatalogLedger, storage: &Storage, place: MarkedPlace) -> Result<String, MountError> {
+    let kept = ledger.execute(AskStorageMark(place))?;
     check_layout(storage.layout(), &kept)?;
-    let keep = taken_in(storage, kept, storage.read_marker()?)?;
+    let found = storage.read_marker()?;
+    let is_other = found.is_some() && found == kept.of_other;
+    if is_other && place == MarkedPlace::SecondCopy {
+        return Err(same(storage).into());
+    }
+    let keep = taken_in(storage, place, kept, found)?;
     let marked = keep.id.clone();
     let id = ledger.execute(keep)?;
     settle(storage, &marked, &id)?;
+    // A second copy that takes the place of the first is none any more.
+    if is_other || place == MarkedPlace::SecondCopy {
+        ledger.execute(ForgetCopies { with_mark: is_other })?;
+    }
     Ok(id)
 }
 
@@ -248,6 +316,7 @@ mod tests {
             let kept = KeptStorageMark {
                 id: id.map(str::to_owned),
                 layout: layout.map(str::to_owned),
+                of_other: None,
                 stored,
                 samples: Vec::new(),
             };
@@ -288,7 +357,7 @@ mod tests {
 
     #[test]
     fn a_storage_is_taken_for_the_right_one_only_where_nothing_can_be_lost() {
-        let (a, b, yes, no) = (Some("a"), Some("b"), true, false);
+        let (a, b, of_other, yes, no) = (Some("a"), Some("b"), Some("c"), true, false);
         // Kept, found, books are stored, one of them is here.
         for (what, (kept, found, has_stored, holds_books), verdict) in [
             ("as ever", (a, a, yes, no), V::Right),
@@ -316,12 +385,45 @@ mod tests {
                 V::Missing,
             ),
             ("another one, and nothing to lose", (a, b, no, no), V::Adopt),
+            ("the other storage", (a, of_other, yes, yes), V::Same),
+            ("the other storage, at its first use", (None, of_other, no, no), V::Same),
         ] {
             let facts = MountFacts {
                 kept,
                 found,
+                of_other,
+                own: None,
                 has_stored,
                 holds_books,
+            };
+            assert_eq!(judge(facts), verdict, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_second_copy_is_never_another_librarys() {
+        let (main, own, other) = (Some("m"), Some("m-copy"), Some("b"));
+        for (what, (kept, found, has_stored), verdict) in [
+            ("first use", (None, None, false), V::Mark),
+            ("as ever", (own, own, true), V::Right),
+            ("the catalog is new", (None, own, false), V::Adopt),
+            ("another library's, at its first use", (None, other, false), V::Another),
+            (
+                "another library's, and nothing copied yet",
+                (own, other, false),
+                V::Another,
+            ),
+            ("adopted by a person", (other, other, true), V::Right),
+            ("not mounted", (own, None, true), V::Missing),
+            ("the storage itself", (None, main, false), V::Same),
+        ] {
+            let facts = MountFacts {
+                kept,
+                found,
+                of_other: main,
+                own,
+                has_stored,
+                holds_books: false,
             };
             assert_eq!(judge(facts), verdict, "{what}");
         }

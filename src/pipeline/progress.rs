@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::SecondCopyStanding;
 use crate::pipeline::fixity::RereadForecast;
 use crate::pipeline::hooks::HookStep;
+use crate::pipeline::second_copy::CopyStep;
 use crate::vocabulary::{BookOutcome, FailureReason, FixityOutcome, WaitReason};
 
 /// What a task does just now or did last.
@@ -34,6 +36,10 @@ pub struct RunProgress {
     hooks_told: AtomicU64,
     hooks_failed: AtomicU64,
     hooks_waiting: AtomicU64,
+    books_copied: AtomicU64,
+    copies_failed: AtomicU64,
+    copied_bytes: AtomicU64,
+    second_copy: Mutex<Option<SecondCopyStanding>>,
     rows: Arc<AtomicU64>,
     enriched: AtomicU64,
     requested: AtomicU64,
@@ -57,6 +63,20 @@ pub struct HookCounts {
     pub waiting: u64,
 }
 
+/// What was copied to the second place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecondCopyCounts {
+    /// Books that this daemon copied.
+    pub books: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// Attempts of this daemon that failed because of the book.
+    pub failed: u64,
+    /// How far the copying is, by whichever member; `None`: there is no second copy, or it was not counted yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<SecondCopyStanding>,
+}
+
 /// The progress at one moment.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct ProgressSnapshot {
@@ -78,6 +98,8 @@ pub struct ProgressSnapshot {
     pub fixity: Option<RereadForecast>,
     /// What the operator's hook was told.
     pub hooks: HookCounts,
+    /// What was copied to the second place.
+    pub second_copy: SecondCopyCounts,
     /// Rows collected in this run.
     pub rows: u64,
     /// Books enriched in this run.
@@ -146,6 +168,25 @@ impl RunProgress {
             HookStep::Failed(_) => {
                 self.hooks_failed.fetch_add(1, Ordering::Relaxed);
             }
+        }
+    }
+
+    /// How far the copying to the second place is.
+    pub(super) fn tell_second_copy(&self, standing: SecondCopyStanding) {
+        *self.second_copy.lock().unwrap_or_else(PoisonError::into_inner) = Some(standing);
+    }
+
+    /// A book was copied to the second place, or was not.
+    pub(super) fn copy_step(&self, step: &CopyStep) {
+        match step {
+            CopyStep::Copied { bytes } => {
+                self.books_copied.fetch_add(1, Ordering::Relaxed);
+                self.copied_bytes.fetch_add(*bytes, Ordering::Relaxed);
+            }
+            CopyStep::Failed(_) => {
+                self.copies_failed.fetch_add(1, Ordering::Relaxed);
+            }
+            CopyStep::Left => {}
         }
     }
 
@@ -252,6 +293,12 @@ impl RunProgress {
                 told: self.hooks_told.load(Ordering::Relaxed),
                 failed: self.hooks_failed.load(Ordering::Relaxed),
                 waiting: self.hooks_waiting.load(Ordering::Relaxed),
+            },
+            second_copy: SecondCopyCounts {
+                books: self.books_copied.load(Ordering::Relaxed),
+                bytes: self.copied_bytes.load(Ordering::Relaxed),
+                failed: self.copies_failed.load(Ordering::Relaxed),
+                standing: *self.second_copy.lock().unwrap_or_else(PoisonError::into_inner),
             },
             rows: self.rows.load(Ordering::Relaxed),
             enriched: self.enriched.load(Ordering::Relaxed),

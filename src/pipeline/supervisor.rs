@@ -122,6 +122,7 @@ async fn run<S: TaskServices + BookServices>(state: Rc<SupervisorState<S>>, scop
     state.sources.set(sources.into_iter().filter(|wanted| *wanted).count());
     state.collecting.set(scope.collect);
     tasks::note_hook(&state).await;
+    tasks::begin_second_copy(&state).await;
     state.look_up_named(&scope).await;
     let work = async {
         futures::join!(
@@ -131,10 +132,12 @@ async fn run<S: TaskServices + BookServices>(state: Rc<SupervisorState<S>>, scop
             fan_out::sync(&state, &scope),
             tasks::keep_copies(&state, &scope),
             tasks::reread(&state, &scope),
+            tasks::copy_stored(&state, &scope),
             tasks::tell_hook(&state, &scope),
         );
         tasks::tell_hook_at_end(&state, &scope).await;
         tasks::copies_at_end(&state, &scope).await;
+        tasks::copy_stored_at_end(&state, &scope).await;
     };
     tokio::select! {
         () = work => {}

@@ -8,9 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::{AskContext, AskError};
 use crate::catalog::{
-    AskFixity, AskLastCopy, AskUnknown, CatalogError, ClaimBackups, EndPause, EnrichBatch, EnsureKnown, FixityStanding,
-    KeptCopy, NoteCopy, NoteHook, PlanConversions, RecordConversions, RecordEnrichment, SharedTask, TaskAnswer,
-    ToEnrich,
+    AskFixity, AskLastCopy, AskSecondCopies, AskUnknown, BeginSecondCopy, CatalogError, ClaimBackups, DueCopy,
+    EndPause, EnrichBatch, EnsureKnown, FixityStanding, KeptCopy, ListDueCopies, NoteCopy, NoteHook, NoteUncopied,
+    PlanConversions, RecordConversions, RecordEnrichment, SecondCopyStanding, SharedTask, TaskAnswer, ToEnrich,
 };
 use crate::grin::{Barcode, GrinAddresses};
 use crate::pipeline::KeptCopyError;
@@ -18,11 +18,15 @@ use crate::pipeline::fixity::{RereadBook, RereadNext};
 use crate::pipeline::hooks::HookTurn;
 use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::mount;
+use crate::pipeline::second_copy::{CopyNext, CopyTurn};
 use crate::pipeline::supervisor::WorkerPools;
 use crate::pipeline::workers::{
     CollectError, CollectList, CollectResult, ConvertAnswer, ConvertBatch, ConvertError, EnrichAnswer, EnrichBarcodes,
     EnrichError, MonthlyArrivals,
 };
+
+/// Books that are looked at in one transaction, which others wait for.
+const NUMBERS_AT_ONCE: i64 = 5_000;
 
 /// Why something was not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,6 +137,18 @@ pub(super) trait TaskServices: 'static {
     async fn fixity_standing(&self, ask: AskFixity, cx: &AskContext) -> Result<FixityStanding, CatalogError>;
     /// Reads the next stored book again; `None`: none is due.
     async fn reread(&self, next: RereadNext, cx: &AskContext) -> Result<Option<RereadBook>, TaskFault>;
+    /// Notes that there is a second copy.
+    async fn begin_second_copy(&self, cx: &AskContext) -> Result<(), CatalogError>;
+    /// Makes stored books due that are not copied, some of those after this number; the number to go on after.
+    async fn note_uncopied(&self, after: i64, cx: &AskContext) -> Result<Option<i64>, CatalogError>;
+    /// Which books are due to be copied.
+    async fn due_copies(&self, limit: usize, cx: &AskContext) -> Result<Vec<DueCopy>, TaskFault>;
+    /// How far the copying is.
+    async fn second_copies(&self, cx: &AskContext) -> Result<SecondCopyStanding, CatalogError>;
+    /// Looks whether both places are those that the catalog knows.
+    async fn confirm_second_copy(&self, cx: &AskContext) -> Result<(), TaskFault>;
+    /// Copies a book.
+    async fn copy_book(&self, next: CopyNext, cx: &AskContext) -> Result<CopyTurn, TaskFault>;
     /// Is there a hook that is told of stored books?
     fn has_hook(&self) -> bool;
     /// Notes that there is.
@@ -259,6 +275,31 @@ impl TaskServices for WorkerPools {
 
     async fn reread(&self, next: RereadNext, cx: &AskContext) -> Result<Option<RereadBook>, TaskFault> {
         self.reread_next(next, cx).await
+    }
+
+    async fn begin_second_copy(&self, cx: &AskContext) -> Result<(), CatalogError> {
+        self.catalog.ask(BeginSecondCopy, cx).await
+    }
+
+    async fn note_uncopied(&self, after: i64, cx: &AskContext) -> Result<Option<i64>, CatalogError> {
+        let numbers = NUMBERS_AT_ONCE;
+        self.catalog.ask(NoteUncopied { after, numbers }, cx).await
+    }
+
+    async fn due_copies(&self, limit: usize, cx: &AskContext) -> Result<Vec<DueCopy>, TaskFault> {
+        Ok(self.catalog.ask(ListDueCopies { limit }, cx).await?)
+    }
+
+    async fn second_copies(&self, cx: &AskContext) -> Result<SecondCopyStanding, CatalogError> {
+        self.catalog.ask(AskSecondCopies, cx).await
+    }
+
+    async fn confirm_second_copy(&self, cx: &AskContext) -> Result<(), TaskFault> {
+        WorkerPools::confirm_second_copy(self, cx).await
+    }
+
+    async fn copy_book(&self, next: CopyNext, cx: &AskContext) -> Result<CopyTurn, TaskFault> {
+        self.copy_one(next, cx).await
     }
 
     fn has_hook(&self) -> bool {

@@ -8,6 +8,7 @@ mod enrich;
 mod fixity;
 mod hooks;
 mod said;
+mod second_copy;
 mod wait;
 
 use std::time::Duration;
@@ -27,6 +28,7 @@ pub(super) use crate::pipeline::tasks::enrich::enrich;
 pub(super) use crate::pipeline::tasks::fixity::reread;
 pub(super) use crate::pipeline::tasks::hooks::{note_hook, tell_hook, tell_hook_at_end};
 pub(super) use crate::pipeline::tasks::said::SaidTroubles;
+pub(super) use crate::pipeline::tasks::second_copy::{begin_second_copy, copy_stored, copy_stored_at_end};
 
 /// When a task begins again: after its interval, or sooner after a pass that went wrong, so that what a person mends
 /// (a sign-in, a full disk) is taken up without waiting a day. Intervals are counted from the task's beginning, however long its passes

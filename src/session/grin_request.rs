@@ -44,8 +44,7 @@ impl SessionEngine {
                 time,
                 cx,
             };
-            let opened = self.attempt(attempt).await;
-            let opened = opened.map_err(|error| self.of_host(&state.url, error))?;
+            let opened = self.attempt_there(attempt).await?;
             let status = opened.incoming.status();
             let verdict = match status {
                 // The answer to a request for a part says how long the whole is.
@@ -108,16 +107,19 @@ impl SessionEngine {
         self.origin(url) == AnswerOrigin::RedirectHost
     }
 
-    /// No answer of a host that GRIN redirected to is told from none of GRIN.
-    fn of_host(&self, url: &Url, error: SessionError) -> SessionError {
-        let is_away = error.is_connection_error() && !matches!(error, SessionError::Tls { .. });
-        if !is_away || !self.is_redirect_host(url) {
-            return error;
-        }
-        SessionError::HostAway {
-            host: url.host_str().unwrap_or_default().to_owned(),
-            cause: Box::new(error),
-        }
+    /// One request; no answer of a host that GRIN redirected to is told from none of GRIN.
+    async fn attempt_there(&self, attempt: RequestAttempt<'_>) -> Result<OpenedRequest, SessionError> {
+        let url = attempt.url;
+        self.attempt(attempt).await.map_err(|error| {
+            let is_away = error.is_connection_error() && !matches!(error, SessionError::Tls { .. });
+            if !is_away || !self.is_redirect_host(url) {
+                return error;
+            }
+            SessionError::HostAway {
+                host: url.host_str().unwrap_or_default().to_owned(),
+                cause: Box::new(error),
+            }
+        })
     }
 
     /// The request with the token, if its address may see it.

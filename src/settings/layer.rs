@@ -68,7 +68,7 @@ impl ConfigLayer {
             .unwrap_or_default();
         let mut tables: Map<String, Value> = Map::new();
         for (path, value) in flat {
-            match path.split_once('.') {
+            match path.rsplit_once('.') {
                 Some((section, name)) => insert(&mut tables, section, name, value),
                 None => drop(tables.insert(path, value)),
             }
@@ -108,6 +108,31 @@ fn insert(tables: &mut Map<String, Value>, section: &str, name: &str, value: Val
     }
 }
 
+fn is_section(name: &str) -> bool {
+    Settings::keys().any(|key| key.section == name)
+}
+
+/// The tables of all sections: one within another stands beside it, with both names.
+fn by_section(tables: Map<String, Value>) -> Vec<(String, Value)> {
+    let mut sections = Vec::new();
+    for (section, mut table) in tables {
+        if let ValueKind::Table(keys) = &mut table.kind {
+            let inner: Vec<_> = keys
+                .keys()
+                .filter(|name| is_section(&format!("{section}.{name}")))
+                .cloned()
+                .collect();
+            sections.extend(
+                inner
+                    .into_iter()
+                    .filter_map(|name| Some((format!("{section}.{name}"), keys.remove(&name)?))),
+            );
+        }
+        sections.push((section, table));
+    }
+    sections
+}
+
 /// Keeps the known keys, with their place as origin, and reports the others.
 fn known(
     tables: Map<String, Value>,
@@ -115,8 +140,8 @@ fn known(
     findings: &mut Vec<SettingsFinding>,
 ) -> Map<String, Value> {
     let mut kept = Map::new();
-    for (section, table) in tables {
-        let is_section = Settings::keys().any(|key| key.section == section);
+    for (section, table) in by_section(tables) {
+        let is_section = is_section(&section);
         match table.kind {
             ValueKind::Table(keys) if is_section => {
                 for (name, value) in keys {
@@ -180,7 +205,7 @@ fn unknown_section(section: &str, place: &str) -> SettingsFinding {
 }
 
 fn unknown_key(path: &str, place: &str) -> SettingsFinding {
-    let name = path.split_once('.').map_or(path, |(_, name)| name);
+    let name = path.rsplit_once('.').map_or(path, |(_, name)| name);
     let elsewhere = Settings::keys()
         .find(|key| key.name == name)
         .map(crate::settings::section::ConfigKey::path);
@@ -223,11 +248,12 @@ fn key_lines(text: &str) -> Result<BTreeMap<String, usize>, String> {
         let Some(keys) = table.get_ref().as_table() else {
             continue;
         };
-        for name in keys.keys() {
-            lines.insert(
-                format!("{}.{}", section.get_ref(), name.get_ref()),
-                line(name.span().start),
-            );
+        for (name, value) in keys {
+            let path = format!("{}.{}", section.get_ref(), name.get_ref());
+            for inner in value.get_ref().as_table().into_iter().flat_map(|table| table.keys()) {
+                lines.insert(format!("{path}.{}", inner.get_ref()), line(inner.span().start));
+            }
+            lines.insert(path, line(name.span().start));
         }
     }
     Ok(lines)

@@ -16,6 +16,7 @@ mod kinds;
 mod layer;
 mod load;
 mod reader;
+mod second_copy;
 mod section;
 mod sections;
 #[cfg(test)]

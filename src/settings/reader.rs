@@ -43,13 +43,14 @@ impl KeyReader<'_> {
 }
 
 fn lookup<'v>(root: &'v Value, section: &str, name: &str) -> Option<&'v Value> {
-    let ValueKind::Table(sections) = &root.kind else {
-        return None;
-    };
-    let ValueKind::Table(keys) = &sections.get(section)?.kind else {
-        return None;
-    };
-    keys.get(name)
+    // A section within another has both names, with a dot between them.
+    section
+        .split('.')
+        .chain([name])
+        .try_fold(root, |value, name| match &value.kind {
+            ValueKind::Table(keys) => keys.get(name),
+            _ => None,
+        })
 }
 
 fn wrong<T: SettingKind>(section: &str, name: &str, value: &Value) -> SettingsFinding {

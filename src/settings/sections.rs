@@ -13,6 +13,7 @@ use crate::settings::bandwidth::{BandwidthLimit, BandwidthTimetable};
 use crate::settings::choices::{DiskReserve, LayoutChoice, ScheduleInterval};
 use crate::settings::hours::DailyHours;
 use crate::settings::reader::KeyReader;
+use crate::settings::second_copy::SecondCopySettings;
 use crate::settings::section::{ConfigKey, section};
 use crate::vocabulary::Queue;
 
@@ -384,6 +385,8 @@ settings! {
     archive: ArchiveSettings,
     /// Where the books go.
     storage: StorageSettings,
+    /// A second place for the same books.
+    storage_copy: SecondCopySettings,
     /// What is known of each book.
     catalog: CatalogSettings,
     /// A Dapr state store.

@@ -2,6 +2,7 @@
 
 mod layers;
 mod meaning;
+mod second_copy;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

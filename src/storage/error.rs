@@ -68,7 +68,7 @@ pub enum StorageError {
     NotFound(ObjectKey),
     /// Another storage is expected here: this one's marker is missing, or another's.
     #[error(
-        "{place} is not the storage that the catalog knows: {detail}. Mount the right one; if this one is to take its place, say so with `grind storage adopt`"
+        "{place} is not the storage that the catalog knows: {detail}. Mount the right one; if this one is to take its place, say so with `grind storage adopt` (--copy for the second copy)"
     )]
     NotOurs {
         /// The folder or bucket.
@@ -251,7 +251,7 @@ impl StorageError {
     }
 
     /// Takes back the error that writing to an upload gave.
-    pub(super) fn from_write(error: io::Error) -> Self {
+    pub(crate) fn from_write(error: io::Error) -> Self {
         match error.downcast::<Self>() {
             Ok(own) => own,
             Err(source) => Self::Io {

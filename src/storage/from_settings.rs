@@ -17,13 +17,32 @@ impl StorageConfig {
             region: storage.region.clone(),
             account: storage.account.clone(),
             credentials_file: storage.credentials_file.clone(),
-            reserve: match storage.disk_reserve {
-                DiskReserve::Percent(percent) => SpaceReserve::Percent(percent),
-                DiskReserve::Size(size) => SpaceReserve::Bytes(size.as_u64()),
-            },
+            reserve: reserve(storage.disk_reserve),
             journal,
             ..Self::of_url(storage.url.clone())
         }
+    }
+
+    /// The same of the second copy; `None` where there is none.
+    pub fn of_second_copy(settings: &Settings, journal: Option<PathBuf>) -> Option<Self> {
+        let copy = &settings.storage_copy;
+        Some(Self {
+            layout: StorageLayout::from_settings(settings).ok().map(|layout| layout.name()),
+            endpoint: copy.endpoint.clone(),
+            region: copy.region.clone(),
+            account: copy.account.clone(),
+            credentials_file: copy.credentials_file.clone(),
+            reserve: reserve(copy.disk_reserve),
+            journal,
+            ..Self::of_url(copy.url.clone()?)
+        })
+    }
+}
+
+fn reserve(reserve: DiskReserve) -> SpaceReserve {
+    match reserve {
+        DiskReserve::Percent(percent) => SpaceReserve::Percent(percent),
+        DiskReserve::Size(size) => SpaceReserve::Bytes(size.as_u64()),
     }
 }
 

@@ -118,6 +118,11 @@ impl Storage {
         Ok(())
     }
 
+    /// This storage is refused.
+    pub fn not_ours(&self, detail: &str) -> StorageError {
+        not_ours(self.places.names(), detail)
+    }
+
     /// The id in the marker; `None` if there is no marker. On disk the folder is looked for anew: what is mounted there may be another. Of places
     /// that do not agree the id is empty, which is nobody's.
     ///

@@ -16,6 +16,13 @@ words! {
     }
 }
 
+impl FixityOutcome {
+    /// Something is known to be wrong.
+    pub const fn is_unsound(self) -> bool {
+        matches!(self, Self::Missing | Self::Damaged)
+    }
+}
+
 /// How closely a stored book is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -44,6 +44,7 @@ mod recorded_answers;
 mod refused_books;
 mod refused_lists;
 mod rights;
+mod second_copy;
 mod settings_files;
 mod shared_faults;
 mod sharing;

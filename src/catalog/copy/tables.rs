@@ -19,7 +19,7 @@ pub(in crate::catalog) struct CopiedTable {
 
 const ALL: &str = "TRUE";
 
-pub(in crate::catalog) const TABLES: [CopiedTable; 8] = [
+pub(in crate::catalog) const TABLES: [CopiedTable; 9] = [
     CopiedTable {
         name: "settings",
         key: &[],
@@ -49,6 +49,13 @@ pub(in crate::catalog) const TABLES: [CopiedTable; 8] = [
         order: "id",
         rows: ALL,
         is_append_only: true,
+    },
+    CopiedTable {
+        name: "second_copies",
+        key: &["book"],
+        order: "book",
+        rows: ALL,
+        is_append_only: false,
     },
     small("list_passes", "id"),
     CopiedTable {

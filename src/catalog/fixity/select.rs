@@ -31,6 +31,8 @@ pub enum CheckPurpose {
     Asked,
     /// Their time has come: not those that were tried in vain since this moment.
     Due(Timestamp),
+    /// Somebody wants to know of their second copies.
+    Copied,
     /// By their last check they are damaged or missing, and by now they can be fetched: what was told then is acted upon.
     Unsound,
 }
@@ -110,6 +112,10 @@ const MEANT: &str = "sync_timestamp IS NOT NULL AND storage_path IS NOT NULL \
 const NOT_TRIED: &str = "NOT EXISTS (SELECT 1 FROM fixity_checks WHERE fixity_checks.barcode = books.barcode \
     AND fixity_checks.outcome = 'could_not_check' AND fixity_checks.checked_at >= :tried)";
 
+/// Books that are in the second place as they are stored.
+const IS_COPIED: &str = "EXISTS (SELECT 1 FROM second_copies WHERE second_copies.book = books.id \
+    AND second_copies.due_at IS NULL)";
+
 /// Later than any moment that is recorded.
 const END_OF_TIME: &str = "9";
 
@@ -120,6 +126,7 @@ impl CheckSelection {
         let meant = format!("{MEANT} AND {known_since} < :before");
         match self.purpose {
             CheckPurpose::Asked => meant,
+            CheckPurpose::Copied => format!("{meant} AND {IS_COPIED}"),
             CheckPurpose::Due(_) => format!("{meant} AND {NOT_TRIED}"),
             CheckPurpose::Unsound => format!("{meant} AND {CAN_BE_MENDED}"),
         }
@@ -129,7 +136,7 @@ impl CheckSelection {
     /// few books that are not sound, and not by walking through all in the order of that moment.
     fn known_since(&self) -> &'static str {
         match self.purpose {
-            CheckPurpose::Asked | CheckPurpose::Due(_) => "ifnull(checked_at, sync_timestamp)",
+            CheckPurpose::Asked | CheckPurpose::Copied | CheckPurpose::Due(_) => "ifnull(checked_at, sync_timestamp)",
             CheckPurpose::Unsound => "checked_at",
         }
     }
@@ -145,7 +152,7 @@ impl CheckSelection {
                 let tried = stamp(since);
                 ask(&[&meant[..], &arguments! { tried: tried }[..]].concat())
             }
-            CheckPurpose::Asked | CheckPurpose::Unsound => ask(&meant),
+            CheckPurpose::Asked | CheckPurpose::Copied | CheckPurpose::Unsound => ask(&meant),
         }
     }
 }
@@ -247,6 +254,7 @@ mod tests {
         let shelf = Shelf::in_file();
         for (purpose, index) in [
             (CheckPurpose::Asked, "books_check"),
+            (CheckPurpose::Copied, "books_check"),
             (CheckPurpose::Due(Timestamp::UNIX_EPOCH), "books_check"),
             (CheckPurpose::Unsound, "books_unsound"),
         ] {

@@ -9,6 +9,7 @@ use crate::catalog::lifecycle::hooks;
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, BookTransition};
 use crate::catalog::lifecycle::settle::{OVER, StoredBook, write_stored};
 use crate::catalog::lifecycle::wish::EnsureKnown;
+use crate::catalog::second_copy;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction, StateChange};
 use crate::grin::Barcode;
 use crate::vocabulary::BookState;
@@ -182,5 +183,5 @@ pub(in crate::catalog) fn forget_stored(
         ),
         &arguments! { id: id, now: tx.stamp, state: next.state, keep: keep, due: due },
     )?;
-    Ok(())
+    second_copy::is_gone(tx, id)
 }

@@ -13,6 +13,7 @@ use crate::catalog::lifecycle::next_state::{BookChange, BookStanding, BookTransi
 use crate::catalog::lifecycle::take_back::{TAKEN_BACK_FOR, take_back};
 use crate::catalog::observations::dates::READABLE;
 use crate::catalog::observations::marc;
+use crate::catalog::second_copy;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction, StateChange};
 use crate::clock::stamp;
 use crate::vocabulary::{BookState, FailureReason, MarcFields};
@@ -389,7 +390,7 @@ pub(crate) fn write_stored(
             path: stored.storage_path,
         },
     )?;
-    Ok(())
+    second_copy::is_due(tx, id)
 }
 
 /// Words that may come from outside are kept to a size that a person reads.

@@ -13,6 +13,7 @@ use crate::catalog::engine::value::arguments;
 use crate::catalog::fixity::evidence::{CheckEvent, checks};
 use crate::catalog::queries::export::{ExportNames, book_json, sightings};
 use crate::catalog::queries::reader::CatalogReader;
+use crate::catalog::second_copy::BookCopy;
 use crate::grin::Barcode;
 use crate::vocabulary::BookState;
 
@@ -29,6 +30,9 @@ pub struct BookStory {
     pub book: Map<String, Value>,
     /// When it was last seen in each list.
     pub lists: BTreeMap<&'static str, String>,
+    /// Where its second copy stands; `None`: there is none to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub second_copy: Option<BookCopy>,
     /// Each time that what is stored of it was read again, the first first.
     pub checks: Vec<CheckEvent>,
     /// All that happened to it, the first first.
@@ -69,11 +73,16 @@ impl CatalogReader {
         let Some((id, state, book)) = found else {
             return Ok(None);
         };
+        let second_copy = BookCopy::of(self.conn(), id)?;
+        let told = second_copy
+            .as_ref()
+            .map_or_else(String::new, |copy| format!(" {}", copy.told()));
         Ok(Some(BookStory {
             barcode: barcode.clone(),
             state,
-            meaning: meaning(state, &book),
+            meaning: meaning(state, &book) + &told,
             lists: sightings(self, id)?,
+            second_copy,
             checks: checks(self.conn(), barcode)?,
             history: self.history(barcode)?,
             book,

@@ -23,11 +23,13 @@ pub enum SharedTask {
     Export,
     /// Reading stored books again.
     Fixity,
+    /// Copying stored books to the second place.
+    SecondCopy,
 }
 
 impl SharedTask {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Lists,
         Self::Reading,
         Self::Plan,
@@ -35,6 +37,7 @@ impl SharedTask {
         Self::Backup,
         Self::Export,
         Self::Fixity,
+        Self::SecondCopy,
     ];
 
     /// Its name in the catalog.
@@ -47,6 +50,7 @@ impl SharedTask {
             Self::Backup => "backup",
             Self::Export => "export",
             Self::Fixity => "fixity",
+            Self::SecondCopy => "second_copy",
         }
     }
 }

@@ -17,6 +17,7 @@ mod month;
 mod passes;
 mod rates;
 mod rights;
+mod second_copies;
 mod servers;
 mod settlements;
 mod sharing;

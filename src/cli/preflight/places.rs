@@ -10,41 +10,72 @@ use crate::catalog::{CatalogAddress, CatalogError, CatalogReader};
 use crate::cli::exit::ExitStatus;
 use crate::cli::preflight::line::CheckLine;
 use crate::cli::reading;
-use crate::pipeline::storage_config;
+use crate::pipeline::{second_copy_config, storage_config};
 use crate::settings::{Settings, StorageAddress};
 use crate::storage::{ObjectKey, ObjectMeta, Storage, StorageConfig, StorageError, StorageErrorClass, TEMPORARY};
 
 const STORAGE: &str = "storage.url";
 const LAYOUT: &str = "storage.layout";
 const ROOM: &str = "storage.disk_reserve";
+const SECOND_COPY: &str = "storage.copy.url";
+const ROOM_OF_COPY: &str = "storage.copy.disk_reserve";
 const CATALOG: &str = "catalog.url";
 
 /// What is written, read back, compared and removed.
 const CONTENT: &[u8] = b"Written by grind check-config --connect; it may be removed.\n";
 
-/// Tries the storage and says what room it has.
+/// A storage as it is configured.
+struct TriedStorage<'a> {
+    /// The key of its address, and that of the room it leaves.
+    keys: (&'static str, &'static str),
+    /// Each place, and a folder of keys that is there; empty for the root.
+    folders: Vec<(&'static str, &'a str)>,
+    config: StorageConfig,
+}
+
+/// Tries the storage, and the second place if there is one, and says what room they have.
 pub fn storage(settings: &Settings) -> Vec<CheckLine> {
-    let config = match storage_config(settings) {
-        Ok(config) => config,
-        Err(error) => return vec![CheckLine::not_checked(STORAGE, error.to_string())],
+    let (main, copy) = match (storage_config(settings), second_copy_config(settings)) {
+        (Ok(main), Ok(copy)) => (main, copy),
+        (Err(error), _) | (_, Err(error)) => return vec![CheckLine::not_checked(STORAGE, error.to_string())],
     };
-    let made: Vec<_> = settings
-        .storage
-        .addresses()
-        .map(|(_, url)| MadeFolders::below(url))
+    let made: Vec<_> = settings.book_places().map(|(_, url)| MadeFolders::below(url)).collect();
+    let main = TriedStorage {
+        keys: (STORAGE, ROOM),
+        folders: folders(settings).collect(),
+        config: main,
+    };
+    let copy = copy.map(|config| TriedStorage {
+        keys: (SECOND_COPY, ROOM_OF_COPY),
+        folders: vec![(SECOND_COPY, "")],
+        config,
+    });
+    let lines = [Some(main), copy]
+        .into_iter()
+        .flatten()
+        .flat_map(|storage| storage.lines())
         .collect();
-    let lines = match Storage::open(&config) {
-        Ok(storage) => {
-            let tried = folders(settings).map(|(key, folder)| tried(&storage, key, folder));
-            tried.chain([room(&storage)]).chain(other_layout(&storage)).collect()
-        }
-        Err(error) => vec![
-            failed(STORAGE, "cannot be opened", &error),
-            CheckLine::not_checked(ROOM, "the storage cannot be opened"),
-        ],
-    };
     made.into_iter().for_each(MadeFolders::remove);
     lines
+}
+
+impl TriedStorage<'_> {
+    fn lines(&self) -> Vec<CheckLine> {
+        let (key, of_room) = self.keys;
+        match Storage::open(&self.config) {
+            Ok(storage) => {
+                let tried = self.folders.iter().map(|(key, folder)| tried(&storage, key, folder));
+                tried
+                    .chain([room(&storage, of_room)])
+                    .chain(other_layout(&storage))
+                    .collect()
+            }
+            Err(error) => vec![
+                failed(key, "cannot be opened", &error),
+                CheckLine::not_checked(of_room, "the storage cannot be opened"),
+            ],
+        }
+    }
 }
 
 /// Each place, and a folder of keys that is there; empty for the root.
@@ -126,14 +157,14 @@ fn other_layout(storage: &Storage) -> Option<CheckLine> {
     }
 }
 
-fn room(storage: &Storage) -> CheckLine {
+fn room(storage: &Storage, key: &str) -> CheckLine {
     match storage.room() {
         Ok(Some(free)) => {
             let free = bytesize::ByteSize::b(free).display().iec();
-            CheckLine::passed(ROOM, format!("{free} are free, more than the reserve"))
+            CheckLine::passed(key, format!("{free} are free, more than the reserve"))
         }
-        Ok(None) => CheckLine::passed(ROOM, "means nothing for this storage, which is no disk"),
-        Err(error) => failed(ROOM, "is not kept", &error),
+        Ok(None) => CheckLine::passed(key, "means nothing for this storage, which is no disk"),
+        Err(error) => failed(key, "is not kept", &error),
     }
 }
 
@@ -145,7 +176,7 @@ fn failed(key: &str, what: &str, error: &StorageError) -> CheckLine {
             "The daemon's user needs the right to write, read and remove there.",
         ),
         StorageError::ReadOnly { .. } => (ExitStatus::CannotCreate, "Mount it for writing."),
-        StorageError::NoBucket(_) => (ExitStatus::Config, "Make the bucket, or correct storage.url."),
+        StorageError::NoBucket(_) => (ExitStatus::Config, "Make the bucket, or correct its address."),
         _ => match error.class() {
             StorageErrorClass::Transient => (
                 ExitStatus::Unavailable,
@@ -214,7 +245,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let storage = Storage::open(&StorageConfig::of_url(format!("file://{}", folder.path().display()))).unwrap();
         assert_eq!(
-            exit_of(&[tried(&storage, STORAGE, ""), room(&storage)]),
+            exit_of(&[tried(&storage, STORAGE, ""), room(&storage, ROOM)]),
             ExitStatus::Done
         );
         assert_eq!(storage.list(None).unwrap().count(), 0);

@@ -47,7 +47,7 @@ pub fn check(settings: &Settings) -> Vec<CheckLine> {
         .secret_files()
         .filter_map(|(key, file)| user.unread(key, file))
         .collect();
-    let places = settings.storage.addresses();
+    let places = settings.book_places();
     let folders = places.map(|(key, url)| (key, StorageAddress::folder_of(url)));
     lines.extend(
         folders

@@ -36,6 +36,9 @@ pub struct GetArgs {
     /// Which of its objects
     #[arg(long, value_enum, default_value = "archive")]
     pub part: BookPart,
+    /// Out of the second copy instead of the storage
+    #[arg(long)]
+    pub copy: bool,
     /// Into this file, which appears whole and verified or not at all [default: its own name, here]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -54,7 +57,7 @@ struct WantedObject {
 /// Fetches and verifies.
 pub fn run(args: &GetArgs) -> CommandResult {
     let settings = load::of_catalog(&args.config)?;
-    let look = StorageLook::open(&settings)?;
+    let look = StorageLook::open(&settings, args.copy)?;
     if let Some(name) = &args.member {
         return member::get(&look, &args.barcode, name, args.output.as_deref());
     }

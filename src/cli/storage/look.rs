@@ -6,9 +6,9 @@ use crate::catalog::{AskPlace, RecordedPlace};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::reading;
-use crate::cli::storage::refused;
+use crate::cli::storage::{config_of, refused};
 use crate::grin::Barcode;
-use crate::pipeline::{check_layout, storage_config};
+use crate::pipeline::check_layout;
 use crate::settings::Settings;
 use crate::storage::{BookObjectKind, ObjectKey, Storage, StorageLayout};
 
@@ -53,11 +53,11 @@ pub struct StorageLook {
 }
 
 impl StorageLook {
-    /// Opens it to read only: a folder that is not there is not made.
-    pub fn open(settings: &Settings) -> Result<Self, CliError> {
-        let config = storage_config(settings).map_err(|error| reading::refused(&error))?;
+    /// Opens it, or the second copy, to read only: a folder that is not there is not made.
+    pub fn open(settings: &Settings, of_copy: bool) -> Result<Self, CliError> {
+        let config = config_of(settings, of_copy)?;
         let storage = Storage::open_to_read(&config).map_err(|error| refused(&error))?;
-        if let Some(kept) = reading::storage_mark(&settings.catalog.url) {
+        if let Some(kept) = reading::storage_mark(&settings.catalog.url).filter(|_| !of_copy) {
             check_layout(storage.layout(), &kept).map_err(|error| refused(&error))?;
         }
         Ok(Self {

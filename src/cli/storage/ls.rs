@@ -23,6 +23,9 @@ pub struct ListArgs {
     /// A folder of the storage (raw/ or quarantine/39015012345678) or a barcode [default: all]
     #[arg(value_name = "FOLDER/ or BARCODE")]
     pub what: Option<String>,
+    /// Of the second copy instead of the storage
+    #[arg(long)]
+    pub copy: bool,
     /// One JSON object a line
     #[arg(long)]
     pub json: bool,
@@ -58,7 +61,7 @@ struct ObjectLine<'a> {
 /// Writes a line an object, as they come.
 pub fn run(args: &ListArgs) -> CommandResult {
     let settings = load::of_catalog(&args.config)?;
-    let look = StorageLook::open(&settings)?;
+    let look = StorageLook::open(&settings, args.copy)?;
     let part = part(args.what.as_deref())
         .map_err(|why| CliError::new(ExitStatus::Usage, "cannot tell what is to be listed").cause(why))?;
     let listing = listing(&look, &part)?;

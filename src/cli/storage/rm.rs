@@ -85,6 +85,9 @@ fn remove(args: &RemoveArgs, settings: &Settings, membership: &LibraryMembership
     ledger.close().map_err(|error| reading::refused(&error))?;
     removed?;
     output::print(&format!("{names} removed\n"))?;
+    if settings.storage_copy.url.is_some() {
+        output::print("What was copied of it to the second place stays there.\n")?;
+    }
     Ok(ExitStatus::Done)
 }
 

@@ -8,7 +8,9 @@ use bytesize::ByteSize;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::catalog::{BookToCheck, CatalogLedger, CheckCursor, CheckSelection, CountToCheck, ListToCheck};
+use crate::catalog::{
+    BookToCheck, CatalogLedger, CheckCursor, CheckSelection, CopySettlement, CountToCheck, ListToCheck, SettleCopy,
+};
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::output::write_to;
@@ -42,7 +44,7 @@ pub struct VerifyEnd {
     pub seconds: f64,
     /// No book was left out, because of a signal or of a storage that went away.
     pub complete: bool,
-    /// With this in `--older-than` a pass that was cut goes on.
+    /// With this in `--older-than` a pass that was cut goes on; empty of a second copy, of whose reading nothing is recorded.
     pub before: String,
     /// Why it ended before its end.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,6 +78,8 @@ pub struct VerifyPass<'a> {
     checker: BookChecker,
     selection: CheckSelection,
     json: bool,
+    /// It is the second copy that is read.
+    of_copy: bool,
     /// Books that are still to be looked at.
     left: u64,
     /// They are not all that are meant.
@@ -107,12 +111,13 @@ impl<'a> VerifyPass<'a> {
             ledger,
             checker,
             json: args.json,
+            of_copy: args.copy,
             left,
             is_sample: args.sample.is_some(),
             unseen: named.cloned().collect(),
             selection,
             end: VerifyEnd {
-                before,
+                before: if args.copy { String::new() } else { before },
                 complete: true,
                 ..VerifyEnd::default()
             },
@@ -154,6 +159,9 @@ impl<'a> VerifyPass<'a> {
         }
         self.left -= 1;
         let check = self.checker.check(book)?;
+        if self.of_copy {
+            return Ok(self.seen_copy(book, check));
+        }
         match self.ledger.execute(check.record(book)) {
             Ok(true) => return Ok(Ok(check)),
             Ok(false) => {}
@@ -180,6 +188,27 @@ impl<'a> VerifyPass<'a> {
             Ok(false) => Ok(in_change(&again)),
             Err(error) => Err(reading::refused(&error)),
         })
+    }
+
+    /// The evidence in the catalog is about the storage. A copy that is not sound is made anew.
+    fn seen_copy(&mut self, book: &BookToCheck, check: BookCheck) -> Result<BookCheck, CliError> {
+        if !check.outcome().is_unsound() {
+            return Ok(check);
+        }
+        let error = format!("it was found {} in the second place", check.outcome());
+        let settle = SettleCopy {
+            book: book.recorded.id,
+            stored_at: book.recorded.stored_at.clone(),
+            settlement: CopySettlement::Retry {
+                at: Timestamp::now(),
+                error,
+            },
+        };
+        match self.ledger.execute(settle) {
+            Ok(true) => Ok(check),
+            Ok(false) => Ok(in_change(&check)),
+            Err(error) => Err(reading::refused(&error)),
+        }
     }
 
     fn tell(&mut self, check: &BookCheck) -> Result<(), CliError> {
@@ -297,7 +326,9 @@ impl VerifyEnd {
             ByteSize(speed).display().iec(),
             counts.join(", "),
         );
-        if let Some(why) = &self.stopped_by {
+        if let Some(why) = self.stopped_by.as_ref().filter(|_| self.before.is_empty()) {
+            words = [words, format!("stopped before the end: {why}")].join("\n");
+        } else if let Some(why) = &self.stopped_by {
             let how = format!(
                 "The same command with --older-than {}{} goes on where it was.",
                 self.before,

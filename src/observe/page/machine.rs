@@ -184,6 +184,9 @@ pub fn storage(daemon: &DaemonSnapshot, clock: &PageClock) -> Markup {
                 @if let Some(fixity) = daemon.fixity.filter(|fixity| fixity.oldest.is_some()) {
                     div { dt { "read again" } dd { (fixity) } }
                 }
+                @if let Some(copies) = daemon.second_copy.standing {
+                    div { dt { "second copy" } dd { (copies) } }
+                }
             }
         }
     }

@@ -131,6 +131,7 @@ fn a_story_is_escaped_and_bounded() {
         meaning: "Given up (<damaged>).".into(),
         book: [("title".to_owned(), "<b>Faust".into())].into_iter().collect(),
         lists: BTreeMap::new(),
+        second_copy: None,
         checks: Vec::new(),
         history: (0..10_000).map(event).collect(),
     };

@@ -113,6 +113,7 @@ fn story(barcode: Barcode) -> BookStory {
         meaning: "It is stored.".into(),
         book: serde_json::Map::new(),
         lists: BTreeMap::new(),
+        second_copy: None,
         checks: Vec::new(),
         history: Vec::new(),
     }

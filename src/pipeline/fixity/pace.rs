@@ -38,7 +38,7 @@ impl ReadPace {
     }
 
     /// A reader under this pace.
-    pub(super) fn over<R: Read>(&self, inner: R) -> PacedReader<'_, R> {
+    pub(in crate::pipeline) fn over<R: Read>(&self, inner: R) -> PacedReader<'_, R> {
         PacedReader { inner, pace: self }
     }
 
@@ -61,7 +61,7 @@ impl ReadPace {
 }
 
 /// Reads at that pace, and fails once it is cut.
-pub(super) struct PacedReader<'a, R> {
+pub(in crate::pipeline) struct PacedReader<'a, R> {
     inner: R,
     pace: &'a ReadPace,
 }

@@ -65,12 +65,24 @@ impl WorkerPools {
                 self.catalog.ask(unsound, cx).await?.pop()
             }
         };
-        let Some(book) = book else { return Ok(None) };
+        match book {
+            Some(book) => self.reread_book(book, next.pace, cx).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Reads a book, records what came of it and sees to it; `None`: the work was cut.
+    pub(in crate::pipeline) async fn reread_book(
+        &self,
+        book: BookToCheck,
+        pace: Arc<ReadPace>,
+        cx: &AskContext,
+    ) -> Result<Option<RereadBook>, TaskFault> {
         let checker = BookChecker {
             storage: self.storage.clone(),
             layout: self.layout.clone(),
             level: FixityLevel::Digest,
-            pace: next.pace,
+            pace,
         };
         let of_check = book.clone();
         let checked = actix_rt::task::spawn_blocking(move || checker.check(&of_check)).await;

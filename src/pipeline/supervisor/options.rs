@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::catalog::OperatorPause;
 use crate::pipeline::fixity::RereadPlan;
+use crate::pipeline::second_copy::SecondCopyPlan;
 use crate::session::RetryBackoff;
 
 /// What the work goes by; [`super::ChangeOptions`] replaces it while running.
@@ -31,6 +32,8 @@ pub struct WorkOptions {
     pub intervals: TaskIntervals,
     /// How stored books are read again.
     pub reread: RereadPlan,
+    /// How they are copied to a second place, if there is one.
+    pub second_copy: Option<SecondCopyPlan>,
 }
 
 /// How often a book is attempted, how long the waits are, and when failures pause the intake.
@@ -85,6 +88,7 @@ impl WorkOptions {
             force: false,
             intervals: TaskIntervals::default(),
             reread: RereadPlan::NEVER,
+            second_copy: None,
         }
     }
 }

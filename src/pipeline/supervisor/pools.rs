@@ -7,6 +7,7 @@ use crate::grin::GrinAddresses;
 use crate::pipeline::copies::CopyMaker;
 use crate::pipeline::hooks::StoredHook;
 use crate::pipeline::membership::LibraryMembership;
+use crate::pipeline::second_copy::SecondPlace;
 use crate::pipeline::workers::{CheckWorker, CollectWorker, ConvertWorker, DownloadWorker, EnrichWorker};
 use crate::storage::{Storage, StorageLayout};
 
@@ -27,6 +28,8 @@ pub struct WorkerPools {
     pub catalog: Catalog,
     /// Where volumes are stored.
     pub storage: Storage,
+    /// The second place for the same books, if there is one.
+    pub second_copy: Option<SecondPlace>,
     /// Under which names.
     pub layout: StorageLayout,
     /// Copies the catalog into the storage.

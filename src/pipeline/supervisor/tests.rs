@@ -9,14 +9,15 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::catalog::FixityStanding;
 use crate::catalog::{
-    AskFixity, CatalogError, EnrichBatch, KeptCopy, PlanConversions, RecordConversions, RecordEnrichment, SharedTask,
-    TaskAnswer, ToEnrich,
+    AskFixity, CatalogError, DueCopy, EnrichBatch, KeptCopy, PlanConversions, RecordConversions, RecordEnrichment,
+    SecondCopyStanding, SharedTask, TaskAnswer, ToEnrich,
 };
 use crate::grin::{Barcode, GrinAddresses};
 use crate::pipeline::fan_out::tests::library::{Fate, LibraryStub};
 use crate::pipeline::fixity::{RereadBook, RereadNext};
 use crate::pipeline::hooks::HookTurn;
 use crate::pipeline::membership::LibraryMembership;
+use crate::pipeline::second_copy::{CopyNext, CopyTurn};
 use crate::pipeline::task_services::TaskFault;
 use crate::pipeline::workers::{
     CollectList, CollectResult, ConvertAnswer, ConvertBatch, EnrichAnswer, EnrichBarcodes, MonthlyArrivals,
@@ -97,6 +98,30 @@ impl TaskServices for LibraryStub {
 
     async fn reread(&self, _next: RereadNext, _cx: &AskContext) -> Result<Option<RereadBook>, TaskFault> {
         Ok(None)
+    }
+
+    async fn begin_second_copy(&self, _cx: &AskContext) -> Result<(), CatalogError> {
+        unreachable!("there is no second copy")
+    }
+
+    async fn note_uncopied(&self, _after: i64, _cx: &AskContext) -> Result<Option<i64>, CatalogError> {
+        unreachable!("there is no second copy")
+    }
+
+    async fn due_copies(&self, _limit: usize, _cx: &AskContext) -> Result<Vec<DueCopy>, TaskFault> {
+        unreachable!("there is no second copy")
+    }
+
+    async fn second_copies(&self, _cx: &AskContext) -> Result<SecondCopyStanding, CatalogError> {
+        unreachable!("there is no second copy")
+    }
+
+    async fn confirm_second_copy(&self, _cx: &AskContext) -> Result<(), TaskFault> {
+        unreachable!("there is no second copy")
+    }
+
+    async fn copy_book(&self, _next: CopyNext, _cx: &AskContext) -> Result<CopyTurn, TaskFault> {
+        unreachable!("there is no second copy")
     }
 
     fn has_hook(&self) -> bool {

@@ -3,7 +3,9 @@
 mod conversions;
 mod copies;
 mod rereads;
+mod second_copies;
 pub(in crate::pipeline) mod stub;
+mod values;
 mod waits;
 
 use std::rc::Rc;

@@ -135,10 +135,10 @@ mod tests {
 
     #[test]
     fn answers_of_a_token_address_are_told_apart() {
-        let granted = read_answer(
-            "",
+        let read = |status, body: &str| read_answer("", status, body.as_bytes());
+        let granted = read(
             200,
-            br#"{"access_token": "t", "expires_in": 100, "token_type": "Bearer"}"#,
+            r#"{"access_token": "t", "expires_in": 100, "token_type": "Bearer"}"#,
         )
         .unwrap();
         assert_eq!((granted.token.expose(), granted.life.as_secs()), ("t", 100));
@@ -153,20 +153,11 @@ mod tests {
             ("0", 60),
         ] {
             let body = format!(r#"{{"access_token": "t", "expires_in": {told}}}"#);
-            assert_eq!(
-                read_answer("", 200, body.as_bytes()).unwrap().life.as_secs(),
-                seconds,
-                "{told}"
-            );
+            assert_eq!(read(200, &body).unwrap().life.as_secs(), seconds, "{told}");
         }
-        let unsaid = read_answer("", 200, br#"{"access_token": "t"}"#).unwrap();
+        let unsaid = read(200, r#"{"access_token": "t"}"#).unwrap();
         assert_eq!(unsaid.life.as_secs(), 3_599);
-        let marked = read_answer(
-            "",
-            200,
-            "\u{feff}{\"access_token\": \"t\", \"refresh_token\": \"\"}".as_bytes(),
-        )
-        .unwrap();
+        let marked = read(200, "\u{feff}{\"access_token\": \"t\", \"refresh_token\": \"\"}").unwrap();
         assert_eq!((marked.token.expose(), marked.refresh_token), ("t", None));
         for (status, body, denied) in [
             (

@@ -10,21 +10,96 @@ use crate::settings::check::{check_address, error, is_loopback, warning};
 use crate::settings::choices::{DiskReserve, LayoutChoice};
 use crate::settings::effective::masked;
 use crate::settings::finding::SettingsFinding;
+use crate::settings::second_copy::SecondCopySettings;
 use crate::settings::sections::{ObserveSettings, Settings, StorageSettings};
 
 /// Longest path of a Unix socket, without the closing NUL (unix(7)).
 const LONGEST_SOCKET: usize = 107;
 
 pub(super) fn check(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
-    storage(&settings.storage, findings);
+    storage(&StorageKeys::of_main(&settings.storage), findings);
+    second_copy(&settings.storage_copy, findings);
+    places_apart(settings, findings);
     prefixes(&settings.storage, findings);
     run(&settings.storage, findings);
     catalog(&settings.catalog.url, findings);
     observe(&settings.observe, findings);
 }
 
-fn storage(storage: &StorageSettings, findings: &mut Vec<SettingsFinding>) {
-    for (key, url) in storage.addresses() {
+/// The keys of a section that names a storage.
+struct StorageKeys<'a> {
+    section: &'static str,
+    /// Every place that is named, with its key.
+    addresses: Vec<(&'static str, &'a str)>,
+    endpoint: Option<&'a Url>,
+    account: Option<&'a str>,
+    has_region: bool,
+    has_credentials: bool,
+    reserve: DiskReserve,
+}
+
+impl<'a> StorageKeys<'a> {
+    fn of_main(storage: &'a StorageSettings) -> Self {
+        Self {
+            section: "storage",
+            addresses: storage.addresses().collect(),
+            endpoint: storage.endpoint.as_ref(),
+            account: storage.account.as_deref(),
+            has_region: storage.region.is_some(),
+            has_credentials: storage.credentials_file.is_some(),
+            reserve: storage.disk_reserve,
+        }
+    }
+
+    fn of_copy(copy: &'a SecondCopySettings) -> Self {
+        let url = copy.url.as_deref();
+        Self {
+            section: "storage.copy",
+            addresses: url.map(|url| ("storage.copy.url", url)).into_iter().collect(),
+            endpoint: copy.endpoint.as_ref(),
+            account: copy.account.as_deref(),
+            has_region: copy.region.is_some(),
+            has_credentials: copy.credentials_file.is_some(),
+            reserve: copy.disk_reserve,
+        }
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{}.{name}", self.section)
+    }
+
+    /// Whose object stores are named.
+    fn providers(&self) -> Vec<StoreProvider> {
+        let mut all: Vec<StoreProvider> = Vec::new();
+        for (_, url) in &self.addresses {
+            if let Some(provider) = StorageAddress::provider_of(url)
+                && !all.contains(&provider)
+            {
+                all.push(provider);
+            }
+        }
+        all
+    }
+
+    /// What is named, with its keys.
+    fn places(&self) -> impl Iterator<Item = (&'static str, StoragePlace<'a>)> {
+        self.addresses.iter().filter_map(|(key, url)| {
+            let (provider, path) = place(url)?;
+            let endpoint = self.endpoint.filter(|_| provider.is_some());
+            let account = self.account.filter(|_| provider == Some(StoreProvider::Azure));
+            Some((
+                *key,
+                StoragePlace {
+                    store: (provider, endpoint, account),
+                    path,
+                },
+            ))
+        })
+    }
+}
+
+fn storage(keys: &StorageKeys<'_>, findings: &mut Vec<SettingsFinding>) {
+    for (key, url) in &keys.addresses {
         match StorageAddress::parse(url) {
             Ok(StorageAddress::Folder(folder)) => writable(key, &folder, findings),
             Ok(StorageAddress::Memory) => {
@@ -34,38 +109,63 @@ fn storage(storage: &StorageSettings, findings: &mut Vec<SettingsFinding>) {
             Err(why) => error(findings, key, format!("is {:?}: {why}", masked(url))),
         }
     }
-    if let Some(endpoint) = storage.endpoint.as_ref().filter(|_| !providers(storage).is_empty()) {
-        check_address("storage.endpoint", endpoint, findings);
+    if let Some(endpoint) = keys.endpoint.filter(|_| !keys.providers().is_empty()) {
+        check_address(&keys.key("endpoint"), endpoint, findings);
     }
-    places_apart(storage, findings);
-    meaningless(storage, findings);
-    if matches!(storage.disk_reserve, DiskReserve::Percent(share) if share >= 100.0) {
+    one_provider(keys, findings);
+    meaningless(keys, findings);
+    if matches!(keys.reserve, DiskReserve::Percent(share) if share >= 100.0) {
         error(
             findings,
-            "storage.disk_reserve",
+            &keys.key("disk_reserve"),
             "is the whole disk, so nothing could be stored",
         );
     }
 }
 
-/// Whose object stores are named.
-fn providers(storage: &StorageSettings) -> Vec<StoreProvider> {
-    let mut all: Vec<StoreProvider> = Vec::new();
-    for (_, url) in storage.addresses() {
-        if let Some(provider) = StorageAddress::provider_of(url)
-            && !all.contains(&provider)
-        {
-            all.push(provider);
-        }
+/// A second copy in the place of the first would be none.
+fn second_copy(copy: &SecondCopySettings, findings: &mut Vec<SettingsFinding>) {
+    const MOST_TRANSFERS: u32 = 16;
+    if copy.url.as_deref() == Some("") {
+        error(
+            findings,
+            "storage.copy.url",
+            "is empty; leave the key out where there is no second copy",
+        );
+        return;
     }
-    all
+    let keys = StorageKeys::of_copy(copy);
+    if copy.url.is_some() {
+        storage(&keys, findings);
+    } else if keys.endpoint.is_some() || keys.account.is_some() || keys.has_region || keys.has_credentials {
+        let text = "is not set, so the other keys of [storage.copy] mean nothing and no book is copied";
+        warning(findings, "storage.copy.url", text);
+    }
+    if !(1..=MOST_TRANSFERS).contains(&copy.transfers) {
+        error(
+            findings,
+            "storage.copy.transfers",
+            format!("is {}, but should be from 1 to {MOST_TRANSFERS}", copy.transfers),
+        );
+    }
 }
 
-/// Whose object store, if it is one, and the path in it or on this machine.
-type StoragePlace = (Option<StoreProvider>, PathBuf);
+/// A place of objects.
+struct StoragePlace<'a> {
+    /// Whose object store, if it is one, where, and in which account.
+    store: (Option<StoreProvider>, Option<&'a Url>, Option<&'a str>),
+    /// The path in it or on this machine.
+    path: PathBuf,
+}
+
+impl StoragePlace<'_> {
+    fn is_inside(&self, other: &Self) -> bool {
+        self.store == other.store && self.path.starts_with(&other.path)
+    }
+}
 
 /// What an address names, however it is written.
-fn place(url: &str) -> Option<StoragePlace> {
+fn place(url: &str) -> Option<(Option<StoreProvider>, PathBuf)> {
     match StorageAddress::parse(url).ok()? {
         StorageAddress::Folder(folder) => Some((None, folder)),
         StorageAddress::Bucket { provider, name, prefix } => Some((Some(provider), Path::new(&name).join(prefix))),
@@ -73,53 +173,61 @@ fn place(url: &str) -> Option<StoragePlace> {
     }
 }
 
-/// No place may be that of another, nor inside it, and keys of one object store are not sent to another's.
-fn places_apart(storage: &StorageSettings, findings: &mut Vec<SettingsFinding>) {
-    let all: Vec<_> = storage
-        .addresses()
-        .filter_map(|(key, url)| Some((key, place(url)?)))
-        .collect();
-    let is_inside = |one: &StoragePlace, two: &StoragePlace| one.0 == two.0 && one.1.starts_with(&two.1);
+/// No place may be that of another, nor inside it.
+fn places_apart(settings: &Settings, findings: &mut Vec<SettingsFinding>) {
+    let (main, copy) = (
+        StorageKeys::of_main(&settings.storage),
+        StorageKeys::of_copy(&settings.storage_copy),
+    );
+    let all: Vec<_> = main.places().chain(copy.places()).collect();
     for (index, (key, here)) in all.iter().enumerate() {
         if let Some((other, _)) = all[..index]
             .iter()
-            .find(|(_, there)| is_inside(here, there) || is_inside(there, here))
+            .find(|(_, there)| here.is_inside(there) || there.is_inside(here))
         {
             let text = format!("is the place of {other}, or one is inside the other, so objects would be mixed up");
             error(findings, key, text);
         }
     }
+}
+
+/// Keys of one object store are not sent to another's.
+fn one_provider(keys: &StorageKeys<'_>, findings: &mut Vec<SettingsFinding>) {
     let shared = [
-        ("storage.endpoint", storage.endpoint.is_some()),
-        ("storage.credentials_file", storage.credentials_file.is_some()),
+        ("endpoint", keys.endpoint.is_some()),
+        ("credentials_file", keys.has_credentials),
     ];
-    for (key, _) in shared
+    for (name, _) in shared
         .into_iter()
-        .filter(|(_, is_set)| *is_set && providers(storage).len() > 1)
+        .filter(|(_, is_set)| *is_set && keys.providers().len() > 1)
     {
         let text =
             "is that of one object store, but storage.url and the URLs beside it name those of several providers";
-        error(findings, key, text);
+        error(findings, &keys.key(name), text);
     }
 }
 
 /// Keys that say nothing about a storage of this kind.
-fn meaningless(storage: &StorageSettings, findings: &mut Vec<SettingsFinding>) {
-    let scheme = storage.url.split(':').next().unwrap_or_default();
-    let providers = providers(storage);
+fn meaningless(keys: &StorageKeys<'_>, findings: &mut Vec<SettingsFinding>) {
+    let scheme = keys
+        .addresses
+        .first()
+        .and_then(|(_, url)| url.split(':').next())
+        .unwrap_or_default();
+    let providers = keys.providers();
     let is = |wanted| providers.contains(&wanted);
-    for (key, is_set, has_meaning) in [
-        ("storage.endpoint", storage.endpoint.is_some(), !providers.is_empty()),
-        ("storage.region", storage.region.is_some(), is(StoreProvider::S3)),
-        ("storage.account", storage.account.is_some(), is(StoreProvider::Azure)),
-        (
-            "storage.credentials_file",
-            storage.credentials_file.is_some(),
-            !providers.is_empty(),
-        ),
+    for (name, is_set, has_meaning) in [
+        ("endpoint", keys.endpoint.is_some(), !providers.is_empty()),
+        ("region", keys.has_region, is(StoreProvider::S3)),
+        ("account", keys.account.is_some(), is(StoreProvider::Azure)),
+        ("credentials_file", keys.has_credentials, !providers.is_empty()),
     ] {
         if is_set && !has_meaning {
-            warning(findings, key, format!("means nothing for {scheme}: storage"));
+            warning(
+                findings,
+                &keys.key(name),
+                format!("means nothing for {scheme}: storage"),
+            );
         }
     }
 }

@@ -21,7 +21,7 @@ enum Needed {
 type SecretKey = (&'static str, Needed, fn(&Settings) -> &Option<PathBuf>);
 
 /// The keys that name files with secrets.
-const KEYS: [SecretKey; 8] = [
+const KEYS: [SecretKey; 9] = [
     ("auth.client_secret_file", Needed::Now, |all| {
         &all.auth.client_secret_file
     }),
@@ -39,6 +39,9 @@ const KEYS: [SecretKey; 8] = [
     }),
     ("storage.credentials_file", Needed::Now, |all| {
         &all.storage.credentials_file
+    }),
+    ("storage.copy.credentials_file", Needed::Now, |all| {
+        &all.storage_copy.credentials_file
     }),
 ];
 

@@ -10,18 +10,21 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::AskContext;
 use crate::catalog::{
-    AskFixity, CatalogError, EnrichBatch, FixityStanding, KeptCopy, MemberCard, MemberRow, PlanConversions,
-    RecordConversions, RecordEnrichment, SharedTask, TaskAnswer, ToEnrich,
+    AskFixity, CatalogError, DueCopy, EnrichBatch, FixityStanding, KeptCopy, MemberRow, PlanConversions,
+    RecordConversions, RecordEnrichment, SecondCopyStanding, SharedTask, TaskAnswer, ToEnrich,
 };
 use crate::grin::{Barcode, GrinAddresses, LibraryDirectory, ListKind, ProcessOutcome};
 use crate::pipeline::fixity::{RereadBook, RereadNext};
 use crate::pipeline::hooks::HookTurn;
 use crate::pipeline::membership::LibraryMembership;
+use crate::pipeline::second_copy::{CopyNext, CopyStep, CopyTurn};
 use crate::pipeline::task_services::{TaskFault, TaskServices};
 use crate::pipeline::workers::{
     CollectList, CollectResult, ConvertAnswer, ConvertBatch, ConvertResult, EnrichAnswer, EnrichBarcodes,
     MonthlyArrivals,
 };
+
+pub use crate::pipeline::tasks::tests::values::{books, fault, incomplete, other};
 
 /// How long every answer takes.
 pub const ANSWER: Duration = Duration::from_millis(100);
@@ -35,6 +38,8 @@ pub enum AskedTask {
     Convert(Vec<Barcode>),
     /// The book behind this one.
     Reread(i64),
+    /// This book, to the second place.
+    Copy(i64),
 }
 
 pub struct TaskStub {
@@ -57,6 +62,10 @@ pub struct TaskStub {
     pub to_convert: RefCell<Vec<Barcode>>,
     /// Books that are due to be read again.
     pub to_reread: RefCell<VecDeque<RereadBook>>,
+    /// Books that are due to be copied to the second place, and how many are on their way.
+    pub to_copy: RefCell<Vec<DueCopy>>,
+    pub copied_now: Cell<usize>,
+    pub most_copied: Cell<usize>,
     /// Books that the catalog does not have.
     pub unknown: RefCell<BTreeSet<Barcode>>,
     pub catalog_busy: Cell<bool>,
@@ -88,6 +97,9 @@ impl TaskStub {
             to_enrich: RefCell::default(),
             to_convert: RefCell::default(),
             to_reread: RefCell::default(),
+            to_copy: RefCell::default(),
+            copied_now: Cell::default(),
+            most_copied: Cell::default(),
             unknown: RefCell::default(),
             catalog_busy: Cell::default(),
             put_off: RefCell::default(),
@@ -124,7 +136,7 @@ impl TaskStub {
     pub fn batches(&self) -> Vec<usize> {
         let size = |(_, asked): &(_, AskedTask)| match asked {
             AskedTask::Enrich(books) | AskedTask::Convert(books) => Some(books.len()),
-            AskedTask::List(_) | AskedTask::Arrivals | AskedTask::Reread(_) => None,
+            AskedTask::List(_) | AskedTask::Arrivals | AskedTask::Reread(_) | AskedTask::Copy(_) => None,
         };
         self.asked.borrow().iter().filter_map(size).collect()
     }
@@ -149,45 +161,6 @@ impl TaskStub {
             true => Err(CatalogError::Busy),
             false => Ok(()),
         }
-    }
-}
-
-pub fn fault(why: &str, parts_may_be_answered: bool) -> TaskFault {
-    TaskFault {
-        why: why.to_owned(),
-        parts_may_be_answered,
-        unnamed: false,
-        needs_person: false,
-    }
-}
-
-pub fn incomplete(why: &str) -> CollectResult {
-    CollectResult {
-        incomplete: Some(why.to_owned()),
-        ..CollectResult::default()
-    }
-}
-
-pub fn books(range: std::ops::Range<u32>) -> Vec<Barcode> {
-    range
-        .map(|number| Barcode::parse(&format!("TL{number:04}")).unwrap())
-        .collect()
-}
-
-/// Another member, that has renewed so often.
-pub fn other(renewals: u64) -> MemberRow {
-    MemberRow {
-        card: MemberCard {
-            instance: "other".into(),
-            owner: "other:1".into(),
-            host: "elsewhere".into(),
-            program: "daemon".into(),
-            version: "0".into(),
-        },
-        joined_at: String::new(),
-        seen_at: String::new(),
-        renewals,
-        left: Duration::from_secs(10),
     }
 }
 
@@ -342,6 +315,46 @@ impl TaskServices for TaskStub {
             return Err(fault.clone());
         }
         Ok(self.to_reread.borrow_mut().pop_front())
+    }
+
+    async fn begin_second_copy(&self, _cx: &AskContext) -> Result<(), CatalogError> {
+        Ok(())
+    }
+
+    async fn note_uncopied(&self, _after: i64, _cx: &AskContext) -> Result<Option<i64>, CatalogError> {
+        Ok(None)
+    }
+
+    async fn due_copies(&self, limit: usize, _cx: &AskContext) -> Result<Vec<DueCopy>, TaskFault> {
+        self.catalog()?;
+        Ok(self.to_copy.borrow().iter().take(limit).cloned().collect())
+    }
+
+    async fn second_copies(&self, _cx: &AskContext) -> Result<SecondCopyStanding, CatalogError> {
+        self.catalog()?;
+        let waiting = self.to_copy.borrow().len() as u64;
+        Ok(SecondCopyStanding {
+            waiting,
+            ..SecondCopyStanding::default()
+        })
+    }
+
+    async fn confirm_second_copy(&self, _cx: &AskContext) -> Result<(), TaskFault> {
+        Ok(())
+    }
+
+    async fn copy_book(&self, next: CopyNext, _cx: &AskContext) -> Result<CopyTurn, TaskFault> {
+        let id = next.due.recorded.id;
+        self.note(AskedTask::Copy(id));
+        self.copied_now.update(|now| now + 1);
+        self.most_copied.set(self.most_copied.get().max(self.copied_now.get()));
+        sleep(ANSWER).await;
+        self.copied_now.update(|now| now - 1);
+        if let Some(fault) = &*self.batch_fault.borrow() {
+            return Err(fault.clone());
+        }
+        self.to_copy.borrow_mut().retain(|due| due.recorded.id != id);
+        Ok(CopyStep::Copied { bytes: 10 }.into())
     }
 
     fn has_hook(&self) -> bool {

@@ -92,6 +92,7 @@ fn doing(task: SharedTask) -> &'static str {
         SharedTask::Backup => "makes the backup of the catalog",
         SharedTask::Export => "makes the export of the catalog",
         SharedTask::Fixity => "reads stored books again",
+        SharedTask::SecondCopy => "copies books to the second place",
     }
 }
 

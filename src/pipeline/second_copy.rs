@@ -1,0 +1,11 @@
+//! Stored books are copied to a second place (`[storage.copy]`) in the background. What is copied is digested on its way out of the storage, and
+//! nothing of a book is published there that is not what its manifest says.
+
+mod place;
+mod plan;
+mod transfer;
+mod turn;
+
+pub(crate) use place::SecondPlace;
+pub(crate) use plan::SecondCopyPlan;
+pub(crate) use turn::{CopyNext, CopyStep, CopyTurn};

@@ -1,0 +1,102 @@
+//! Stored books are copied to the second place.
+
+use super::*;
+use crate::catalog::{DueCopy, RecordedBook, SharedTask, StoredArchive};
+use crate::pipeline::second_copy::SecondCopyPlan;
+use crate::settings::DailyHours;
+
+fn due(ids: std::ops::Range<i64>) -> impl Iterator<Item = DueCopy> {
+    ids.map(|id| DueCopy {
+        recorded: RecordedBook {
+            id,
+            barcode: None,
+            path: format!("raw/{id}"),
+            stored: StoredArchive {
+                etag: None,
+                sha256: None,
+                bytes: None,
+            },
+            begun: None,
+            stored_at: String::new(),
+            has_manifest: true,
+        },
+        attempts: 0,
+        copied_path: None,
+    })
+}
+
+fn with_plan(stub: TaskStub, once: bool) -> (State, RunScope) {
+    let state = state_with(stub, |options| {
+        options.second_copy = Some(SecondCopyPlan {
+            transfers: 2,
+            bytes_a_day: None,
+            hours: DailyHours::ALWAYS,
+        });
+    });
+    let copies = true;
+    (state, RunScope { copies, ..scope(once) })
+}
+
+fn copied(state: &State) -> u64 {
+    state.progress.snapshot().second_copy.books
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_due_is_copied_a_few_books_at_once_and_new_books_within_seconds() {
+    let stub = TaskStub::new();
+    stub.to_copy.borrow_mut().extend(due(1..6));
+    let (state, scope) = with_plan(stub, false);
+    let later = async {
+        tokio::time::sleep(MINUTE).await;
+        assert_eq!(copied(&state), 5);
+        state.services.to_copy.borrow_mut().extend(due(6..7));
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(copied(&state), 6);
+    };
+    for_so_long(&state, MINUTE * 2, async {
+        futures::join!(copy_stored(&state, &scope), later);
+    })
+    .await;
+    assert_eq!(state.services.most_copied.get(), 2, "at once");
+    assert!(state.services.released.borrow().contains(&SharedTask::SecondCopy));
+    assert_eq!(state.progress.snapshot().second_copy.bytes, 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_that_is_away_is_tried_again_later_and_nothing_is_begun_meanwhile() {
+    let stub = TaskStub::new();
+    stub.to_copy.borrow_mut().extend(due(1..20));
+    *stub.batch_fault.borrow_mut() = Some(fault("the second place is away", false));
+    let (state, scope) = with_plan(stub, false);
+    let back = async {
+        tokio::time::sleep(MINUTE).await;
+        let news = &state.progress.snapshot().tasks["second copy"];
+        assert!(news.is_unfinished && news.words.contains("is away"), "{news:?}");
+        *state.services.batch_fault.borrow_mut() = None;
+    };
+    for_so_long(&state, HOUR, async {
+        futures::join!(copy_stored(&state, &scope), back);
+    })
+    .await;
+    assert_eq!(copied(&state), 19);
+    let asked = state.services.asked_at(|asked| matches!(asked, AskedTask::Copy(_)));
+    let in_vain = asked.len() - 19;
+    assert!((4..=24).contains(&in_vain), "two of each slice: {in_vain}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_ends_by_itself_copies_what_is_due_and_gives_up_where_the_place_is_away() {
+    for (is_away, expected) in [(false, 3), (true, 0)] {
+        let stub = TaskStub::new();
+        stub.to_copy.borrow_mut().extend(due(1..4));
+        if is_away {
+            *stub.batch_fault.borrow_mut() = Some(fault("the second place is away", false));
+        }
+        let (state, scope) = with_plan(stub, true);
+        copy_stored(&state, &scope).await;
+        assert_eq!(copied(&state), 0, "only at its end");
+        copy_stored_at_end(&state, &scope).await;
+        assert_eq!(copied(&state), expected);
+        assert_eq!(report(&state).len(), usize::from(is_away));
+    }
+}
