@@ -84,6 +84,9 @@ pub struct VolumeAcceptance {
     /// Those pages.
     #[serde(default)]
     pub image_numbers: PageNumbers,
+    /// Images of which nothing tells the page, or whose number is not believed: a leaf put in later, a map, a cover.
+    #[serde(default)]
+    pub further_images: u64,
     /// Pages that have hOCR with bytes in it.
     #[serde(default)]
     pub hocr_pages: u64,

@@ -55,6 +55,9 @@ pub struct BookManifest {
     /// Those of them that have an image; manifests of earlier versions do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_numbers: Option<PageNumbers>,
+    /// Images of which nothing tells the page; manifests of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub further_images: Option<u64>,
     /// Pages that have hOCR with bytes in it; manifests of earlier versions do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hocr_pages: Option<u64>,
@@ -147,6 +150,7 @@ impl BookManifest {
             images: Some(volume.acceptance.images),
             page_numbers: Some(volume.acceptance.page_numbers.clone()),
             image_numbers: Some(volume.acceptance.image_numbers.clone()),
+            further_images: Some(volume.acceptance.further_images),
             hocr_pages: Some(volume.acceptance.hocr_pages),
             hocr_numbers: Some(volume.acceptance.hocr_numbers.clone()),
             verified: volume.acceptance.verified,

@@ -44,6 +44,8 @@ pub struct VolumeStanding {
     pub page_numbers: Option<PageNumbers>,
     /// Those of them that have an image; `None` as well.
     pub image_numbers: Option<PageNumbers>,
+    /// Images of which nothing tells the page; `None` as well.
+    pub further_images: Option<u64>,
     /// Pages that have hOCR with bytes in it; `None` as well.
     pub hocr_pages: Option<u64>,
     /// Those pages; `None` as well.
@@ -87,6 +89,9 @@ pub enum KeepReason {
     /// The new archive lacks images of pages that have one in the stored archive.
     #[error("the new archive lacks images of pages that have one in the stored archive")]
     FewerImages,
+    /// The new archive has fewer images in all, those counted of which nothing tells the page.
+    #[error("the new archive has fewer images than the stored one, those included of which nothing tells the page")]
+    FurtherImagesLost,
     /// The METS of the stored archive holds a MARC record, that of the new one does not, or is none.
     #[error("the stored archive has a MARC record and the new one has none")]
     RecordLost,
@@ -138,6 +143,7 @@ pub fn may_replace(stored: Option<&VolumeStanding>, new: &VolumeStanding) -> Rep
             D::KeepStored(KeepReason::PagesLost)
         }
         Some(stored) if has_fewer_images(stored, new) => D::KeepStored(KeepReason::FewerImages),
+        Some(stored) if has_lost_further_images(stored, new) => D::KeepStored(KeepReason::FurtherImagesLost),
         Some(stored) if stored.verified && !new.verified => D::KeepStored(KeepReason::WeakerProof),
         Some(stored) if new.names_another && !stored.names_another => D::KeepStored(KeepReason::AnotherBook),
         Some(stored) if stored.has_record && !new.has_record => D::KeepStored(KeepReason::RecordLost),
@@ -158,6 +164,12 @@ fn has_fewer_images(stored: &VolumeStanding, new: &VolumeStanding) -> bool {
         Some(before) => images < before || lacks_some(stored.image_numbers.as_ref(), new.image_numbers.as_ref()),
         None => images < stored.pages && images < new.pages,
     }
+}
+
+/// Such an image may be a page's, and may have its page's number in the new archive.
+fn has_lost_further_images(stored: &VolumeStanding, new: &VolumeStanding) -> bool {
+    let all = |standing: &VolumeStanding| Some(standing.images? + standing.further_images?);
+    all(stored).zip(all(new)).is_some_and(|(stored, new)| new < stored)
 }
 
 /// What a new text has, be it improved, is at least half of what it had. What an earlier version did not count is not compared.
@@ -211,6 +223,7 @@ impl From<&VolumeAcceptance> for VolumeStanding {
             images: Some(acceptance.images),
             page_numbers: Some(acceptance.page_numbers.clone()),
             image_numbers: Some(acceptance.image_numbers.clone()),
+            further_images: Some(acceptance.further_images),
             hocr_pages: Some(acceptance.hocr_pages),
             hocr_numbers: Some(acceptance.hocr_numbers.clone()),
             has_record: false,
@@ -244,6 +257,7 @@ impl From<&BookManifest> for VolumeStanding {
             images: manifest.images,
             page_numbers: manifest.page_numbers.clone(),
             image_numbers: manifest.image_numbers.clone(),
+            further_images: manifest.further_images,
             hocr_pages: manifest.hocr_pages,
             hocr_numbers: manifest.hocr_numbers.clone(),
             has_record: manifest.record == RecordKind::Found,

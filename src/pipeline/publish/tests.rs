@@ -10,6 +10,7 @@ fn standing(pages: u64, verified: bool, sha256: &str) -> VolumeStanding {
         images: Some(pages),
         page_numbers: None,
         image_numbers: None,
+        further_images: None,
         hocr_pages: None,
         hocr_numbers: None,
         has_record: false,
@@ -166,6 +167,28 @@ fn a_character_for_each_page_is_no_text() {
             worded_texts,
             text_characters,
             ..standing(300, true, sha256)
+        };
+        let decision = may_replace(Some(&standing(stored, "old")), &standing(new, "new"));
+        assert_eq!(decision, expected, "{stored:?} {new:?}");
+    }
+}
+
+#[test]
+fn an_image_of_which_nothing_tells_the_page_is_not_lost() {
+    let kept = D::KeepStored(KeepReason::FurtherImagesLost);
+    for (stored, new, expected) in [
+        ((4, Some(1)), (4, Some(1)), D::Publish),
+        ((4, Some(1)), (4, Some(0)), kept),
+        ((4, Some(8)), (5, Some(6)), kept),
+        // It has its number now.
+        ((4, Some(1)), (5, Some(0)), D::Publish),
+        // Not known of what an earlier version stored.
+        ((4, None), (4, Some(0)), D::Publish),
+    ] {
+        let standing = |(images, further_images), sha256| VolumeStanding {
+            images: Some(images),
+            further_images,
+            ..standing(4, false, sha256)
         };
         let decision = may_replace(Some(&standing(stored, "old")), &standing(new, "new"));
         assert_eq!(decision, expected, "{stored:?} {new:?}");

@@ -72,6 +72,7 @@ fn manifest(barcode: &str, sha256: &str) -> ManifestRead {
         text_pages: 0,
         nonblank_texts: None,
         worded_texts: None,
+        further_images: None,
         text_characters: None,
         record_parts: None,
         reading_order: None,
