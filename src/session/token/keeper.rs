@@ -23,7 +23,7 @@ use crate::session::{RetryBackoff, SessionCounters, SessionError, TokenSource};
 /// begin at the end of this one.
 const PAUSES: RetryBackoff = RetryBackoff {
     base: Duration::from_secs(1),
-    cap: Duration::from_secs(10),
+    cap: Duration::from_secs(15),
     attempts: u32::MAX,
 };
 

@@ -172,9 +172,9 @@ async fn a_token_address_that_fails_is_asked_at_growing_intervals() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_address_that_was_down_for_minutes_is_asked_within_half_a_minute_of_its_return() {
+async fn a_token_address_that_was_down_for_minutes_is_asked_within_a_quarter_of_a_minute_of_its_return() {
     let fixture = installed(&credentials("old", "r", PAST));
-    let address = Address::says(&[(503, ""); 40]);
+    let address = Address::says(&[(503, ""); 60]);
     let began = tokio::time::Instant::now();
     let mut asked = Vec::new();
     while began.elapsed() < Duration::from_mins(10) {
@@ -184,8 +184,8 @@ async fn a_token_address_that_was_down_for_minutes_is_asked_within_half_a_minute
         tokio::time::advance(Duration::from_secs(1)).await;
     }
     let longest = asked.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
-    assert!(longest <= Duration::from_secs(32), "{longest:?}");
-    assert!(asked.len() < 30, "{}", asked.len());
+    assert!(longest <= Duration::from_secs(17), "{longest:?}");
+    assert!(asked.len() < 60, "{}", asked.len());
 }
 
 #[tokio::test(start_paused = true)]
