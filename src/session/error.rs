@@ -203,7 +203,7 @@ pub enum SessionError {
         /// Its name.
         host: String,
         /// What became of the request.
-        cause: Box<SessionError>,
+        cause: Box<Self>,
     },
     /// Too many requests wait for a permit already.
     #[error("too many requests wait for a connection")]
@@ -320,82 +320,4 @@ impl SessionError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_error_says_what_follows() {
-        let wait = Some(Duration::from_secs(7));
-        for (error, class) in [
-            (
-                SessionError::Throttled {
-                    status: Some(429),
-                    retry_after: wait,
-                    longest: None,
-                },
-                ErrorClass::Transient { wait },
-            ),
-            (
-                SessionError::Server { status: 500 },
-                ErrorClass::Transient { wait: None },
-            ),
-            (SessionError::QueueFull, ErrorClass::Transient { wait: None }),
-            (
-                SessionError::Short { got: 1, expected: None },
-                ErrorClass::Transient { wait: None },
-            ),
-            (SessionError::SignedOut { why: String::new() }, ErrorClass::NeedsPerson),
-            (SessionError::TokenWanted, ErrorClass::NeedsPerson),
-            (SessionError::Redirect(RedirectRefused::SignIn), ErrorClass::NeedsPerson),
-            (
-                SessionError::Redirect(RedirectRefused::TooManyHops(5)),
-                ErrorClass::Permanent,
-            ),
-            (SessionError::TooLarge { status: 200, limit: 1 }, ErrorClass::Permanent),
-            (refused_by_host(), ErrorClass::Transient { wait: None }),
-        ] {
-            assert_eq!(error.class(), class, "{error}");
-        }
-    }
-
-    #[test]
-    fn a_status_that_asks_for_a_pause_is_no_server_error() {
-        let (status, retry_after) = (503, None);
-        for error in [
-            SessionError::Throttled {
-                status: Some(status),
-                retry_after,
-                longest: None,
-            },
-            SessionError::NotServed { status, retry_after },
-            SessionError::QueueFull,
-        ] {
-            assert_eq!(error.reason(), FailureReason::Throttled, "{error}");
-        }
-        assert_eq!(SessionError::Server { status: 500 }.reason(), FailureReason::Server);
-    }
-
-    fn refused_by_host() -> SessionError {
-        SessionError::RefusedByHost {
-            host: "storage.googleapis.com".to_owned(),
-            status: 403,
-            snippet: "Request has expired".to_owned(),
-            retry_after: None,
-        }
-    }
-
-    #[test]
-    fn only_a_redirect_hosts_refusal_is_not_grins() {
-        assert_eq!(refused_by_host().origin(), AnswerOrigin::RedirectHost);
-        let grin = SessionError::Forbidden { snippet: String::new() };
-        assert_eq!(grin.origin(), AnswerOrigin::Grin);
-        assert!(refused_by_host().to_string().contains("storage.googleapis.com"));
-    }
-
-    #[test]
-    fn a_cut_answer_says_how_much_came() {
-        let cut = |expected| SessionError::Short { got: 10, expected }.to_string();
-        assert_eq!(cut(Some(1000)), "answer cut after 10 bytes of 1000");
-        assert_eq!(cut(None), "answer cut after 10 bytes");
-    }
-}
+mod tests;

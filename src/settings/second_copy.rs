@@ -8,7 +8,7 @@ use crate::settings::bandwidth::BandwidthLimit;
 use crate::settings::choices::DiskReserve;
 use crate::settings::hours::DailyHours;
 use crate::settings::section::section;
-use crate::settings::sections::Settings;
+use crate::settings::sections::{Settings, StorageSettings};
 
 section! {
     /// `[storage.copy]`: a second place for the same books.
@@ -31,6 +31,19 @@ section! {
         bytes_per_day: BandwidthLimit => NeedsRestart,
         /// At which hours.
         hours: DailyHours => NeedsRestart,
+    }
+}
+
+impl StorageSettings {
+    /// Every place that is named, with its key.
+    pub fn addresses(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let own = [
+            ("storage.raw_url", &self.raw_url),
+            ("storage.full_url", &self.full_url),
+            ("storage.meta_url", &self.meta_url),
+        ];
+        let own = own.into_iter().filter_map(|(key, url)| Some((key, url.as_deref()?)));
+        std::iter::once(("storage.url", self.url.as_str())).chain(own)
     }
 }
 

@@ -207,19 +207,6 @@ section! {
     }
 }
 
-impl StorageSettings {
-    /// Every place that is named, with its key.
-    pub fn addresses(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let own = [
-            ("storage.raw_url", &self.raw_url),
-            ("storage.full_url", &self.full_url),
-            ("storage.meta_url", &self.meta_url),
-        ];
-        let own = own.into_iter().filter_map(|(key, url)| Some((key, url.as_deref()?)));
-        std::iter::once(("storage.url", self.url.as_str())).chain(own)
-    }
-}
-
 section! {
     /// `[catalog]`: what is known of each book.
     CatalogSettings = "catalog" {

@@ -390,7 +390,7 @@ fn files_without_a_place_and_pages_of_a_map_are_counted() {
         (format!("<file>{FILE}</file>"), [0, 0]),
         // Another schema's.
         (
-            format!("{FILE}<mdWrap MDTYPE=\"PREMIS\"><xmlData><file SEQ=\"7\"/></xmlData></mdWrap>"),
+            format!("{FILE}<mdWrap MDTYPE=\"PREMIS\"><file SEQ=\"7\"/></mdWrap>"),
             [0, 0],
         ),
     ];

@@ -83,10 +83,9 @@ impl ScanResult {
             mismatched: compared.mismatched.len(),
             missing: compared.missing.len(),
         });
-        let further_images = self.unplaced_images + count.implausible_images;
         let gaps = ProofGaps {
             empty_images: count.empty_images,
-            unplaced_images: further_images,
+            unplaced_images: self.unplaced_images + count.implausible_images,
             parts_without_image: count.parts_without_image,
             unexplained_gaps: if self.sources_agree { 0 } else { count.gaps },
             unnamed_pages: self.unnamed_pages,
@@ -109,7 +108,7 @@ impl ScanResult {
             record_parts: self.mets.as_ref().and_then(|mets| mets.record_parts),
             images: count.images,
             image_numbers: count.image_numbers,
-            further_images,
+            further_images: gaps.unplaced_images,
             hocr_pages: count.hocr_numbers.count(),
             hocr_numbers: count.hocr_numbers,
             first_page: count.first_page,

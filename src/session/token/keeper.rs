@@ -1,5 +1,7 @@
 //! Keeps the token for all who need it, and asks for a new one once for all of them.
 
+mod refusal;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,10 +13,9 @@ use tokio::time::Instant;
 
 use crate::grin::{CredentialsFile, Secret};
 use crate::session::counters::RefreshOutcome;
-use crate::session::token::decision::{
-    AccountRecord, DENIALS, TokenEvent, TokenRecord, TokenStep, next_step, refresh_ahead,
-};
+use crate::session::token::decision::{DENIALS, TokenEvent, TokenStep, next_step, refresh_ahead};
 use crate::session::token::exchange::{PostForm, TokenDenied, TokenGranted, read_answer};
+pub(in crate::session) use crate::session::token::keeper::refusal::RefusedRequest;
 use crate::session::token::source;
 use crate::session::token::source::FileLook;
 use crate::session::{RetryBackoff, SessionCounters, SessionError, TokenSource};
@@ -55,15 +56,6 @@ const SHORTEST_LIFE: Duration = Duration::from_mins(1);
 pub(in crate::session) struct BearerToken {
     pub(in crate::session) value: HeaderValue,
     generation: u64,
-}
-
-/// A request to which GRIN refused a token.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::session) struct RefusedRequest<'a> {
-    /// What was asked for.
-    pub(in crate::session) address: &'a str,
-    /// It refused another token for the same request just before.
-    pub(in crate::session) second: bool,
 }
 
 /// Owns the token of one session.
@@ -172,71 +164,6 @@ impl TokenKeeper {
         if self.signed_out.take().is_some() {
             tracing::info!("signed in again");
             self.counters.set_signed_out(None);
-        }
-    }
-
-    /// GRIN refused this token: gets another, unless another is there already, or another would not help.
-    pub(in crate::session) async fn refused(
-        &self,
-        bearer: &BearerToken,
-        request: RefusedRequest<'_>,
-        post: &impl PostForm,
-    ) -> Result<(), SessionError> {
-        let _turn = self.turn.lock().await;
-        let (token, unproven) = match self.current.borrow().as_ref() {
-            Some(current) if current.bearer.generation == bearer.generation => {
-                (current.token.clone(), current.unproven)
-            }
-            _ => return Ok(()),
-        };
-        let record = TokenRecord {
-            renewable: !matches!(self.source, TokenSource::Fixed(_)),
-            second: request.second,
-            unproven,
-            account: self.account(),
-            refusals: self.refusals.get() + 1,
-            addresses: self.refused_at(request.address),
-        };
-        match next_step(TokenEvent::Refused(record)) {
-            TokenStep::Renew => self.renew(post, Some(&token)).await,
-            TokenStep::AddressRefused => {
-                let snippet = "GRIN refuses an access token for this address that it accepts for others";
-                Err(SessionError::Forbidden {
-                    snippet: snippet.to_owned(),
-                })
-            }
-            TokenStep::RetryLater | TokenStep::TryAgain => {
-                self.refusals.set(record.refusals);
-                let why = "GRIN refused a new access token; it accepted others before";
-                Err(self.wait(why, REFUSAL_PAUSES.bound(record.refusals)))
-            }
-            TokenStep::SignedOut => {
-                let why = "GRIN rejected a new access token; check that the account has access to this library";
-                if let Some(current) = self.current.borrow_mut().as_mut().filter(|_| record.renewable) {
-                    // It stays known, so that it is not taken out of the file again.
-                    current.ends = Some(Instant::now());
-                    self.counters.set_token_end(current.ends);
-                }
-                Err(self.sign_out(why.to_owned(), true))
-            }
-        }
-    }
-
-    /// At how many addresses GRIN refused new tokens in a row, this one included; several are not told apart further.
-    fn refused_at(&self, address: &str) -> usize {
-        const SEVERAL: usize = 8;
-        let mut known = self.refused_at.borrow_mut();
-        if known.len() < SEVERAL {
-            known.insert(address.to_owned());
-        }
-        known.len()
-    }
-
-    fn account(&self) -> AccountRecord {
-        match self.accepted_at.get() {
-            None => AccountRecord::Never,
-            Some(at) if at.elapsed() < RECENTLY => AccountRecord::Recently,
-            Some(_) => AccountRecord::Before,
         }
     }
 

@@ -100,7 +100,7 @@ impl DownloadFixture {
     }
 
     async fn download_as(&self, ask: DownloadBook, member: LibraryMembership) -> Result<DownloadResult, DownloadError> {
-        let answer = self.downloader(member).handle(ask, &self.base.cx).await;
+        let answer = Box::pin(self.downloader(member).handle(ask, &self.base.cx)).await;
         assert!(self.transfers.under_way().is_empty(), "nothing stays in the table");
         assert!(self.base.grin.is_used_up());
         answer
