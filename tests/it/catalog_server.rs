@@ -254,7 +254,7 @@ fn a_catalog_moves_to_a_server_and_back_and_no_book_is_fetched_twice() {
         &["catalog", "copy", "--json", "--to", &back],
     ));
     let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
-    assert_eq!(json.as_array().unwrap().len(), 8, "{json}");
+    assert_eq!(json.as_array().unwrap().len(), 9, "{json}");
     good(with_catalog(&home, &back, &["run", "--once"]));
     let report = good(with_catalog(&home, &back, &["report", "--json"]));
     let report: serde_json::Value = serde_json::from_str(&report.out).unwrap();
