@@ -51,13 +51,15 @@ fn of_object(what: &str, place: String, key: Option<&ObjectKey>, error: Error) -
         (error @ (Error::PermissionDenied { .. } | Error::Unauthenticated { .. }), _) => {
             StorageError::denied(place, &error)
         }
-        // Some refusals come with another status, or inside an answer to several requests.
+        // Some refusals come with another status, or inside an answer to several requests; that of a listing has no kind of its own.
         (error, _)
             if says(&[
                 "ExpiredToken",
                 "TokenRefreshRequired",
                 "InvalidAuthenticationInfo",
                 "(code: 403)",
+                "status code: 401",
+                "status code: 403",
             ]) =>
         {
             StorageError::denied(place, &error)
@@ -101,6 +103,11 @@ mod tests {
             ),
             (denied, FailureReason::StorageDenied, StorageErrorClass::NeedsPerson),
             (skewed, FailureReason::StorageDenied, StorageErrorClass::NeedsPerson),
+            (
+                generic("Error performing list request: Server returned non-2xx status code: 403 Forbidden"),
+                FailureReason::StorageDenied,
+                StorageErrorClass::NeedsPerson,
+            ),
             (
                 generic("<Code>XMinioStorageFull</Code>"),
                 FailureReason::StorageFull,
