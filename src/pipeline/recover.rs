@@ -5,17 +5,16 @@
 
 use std::io;
 
-use sha2::{Digest, Sha256};
 use tracing::{info, warn};
 
-use crate::archive::{BookManifest, PassOptions, hex};
+use crate::archive::{BookManifest, PassOptions};
 use crate::catalog::{BegunPublication, StoredArchive, StoredBook};
 use crate::grin::{Barcode, FileName, Validator};
 use crate::pipeline::publish::{
     ArchiveTaken, PublicationWindow, PublishError, PublishRecipe, VolumePublished, read_manifest, record_of,
     stage_taken_over,
 };
-use crate::storage::{ObjectKey, Storage, StorageError, StorageLayout};
+use crate::storage::{ObjectKey, Storage, StorageError, StorageLayout, TransferFault, copy_digested};
 
 /// A volume in the store that the catalog does not know: archive, manifest and companions agree.
 #[derive(Debug)]
@@ -219,14 +218,15 @@ impl ReconcileBook {
     }
 
     fn digest(&self, key: &ObjectKey) -> Result<Option<String>, StorageError> {
-        let mut archive = match self.storage.open_read(key) {
+        let archive = match self.storage.open_read(key) {
             Ok(archive) => archive,
             Err(StorageError::NotFound(_)) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let mut digest = Sha256::new();
-        io::copy(&mut archive, &mut digest).map_err(StorageError::from_read)?;
-        Ok(Some(hex(&digest.finalize())))
+        match copy_digested(archive, &mut io::sink()) {
+            Ok(read) => Ok(Some(read.sha256)),
+            Err(TransferFault::Source(error) | TransferFault::Target(error)) => Err(StorageError::from_read(error)),
+        }
     }
 
     /// Whether all that a manifest names beside the archive is there. One whose objects were lost since vouches for nothing.

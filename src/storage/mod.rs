@@ -8,6 +8,7 @@
 //! [`ObjectMeta`] as user metadata.
 
 mod backend;
+mod digested;
 mod error;
 mod figures;
 mod from_settings;
@@ -24,6 +25,7 @@ use std::io::{self, Read, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
+pub(crate) use crate::storage::digested::{TransferFault, copy_digested, sha256_hex};
 pub use crate::storage::error::{StorageError, StorageErrorClass};
 pub(crate) use crate::storage::figures::StorageFigures;
 pub(crate) use crate::storage::key::BookObjectKind;

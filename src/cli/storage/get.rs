@@ -3,13 +3,12 @@
 mod member;
 mod target;
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ring::digest::{Context, SHA256};
 
-use crate::archive::{BookManifest, hex};
+use crate::archive::BookManifest;
 use crate::catalog::RecordedPlace;
 use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
@@ -19,7 +18,7 @@ use crate::cli::storage::look::{BookPart, StorageLook, objects};
 use crate::cli::storage::refused;
 use crate::cli::{load, output};
 use crate::grin::Barcode;
-use crate::storage::{ObjectKey, StorageError};
+use crate::storage::{ObjectKey, StorageError, TransferFault, copy_digested};
 
 /// `grind storage get`.
 #[derive(Debug, Clone, Args)]
@@ -162,22 +161,13 @@ fn absent(error: &StorageError) -> CliError {
 /// Beside the file first, then under its name.
 fn fetch(look: &StorageLook, wanted: &WantedObject, path: &Path) -> Result<u64, CliError> {
     let mut target = TargetFile::begin(path)?;
-    let mut object = look.storage.open_read(&wanted.key).map_err(|error| absent(&error))?;
-    let (mut digest, mut buffer, mut bytes) = (Context::new(&SHA256), vec![0; 256 << 10], 0);
-    loop {
-        let count = object
-            .read(&mut buffer)
-            .map_err(|error| refused(&StorageError::from_read(error)))?;
-        if count == 0 {
-            break;
-        }
-        digest.update(&buffer[..count]);
-        target
-            .write_all(&buffer[..count])
-            .map_err(|error| target.failed(&error))?;
-        bytes += count as u64;
-    }
-    let found = hex(digest.finish().as_ref());
+    let object = look.storage.open_read(&wanted.key).map_err(|error| absent(&error))?;
+    let copied = match copy_digested(object, &mut target) {
+        Ok(copied) => copied,
+        Err(TransferFault::Source(error)) => return Err(refused(&StorageError::from_read(error))),
+        Err(TransferFault::Target(error)) => return Err(target.failed(&error)),
+    };
+    let found = copied.sha256;
     if let Some(expected) = wanted.sha256.as_ref().filter(|expected| **expected != found) {
         return Err(CliError::new(
             ExitStatus::Failed,
@@ -187,5 +177,5 @@ fn fetch(look: &StorageLook, wanted: &WantedObject, path: &Path) -> Result<u64, 
         .advise("`grind verify BARCODE` records it."));
     }
     target.finish()?;
-    Ok(bytes)
+    Ok(copied.bytes)
 }

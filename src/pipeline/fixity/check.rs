@@ -3,7 +3,6 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use ring::digest::{Context, SHA256};
 use serde::Serialize;
 
 use crate::archive::{self, ArchiveError, BookManifest, PassOptions, hex};
@@ -15,11 +14,8 @@ use crate::pipeline::fixity::judge::{
 };
 use crate::pipeline::fixity::pace::ReadPace;
 use crate::pipeline::publish::MANIFEST_LIMIT;
-use crate::storage::{ObjectKey, Storage, StorageError, StorageLayout};
+use crate::storage::{ObjectKey, Storage, StorageError, StorageLayout, TransferFault, copy_digested};
 use crate::vocabulary::{FixityLevel, FixityOutcome};
-
-/// Read at once.
-const BUFFER: usize = 256 << 10;
 
 /// Why checking ends before its end.
 #[derive(Debug, thiserror::Error)]
@@ -308,23 +304,15 @@ impl BookChecker {
 
     /// Reads an object to its end; how many bytes that were.
     pub(super) fn digest(&self, key: &ObjectKey) -> Result<(ObjectRead, u64), CheckStop> {
-        let mut object = match self.storage.open_read(key) {
+        let object = match self.storage.open_read(key) {
             Ok(object) => self.pace.over(object),
             Err(error) => return Ok((unread(&error), 0)),
         };
-        let (mut digest, mut buffer, mut bytes) = (Context::new(&SHA256), vec![0; BUFFER], 0);
-        loop {
-            match object.read(&mut buffer) {
-                Ok(0) => return Ok((ObjectRead::Whole(Some(hex(digest.finish().as_ref()))), bytes)),
-                Ok(count) => {
-                    digest.update(&buffer[..count]);
-                    bytes += count as u64;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    self.not_cut()?;
-                    return Ok((ObjectRead::Failed(error.to_string()), bytes));
-                }
+        match copy_digested(object, &mut io::sink()) {
+            Ok(read) => Ok((ObjectRead::Whole(Some(read.sha256)), read.bytes)),
+            Err(TransferFault::Source(error) | TransferFault::Target(error)) => {
+                self.not_cut()?;
+                Ok((ObjectRead::Failed(error.to_string()), 0))
             }
         }
     }

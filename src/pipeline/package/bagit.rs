@@ -8,11 +8,11 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use crate::grin::LibraryDirectory;
 use crate::pipeline::package::contents::PackageContents;
-use crate::pipeline::package::copy::{ObjectCopier, sha256_of};
+use crate::pipeline::package::copy::ObjectCopier;
 use crate::pipeline::package::error::PackageError;
 use crate::pipeline::package::folder::{PackageFolder, write_new};
 use crate::pipeline::package::{MAKER, PackageOutcome, PackedBook};
-use crate::storage::ObjectKey;
+use crate::storage::{ObjectKey, sha256_hex};
 
 /// The declaration; its text is prescribed.
 const DECLARATION: &str = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n";
@@ -103,7 +103,7 @@ fn copy_payload(
 fn write_tags(bag: &Path, manifest: &str, info: &str) -> Result<(), PackageError> {
     let tags = [("bag-info.txt", info), ("bagit.txt", DECLARATION), (MANIFEST, manifest)];
     let lines: String = tags
-        .map(|(name, text)| line(&sha256_of(text.as_bytes()), name))
+        .map(|(name, text)| line(&sha256_hex(text.as_bytes()), name))
         .concat();
     for (name, text) in tags.into_iter().chain([(TAG_MANIFEST, lines.as_str())]) {
         write_new(&bag.join(name), text.as_bytes())?;

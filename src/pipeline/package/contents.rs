@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use crate::archive::BookManifest;
 use crate::catalog::RecordedBook;
 use crate::grin::Barcode;
-use crate::pipeline::package::copy::sha256_of;
 use crate::pipeline::package::error::PackageError;
-use crate::storage::ObjectKey;
+use crate::storage::{ObjectKey, sha256_hex};
 
 /// The objects of a book, each with the digest that it must have. In a package they have their names within the storage, by which the
 /// manifest names them, too.
@@ -37,7 +36,7 @@ impl PackageContents {
                 "it names an archive with the SHA-256 {named}, and {sha256} is recorded"
             )));
         }
-        let of_manifest = [(manifest_key.to_string(), sha256_of(&manifest))];
+        let of_manifest = [(manifest_key.to_string(), sha256_hex(&manifest))];
         let archive = [(recorded.path.clone(), read.sha256)];
         let companions = read
             .companions
@@ -110,7 +109,7 @@ pub(super) mod tests {
             ["full/X_ocr.jsonl.gz", "meta/X.json", "raw/=24B123456/=24B123456.tar.gz"]
         );
         assert_eq!(contents.objects[&key(names[0])], "c".repeat(64));
-        assert_eq!(contents.objects[&key(names[1])], sha256_of(&contents.manifest));
+        assert_eq!(contents.objects[&key(names[1])], sha256_hex(&contents.manifest));
         assert_eq!(contents.objects[&key(names[2])], "a".repeat(64));
     }
 

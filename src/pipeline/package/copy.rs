@@ -3,19 +3,14 @@
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use ring::digest::{Context, SHA256, digest};
 use tokio_util::sync::CancellationToken;
 
-use crate::archive::hex;
 use crate::catalog::RecordedBook;
 use crate::pipeline::package::contents::PackageContents;
 use crate::pipeline::package::error::PackageError;
 use crate::pipeline::package::folder::new_file;
 use crate::pipeline::publish::MANIFEST_LIMIT;
-use crate::storage::{ObjectKey, Storage, StorageError, StorageLayout};
-
-/// Read at once.
-const BUFFER: usize = 256 << 10;
+use crate::storage::{ObjectKey, Storage, StorageError, StorageLayout, TransferFault, copy_digested};
 
 /// Reads objects of one book.
 pub(super) struct ObjectCopier<'a> {
@@ -60,28 +55,23 @@ impl ObjectCopier<'_> {
         file: &mut impl Write,
         to: &Path,
     ) -> Result<u64, PackageError> {
-        let mut object = self.storage.open_read(key).map_err(|error| self.absent(key, error))?;
-        let (mut digest, mut buffer, mut bytes) = (Context::new(&SHA256), vec![0; BUFFER], 0);
-        loop {
-            if self.cut.is_cancelled() {
-                return Err(PackageError::Cut);
-            }
-            let count = match object.read(&mut buffer) {
-                Ok(0) => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                read => read.map_err(StorageError::from_read)?,
-            };
-            digest.update(&buffer[..count]);
-            file.write_all(&buffer[..count]).map_err(PackageError::at(to))?;
-            bytes += count as u64;
-            (self.progress)(count as u64);
-        }
-        let found = hex(digest.finish().as_ref());
-        if found != expected {
-            let detail = format!("its SHA-256 is {found}, and {expected} is recorded");
+        let object = self.storage.open_read(key).map_err(|error| self.absent(key, error))?;
+        let watched = WatchedRead {
+            object,
+            cut: self.cut,
+            progress: self.progress,
+        };
+        let copied = match copy_digested(watched, file) {
+            Ok(copied) => copied,
+            Err(TransferFault::Source(_)) if self.cut.is_cancelled() => return Err(PackageError::Cut),
+            Err(TransferFault::Source(error)) => return Err(StorageError::from_read(error).into()),
+            Err(TransferFault::Target(error)) => return Err(PackageError::at(to)(error)),
+        };
+        if copied.sha256 != expected {
+            let detail = format!("its SHA-256 is {}, and {expected} is recorded", copied.sha256);
             return Err(PackageError::damaged(key, detail));
         }
-        Ok(bytes)
+        Ok(copied.bytes)
     }
 
     /// What is not there is missing only from a storage that is the right one.
@@ -95,9 +85,22 @@ impl ObjectCopier<'_> {
     }
 }
 
-/// The SHA-256 of what is held in memory, in hexadecimal digits.
-pub(super) fn sha256_of(bytes: &[u8]) -> String {
-    hex(digest(&SHA256, bytes).as_ref())
+/// An object as it is read: told of, and broken off when the export is cut.
+struct WatchedRead<'a, R> {
+    object: R,
+    cut: &'a CancellationToken,
+    progress: &'a mut dyn FnMut(u64),
+}
+
+impl<R: Read> Read for WatchedRead<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.cut.is_cancelled() {
+            return Err(io::Error::other("the export was cut"));
+        }
+        let count = self.object.read(buffer)?;
+        (self.progress)(count as u64);
+        Ok(count)
+    }
 }
 
 #[cfg(test)]

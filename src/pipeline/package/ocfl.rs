@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 
 use crate::archive::hex;
 use crate::pipeline::package::contents::PackageContents;
-use crate::pipeline::package::copy::{ObjectCopier, sha256_of};
+use crate::pipeline::package::copy::ObjectCopier;
 use crate::pipeline::package::error::PackageError;
 use crate::pipeline::package::folder::{PackageFolder, names_in, replace, write_new};
 use crate::pipeline::package::inventory::{InventoryStep, ObjectInventory};
 use crate::pipeline::package::{PackageOutcome, PackedBook};
+use crate::storage::sha256_hex;
 
 /// Folders by digest, so that none gets too many, and the last one named for the object, so that a person finds a book.
 const LAYOUT: &str = "0003-hash-and-id-n-tuple-storage-layout";
@@ -106,7 +107,7 @@ pub(super) fn prepare_root(folder: &PackageFolder) -> Result<(), PackageError> {
 
 /// Where the layout puts an object, within the root.
 fn object_path(id: &str) -> PathBuf {
-    let digest = sha256_of(id.as_bytes());
+    let digest = sha256_hex(id.as_bytes());
     let mut name = String::new();
     for byte in id.bytes() {
         match byte {
@@ -174,7 +175,7 @@ struct InventoryTexts {
 impl InventoryTexts {
     fn of(inventory: &ObjectInventory) -> Self {
         let inventory = inventory.to_json();
-        let sidecar = format!("{} {INVENTORY}\n", sha256_of(&inventory)).into_bytes();
+        let sidecar = format!("{} {INVENTORY}\n", sha256_hex(&inventory)).into_bytes();
         Self { inventory, sidecar }
     }
 
@@ -200,7 +201,7 @@ impl InventoryTexts {
     fn read(&self) -> Option<ObjectInventory> {
         let text = std::str::from_utf8(&self.sidecar).ok()?;
         let named = text.split_ascii_whitespace().next()?;
-        let is_whole = named == sha256_of(&self.inventory);
+        let is_whole = named == sha256_hex(&self.inventory);
         is_whole.then(|| serde_json::from_slice(&self.inventory).ok()).flatten()
     }
 }
@@ -263,7 +264,7 @@ mod tests {
                     "{}/grin%3a{}%2f-{}",
                     above(&long),
                     "L".repeat(90),
-                    sha256_of(long.as_bytes())
+                    sha256_hex(long.as_bytes())
                 ),
             ),
         ] {
@@ -272,7 +273,7 @@ mod tests {
     }
 
     fn above(id: &str) -> String {
-        let digest = sha256_of(id.as_bytes());
+        let digest = sha256_hex(id.as_bytes());
         format!("{}/{}/{}", &digest[..3], &digest[3..6], &digest[6..9])
     }
 

@@ -3,10 +3,8 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use ring::digest::{Context, SHA256};
-
 use crate::archive::{
-    ArchiveError, BookManifest, ManifestCompanion, MemberIndex, MemberMatch, MemberReadError, PassOptions, hex,
+    ArchiveError, BookManifest, ManifestCompanion, MemberIndex, MemberMatch, MemberReadError, PassOptions,
     process_plain, read_member,
 };
 use crate::cli::error::{CliError, CommandResult};
@@ -18,7 +16,7 @@ use crate::cli::storage::look::StorageLook;
 use crate::cli::storage::refused;
 use crate::grin::Barcode;
 use crate::log::DisplaySize;
-use crate::storage::{ObjectKey, StorageError};
+use crate::storage::{ObjectKey, StorageError, sha256_hex};
 
 /// Where the files of the archive are known from.
 enum IndexSource {
@@ -91,9 +89,7 @@ fn recorded(look: &StorageLook, key: &ObjectKey, named: &ManifestCompanion) -> R
             .read_to_end(&mut packed)
             .map_err(|error| refused(&StorageError::from_read(error)))?,
     };
-    let mut digest = Context::new(&SHA256);
-    digest.update(&packed);
-    let is_ours = hex(digest.finish().as_ref()) == named.sha256;
+    let is_ours = sha256_hex(&packed) == named.sha256;
     Ok(is_ours.then(|| MemberIndex::read(&packed[..]).ok()).flatten())
 }
 
