@@ -82,6 +82,17 @@ impl PackageFolder {
             .try_for_each(sync_folder)
     }
 
+    /// Writes a small file within it in one step, in place of the one that is there. An export that is killed leaves nothing beside it.
+    pub fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), PackageError> {
+        let staged = self.stage()?;
+        let written = staged.path.join("file");
+        write_new(&written, bytes)?;
+        let parent = path.parent().unwrap_or(&self.path);
+        let placed = fs::create_dir_all(parent).and_then(|()| fs::rename(&written, path));
+        placed.map_err(PackageError::at(path))?;
+        sync_folder(parent)
+    }
+
     /// Removes folders that were made for a package that did not come.
     fn prune(&self, folder: &Path) {
         for above in folder.ancestors().take_while(|above| *above != self.path) {
@@ -119,18 +130,6 @@ pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), PackageError> {
     file.write_all(bytes)
         .and_then(|()| file.sync_all())
         .map_err(PackageError::at(path))
-}
-
-/// Writes a small file in place of the one that is there, in one step.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), PackageError> {
-    let written = path.with_added_extension("new");
-    let write = || {
-        fs::write(&written, bytes)?;
-        File::open(&written)?.sync_all()?;
-        fs::rename(&written, path)
-    };
-    write().map_err(PackageError::at(path))?;
-    path.parent().map_or(Ok(()), sync_folder)
 }
 
 fn sync_tree(folder: &Path) -> Result<(), PackageError> {
@@ -186,6 +185,19 @@ mod tests {
         names.sort();
         assert_eq!(names, ["book", "file"]);
         assert_eq!(names_in(&home.path().join("book")).unwrap(), ["old"]);
+    }
+
+    #[test]
+    fn a_small_file_takes_the_place_of_another_in_one_step() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = PackageFolder::open(home.path()).unwrap();
+        let path = home.path().join("a/file");
+        for text in ["1", "2"] {
+            folder.replace(&path, text.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+        assert_eq!(folder.names().unwrap(), ["a"]);
+        assert_eq!(names_in(&home.path().join("a")).unwrap(), ["file"]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::archive::hex;
 use crate::pipeline::package::contents::PackageContents;
 use crate::pipeline::package::copy::ObjectCopier;
 use crate::pipeline::package::error::PackageError;
-use crate::pipeline::package::folder::{PackageFolder, names_in, replace, write_new};
+use crate::pipeline::package::folder::{PackageFolder, names_in, write_new};
 use crate::pipeline::package::inventory::{InventoryStep, ObjectInventory};
 use crate::pipeline::package::{PackageOutcome, PackedBook};
 use crate::storage::sha256_hex;
@@ -21,6 +21,7 @@ const LAYOUT_FILE: &str = "ocfl_layout.json";
 const EXTENSIONS: &str = "extensions";
 /// Declares the root.
 const ROOT: &str = "0=ocfl_1.1";
+const ROOT_TEXT: &[u8] = b"ocfl_1.1\n";
 /// Declares an object.
 const OBJECT: &str = "0=ocfl_object_1.1";
 const INVENTORY: &str = "inventory.json";
@@ -88,6 +89,10 @@ pub(super) fn prepare_root(folder: &PackageFolder) -> Result<(), PackageError> {
         config: json(config.clone()),
     });
     match verdict {
+        // One that was being written when its export was killed, by a version that did so in two steps.
+        RootVerdict::Ours if fs::read(at(ROOT)).is_ok_and(|text| text.is_empty()) => {
+            folder.replace(&at(ROOT), ROOT_TEXT)
+        }
         RootVerdict::Ours => Ok(()),
         RootVerdict::Refused(why) => Err(PackageError::Folder {
             path: folder.path().to_owned(),
@@ -96,11 +101,9 @@ pub(super) fn prepare_root(folder: &PackageFolder) -> Result<(), PackageError> {
         RootVerdict::New => {
             let description = "folders by the digest of the identifier, and one by the identifier itself";
             let layout = json!({ "extension": LAYOUT, "description": description });
-            let parent = config.parent().unwrap_or(folder.path());
-            fs::create_dir_all(parent).map_err(PackageError::at(parent))?;
-            replace(&config, format!("{:#}\n", layout_config()).as_bytes())?;
-            replace(&at(LAYOUT_FILE), format!("{layout:#}\n").as_bytes())?;
-            write_new(&at(ROOT), b"ocfl_1.1\n")
+            folder.replace(&config, format!("{:#}\n", layout_config()).as_bytes())?;
+            folder.replace(&at(LAYOUT_FILE), format!("{layout:#}\n").as_bytes())?;
+            folder.replace(&at(ROOT), ROOT_TEXT)
         }
     }
 }
@@ -131,7 +134,7 @@ pub(super) fn pack(
     copier: &mut ObjectCopier<'_>,
 ) -> Result<PackedBook, PackageError> {
     let path = folder.path().join(object_path(id));
-    let there = inventory_at(&path, id)?;
+    let there = inventory_at(folder, &path, id)?;
     let is_new = there.is_none();
     let inventory = there.unwrap_or_else(|| ObjectInventory::empty(id));
     let head = inventory.head.clone();
@@ -161,7 +164,7 @@ pub(super) fn pack(
     }
     // Whole before the object names it: from here on an interrupted export is completed by the next one.
     folder.publish(staged, &version, &path.join(&inventory.head))?;
-    texts.write(&path, replace)?;
+    texts.write(&path, |path, bytes| folder.replace(path, bytes))?;
     Ok(packed(PackageOutcome::VersionAdded, inventory.head, bytes))
 }
 
@@ -216,7 +219,7 @@ fn newest(names: &[String]) -> Option<u32> {
 
 /// The inventory of the object in this place; `None`: nothing is there. The newest version is there whole, so that what the object says of
 /// itself is written once more where an export was interrupted before.
-fn inventory_at(path: &Path, id: &str) -> Result<Option<ObjectInventory>, PackageError> {
+fn inventory_at(folder: &PackageFolder, path: &Path, id: &str) -> Result<Option<ObjectInventory>, PackageError> {
     let names = names_in(path)?;
     if names.is_empty() {
         return Ok(None);
@@ -234,7 +237,7 @@ fn inventory_at(path: &Path, id: &str) -> Result<Option<ObjectInventory>, Packag
         ));
     };
     if InventoryTexts::at(path) != newest {
-        newest.write(path, replace)?;
+        newest.write(path, |path, bytes| folder.replace(path, bytes))?;
     }
     Ok(Some(inventory))
 }
@@ -305,6 +308,21 @@ mod tests {
                 None => assert!(matches!(verdict, V::Refused(_)), "{facts:?}"),
             }
         }
+    }
+
+    #[test]
+    fn a_declaration_that_was_not_written_to_its_end_is_written_again() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = PackageFolder::open(home.path()).unwrap();
+        for _ in 0..2 {
+            prepare_root(&folder).unwrap();
+            assert_eq!(fs::read(home.path().join(ROOT)).unwrap(), ROOT_TEXT);
+            fs::write(home.path().join(ROOT), "").unwrap();
+        }
+        prepare_root(&folder).unwrap();
+        let mut names = folder.names().unwrap();
+        names.sort();
+        assert_eq!(names, [ROOT, EXTENSIONS, LAYOUT_FILE]);
     }
 
     #[test]
