@@ -26,7 +26,7 @@ pub use error::CatalogError;
 pub(crate) use fixity::mend::MendRecord;
 pub(crate) use fixity::premis::{PremisCounts, PremisSelection};
 pub(crate) use fixity::record::{FixityEvidence, RecordCheck};
-pub(crate) use fixity::removal::{BeginRemoval, RemovalAnswer};
+pub(crate) use fixity::removal::{BeginRemoval, EndRemoval, RemovalAnswer};
 #[cfg(test)]
 pub(crate) use fixity::select::ToCheckCounts;
 pub(crate) use fixity::select::{

@@ -36,6 +36,22 @@ pub enum RemovalAnswer {
     InWork,
 }
 
+/// All objects of such a book are gone. Until then the catalog keeps the place of an archive that was adopted: only it tells where the rest
+/// of an interrupted removal lies.
+#[derive(Debug, Clone)]
+pub struct EndRemoval(pub Barcode);
+
+impl CatalogOperation for EndRemoval {
+    type Output = ();
+    const KIND: &'static str = "end_removal";
+
+    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<(), CatalogError> {
+        let sql = "UPDATE books SET storage_path = NULL \
+                   WHERE barcode = :barcode AND sync_timestamp IS NULL AND publishing_sha256 IS NULL";
+        tx.conn.execute(sql, &arguments! { barcode: self.0 }).map(drop)
+    }
+}
+
 /// A book as it is before.
 struct RemovedRow {
     id: i64,
@@ -43,6 +59,7 @@ struct RemovedRow {
     is_claimed: bool,
     is_stored: bool,
     sha256: Option<String>,
+    place: Option<String>,
 }
 
 impl RemovedRow {
@@ -53,6 +70,7 @@ impl RemovedRow {
             is_claimed: row.get("is_claimed")?,
             is_stored: row.get("is_stored")?,
             sha256: row.get("sha256")?,
+            place: row.get("storage_path")?,
         })
     }
 }
@@ -62,8 +80,8 @@ impl CatalogOperation for BeginRemoval {
     const KIND: &'static str = "begin_removal";
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<RemovalAnswer, CatalogError> {
-        let sql = "SELECT id, state, claimed_by IS NOT NULL AS is_claimed, sync_timestamp IS NOT NULL AS is_stored, sha256 \
-                   FROM books WHERE barcode = :barcode /*pg FOR UPDATE*/";
+        let sql = "SELECT id, state, claimed_by IS NOT NULL AS is_claimed, sync_timestamp IS NOT NULL AS is_stored, sha256, \
+                   storage_path FROM books WHERE barcode = :barcode /*pg FOR UPDATE*/";
         let book = tx
             .conn
             .first(sql, &arguments! { barcode: self.barcode }, RemovedRow::read)?;
@@ -108,8 +126,8 @@ impl BeginRemoval {
         }
         // An archive that waits for its companions, or for being recorded, is removed, too.
         let sql =
-            "UPDATE books SET publishing_sha256 = NULL, publishing_etag = NULL, storage_path = NULL WHERE id = :id";
-        tx.conn.execute(sql, &arguments! { id: book.id })?;
+            "UPDATE books SET publishing_sha256 = NULL, publishing_etag = NULL, storage_path = :place WHERE id = :id";
+        tx.conn.execute(sql, &arguments! { id: book.id, place: book.place })?;
         tx.record_transition(self.barcode.as_str(), change, note)
     }
 }

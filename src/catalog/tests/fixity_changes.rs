@@ -49,6 +49,22 @@ fn what_is_removed_is_recorded_and_nobody_else_has_the_book_until_it_is_gone() {
 }
 
 #[test]
+fn where_an_archive_was_adopted_is_known_until_all_of_it_is_removed() {
+    let mut shelf = shelf();
+    let place = shelf.text("TL0001", "storage_path");
+    assert!(place.is_some());
+    begin_removal(&mut shelf, "TL0001");
+    let ask = AskPlace(barcode("TL0001"));
+    let left = shelf.ledger.execute(ask.clone()).unwrap();
+    assert_eq!(left.map(|left| left.path), place, "an interrupted removal is repeated");
+    shelf.ledger.execute(EndRemoval(barcode("TL0001"))).unwrap();
+    assert_eq!(shelf.ledger.execute(ask).unwrap(), None);
+    // What is stored stays known.
+    shelf.ledger.execute(EndRemoval(barcode("TL0002"))).unwrap();
+    assert!(shelf.text("TL0002", "storage_path").is_some());
+}
+
+#[test]
 fn what_is_removed_of_a_forgotten_book_leaves_it_out() {
     let mut shelf = shelf();
     let forget = ChangeBooks {

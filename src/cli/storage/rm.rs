@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::catalog::{AskPlace, BeginRemoval, CatalogError, ClaimSettlement, RemovalAnswer, SettleClaim};
+use crate::catalog::{AskPlace, BeginRemoval, CatalogError, ClaimSettlement, EndRemoval, RemovalAnswer, SettleClaim};
 use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
@@ -74,6 +74,10 @@ fn remove(args: &RemoveArgs, settings: &Settings, membership: &LibraryMembership
     // All of them: one may have been published before the claim.
     let keys = objects.iter().map(|object| &object.key);
     let removed = remove_each(&storage, keys, barcode, &window);
+    if removed.is_ok() {
+        let end = ledger.execute(EndRemoval(barcode.clone()));
+        end.map_err(|error| reading::refused(&error))?;
+    }
     if let Some(claim) = claim {
         let settlement = ClaimSettlement::Released;
         match ledger.execute(SettleClaim { claim, settlement }) {
