@@ -16,14 +16,18 @@ use crate::grin::Barcode;
 use crate::pipeline::publish::MANIFEST_LIMIT;
 use crate::pipeline::supervisor::WorkerPools;
 use crate::pipeline::task_services::TaskFault;
-use crate::session::{AuthMode, FetchAnswer, PermitClass, RequestKind, RequestMethod, Session, SessionError};
+use crate::session::{
+    AuthMode, FetchAnswer, PermitClass, RequestKind, RequestMethod, RetryBackoff, Session, SessionError,
+};
 use crate::settings::{HookTarget, Settings};
 use crate::storage::{ObjectKey, Storage, StorageError, StorageLayout};
 
-/// The first wait after a failure.
-const FIRST_WAIT: Duration = Duration::from_secs(10);
-/// No wait is longer.
-const LONGEST_WAIT: Duration = Duration::from_hours(1);
+/// How long to wait before a book is told again.
+const WAITS: RetryBackoff = RetryBackoff {
+    base: Duration::from_secs(10),
+    cap: Duration::from_hours(1),
+    attempts: u32::MAX,
+};
 /// Beyond the hook's own time: for the storage and the catalog.
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
 /// What an address answers is not read further.
@@ -100,8 +104,7 @@ pub(super) struct HookTurn {
 
 /// How long to wait before a book is told again, after so many attempts.
 pub(super) fn wait_after(attempts: u32) -> Duration {
-    let doubled = FIRST_WAIT.saturating_mul(1 << attempts.saturating_sub(1).min(16));
-    doubled.min(LONGEST_WAIT)
+    WAITS.bound(attempts)
 }
 
 impl WorkerPools {

@@ -6,13 +6,16 @@ use std::time::Duration;
 use jiff::Zoned;
 
 use crate::pipeline::second_copy::transfer::CopyFault;
+use crate::session::RetryBackoff;
 use crate::settings::DailyHours;
 use crate::storage::{StorageError, StorageErrorClass};
 
-/// The first wait after a failure.
-const FIRST_WAIT: Duration = Duration::from_secs(10);
-/// No wait is longer, and what is damaged waits so long from the beginning.
-const LONGEST_WAIT: Duration = Duration::from_hours(24);
+/// How long a book waits after failures; what is damaged waits longest from the beginning.
+const WAITS: RetryBackoff = RetryBackoff {
+    base: Duration::from_secs(10),
+    cap: Duration::from_hours(24),
+    attempts: u32::MAX,
+};
 /// How often it is looked whether the hours have begun: the clock may have been set.
 const LOOK_AGAIN: Duration = Duration::from_hours(1);
 
@@ -74,11 +77,8 @@ pub(super) fn blame(fault: &CopyFault, places_answer: bool) -> CopyBlame {
 pub(super) fn wait_after(failures: u32, blame: CopyBlame) -> Duration {
     match blame {
         CopyBlame::Nobody | CopyBlame::Place => Duration::ZERO,
-        CopyBlame::Doubt => LONGEST_WAIT,
-        CopyBlame::Book => {
-            let doubled = FIRST_WAIT.saturating_mul(1 << failures.saturating_sub(1).min(16));
-            doubled.min(LONGEST_WAIT)
-        }
+        CopyBlame::Doubt => WAITS.cap,
+        CopyBlame::Book => WAITS.bound(failures),
     }
 }
 

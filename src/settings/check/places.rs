@@ -85,15 +85,13 @@ impl<'a> StorageKeys<'a> {
     fn places(&self) -> impl Iterator<Item = (&'static str, StoragePlace<'a>)> {
         self.addresses.iter().filter_map(|(key, url)| {
             let (provider, path) = place(url)?;
-            let endpoint = self.endpoint.filter(|_| provider.is_some());
-            let account = self.account.filter(|_| provider == Some(StoreProvider::Azure));
-            Some((
-                *key,
-                StoragePlace {
-                    store: (provider, endpoint, account),
-                    path,
-                },
-            ))
+            let named = StoragePlace {
+                provider,
+                endpoint: self.endpoint.filter(|_| provider.is_some()),
+                account: self.account.filter(|_| provider == Some(StoreProvider::Azure)),
+                path,
+            };
+            Some((*key, named))
         })
     }
 }
@@ -152,15 +150,19 @@ fn second_copy(copy: &SecondCopySettings, findings: &mut Vec<SettingsFinding>) {
 
 /// A place of objects.
 struct StoragePlace<'a> {
-    /// Whose object store, if it is one, where, and in which account.
-    store: (Option<StoreProvider>, Option<&'a Url>, Option<&'a str>),
+    /// Whose object store; `None`: it is on this machine.
+    provider: Option<StoreProvider>,
+    endpoint: Option<&'a Url>,
+    account: Option<&'a str>,
     /// The path in it or on this machine.
     path: PathBuf,
 }
 
 impl StoragePlace<'_> {
     fn is_inside(&self, other: &Self) -> bool {
-        self.store == other.store && self.path.starts_with(&other.path)
+        let is_one_store =
+            self.provider == other.provider && self.endpoint == other.endpoint && self.account == other.account;
+        is_one_store && self.path.starts_with(&other.path)
     }
 }
 
