@@ -23,7 +23,7 @@ use crate::cli::verify::choice::SampleSize;
 use crate::cli::verify::pass::VerifyPass;
 use crate::cli::{execution, load, reading, storage};
 use crate::daemon::{DaemonSignals, RunStage, as_member};
-use crate::pipeline::{BookChecker, MountError, ReadPace, confirm_place_by_hand};
+use crate::pipeline::{BookChecker, MountError, ReadPace, confirm_place_by_hand, decrypted_options};
 use crate::settings::{BandwidthLimit, Settings};
 use crate::storage::{Storage, StorageError};
 use crate::vocabulary::FixityLevel;
@@ -139,7 +139,7 @@ fn verify(args: &VerifyArgs, settings: &Settings, selection: CheckSelection, cut
         pace: Arc::new(ReadPace::new(args.bandwidth, cut)),
     };
     let exit = if args.quick {
-        quick::run(&checker, &mut ledger, args)?
+        quick::run(&checker, &mut ledger, args, &decrypted_options(settings))?
     } else {
         VerifyPass::begin(&mut ledger, checker, selection, args)?
             .run()?

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::{Finished, Home};
-use crate::verify::{library, lines, listed, objects_of, place};
+use crate::verify::{library, library_with, lines, listed, objects_of, place};
 use grind::grin::Barcode;
 use grind::lab::simulator::SimulatorRequest;
 
@@ -145,4 +145,38 @@ fn the_catalog_is_mended_without_an_object_removed() {
     assert_eq!(listed(&quick(&[])), expected);
     home.text_is_right(mute);
     assert_eq!(home.simulator.stats().count(SimulatorRequest::Get), fetched + 1);
+}
+
+#[test]
+fn what_is_missing_or_of_another_size_beside_an_archive_is_found_and_what_can_be_made_is_made_anew() {
+    let home = library_with(6, "[archive]\nkeep_encrypted = true\ntext_by_page = true\n");
+    let books: Vec<Barcode> = home.simulator.barcodes().collect();
+    let good = home.grind(&["verify", "--quick", "--json"]);
+    assert_eq!(listed(&good), []);
+    let names = [
+        format!("raw/{0}/{0}.tar.gz.gpg", books[0]),
+        format!("meta/{}_members.json.gz", books[1]),
+        format!("full/{}_pages.jsonl.gz", books[2]),
+    ];
+    for name in &names {
+        fs::remove_file(place(&home, name)).unwrap();
+    }
+    let empty = text_of(&books[3]);
+    fs::write(place(&home, &empty), "").unwrap();
+    let mut expected: Vec<_> = names.iter().map(|name| ("missing".to_owned(), name.clone())).collect();
+    expected.push(("damaged".to_owned(), empty));
+    expected.sort();
+    let found = home.grind(&["verify", "--quick", "--json"]);
+    assert_eq!(found.status.code(), Some(1), "{}", found.out);
+    assert_eq!(listed(&found), expected);
+
+    let (_, summary) = lines(&home.grind(&["verify", "--quick", "--repair", "--json"]));
+    assert_eq!(summary["made_anew"], 3, "GRIN alone has what it sent: {summary}");
+    let sync = home.grind(&["sync"]);
+    assert!(sync.status.success(), "{}", sync.err);
+    assert_eq!(
+        listed(&home.grind(&["verify", "--quick", "--json"])),
+        [("missing".to_owned(), names[0].clone())]
+    );
+    home.text_is_right(&books[3]);
 }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+use crate::archive::PassOptions;
 use crate::catalog::CatalogLedger;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
@@ -24,7 +25,7 @@ struct QuickEnd {
     missing: u64,
     /// Those of them that are archives.
     missing_archives: u64,
-    /// Archives of another size than recorded, and manifests that are none.
+    /// Objects of another size than recorded, and manifests that are none.
     damaged: u64,
     /// Objects that nobody knows.
     unknown: u64,
@@ -57,9 +58,9 @@ struct QuickSummary<'a> {
 }
 
 /// Compares, says each finding as it comes, and the sum at the end.
-pub fn run(checker: &BookChecker, ledger: &mut CatalogLedger, args: &VerifyArgs) -> CommandResult {
+pub fn run(checker: &BookChecker, ledger: &mut CatalogLedger, args: &VerifyArgs, made: &PassOptions) -> CommandResult {
     let (began, mut end, mut written) = (Instant::now(), QuickEnd::default(), Ok(()));
-    let compared = StoreListing::new(checker, ledger, args.repair).run(&mut |finding| {
+    let compared = StoreListing::new(checker, ledger, args.repair, made).run(&mut |finding| {
         end.add(&finding);
         if written.is_ok() {
             written = say(&finding, args.json);

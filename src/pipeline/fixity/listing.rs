@@ -9,13 +9,15 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::archive::PassOptions;
 use crate::catalog::{AskWhetherStored, CatalogError, CatalogLedger, ListKept, ListRecorded, RecordedBook};
 use crate::grin::Barcode;
 use crate::pipeline::fixity::check::{BookChecker, CheckStop};
 use crate::pipeline::fixity::judge::ManifestRead;
-use crate::pipeline::fixity::listing::standing::{ListedStanding, SeenBook, judge};
+use crate::pipeline::fixity::listing::finding::{finding, unknown};
+use crate::pipeline::fixity::listing::standing::{ListedStanding, SeenBook, SeenKinds, judge};
 use crate::pipeline::fixity::owner::{ObjectOwner, owner_of};
-use crate::storage::{ListedObject, ObjectKey};
+use crate::storage::{BookObjectKind, ListedObject, ObjectKey};
 
 pub(crate) use crate::pipeline::fixity::listing::finding::{
     ListingCounts, ListingFault, ListingFinding, ListingPart, ListingRepair,
@@ -43,6 +45,8 @@ pub(crate) struct StoreListing<'a> {
     ledger: &'a mut CatalogLedger,
     /// Mend the catalog.
     repair: bool,
+    /// What lies beside most archives.
+    usual: SeenKinds,
     books: HashMap<u64, SeenBook>,
     /// Archives that are not where the layout would put them, by their names: whose they are.
     elsewhere: HashMap<u64, u64>,
@@ -61,11 +65,18 @@ fn hash(text: &str) -> u64 {
 }
 
 impl<'a> StoreListing<'a> {
-    pub(crate) fn new(checker: &'a BookChecker, ledger: &'a mut CatalogLedger, repair: bool) -> Self {
+    /// `made` are the options by which archives are stored.
+    pub(crate) fn new(
+        checker: &'a BookChecker,
+        ledger: &'a mut CatalogLedger,
+        repair: bool,
+        made: &PassOptions,
+    ) -> Self {
         Self {
             checker,
             ledger,
             repair,
+            usual: SeenKinds::usual(made.keep_encrypted, made.writes_by_page()),
             books: HashMap::new(),
             elsewhere: HashMap::new(),
             kept: HashSet::new(),
@@ -148,33 +159,28 @@ impl<'a> StoreListing<'a> {
             return;
         }
         let owner = owner_of(&self.checker.layout, &object.key);
-        let barcode = match &owner {
+        let (kind, barcode) = match &owner {
             ObjectOwner::Program => return,
             ObjectOwner::Nobody => {
                 tell(unknown(&owner, &object.key, "its name is none that this program gives"));
                 return;
             }
-            ObjectOwner::Archive(barcode)
-            | ObjectOwner::Manifest(barcode)
-            | ObjectOwner::Text(barcode)
-            | ObjectOwner::Record(barcode)
-            | ObjectOwner::Companion(barcode) => barcode,
+            ObjectOwner::Book(kind, barcode) => (*kind, barcode),
         };
         let Some(seen) = self.books.get_mut(&hash(barcode.as_str())) else {
             self.strangers.insert(barcode.clone());
             return;
         };
-        match &owner {
-            ObjectOwner::Archive(_) if !seen.is_elsewhere => seen.found = Some(object.bytes),
-            ObjectOwner::Archive(_) if seen.is_begun => {}
-            ObjectOwner::Archive(_) => {
+        match kind {
+            BookObjectKind::Archive if !seen.is_elsewhere => seen.found = Some(object.bytes),
+            BookObjectKind::Archive if seen.is_begun => {}
+            BookObjectKind::Archive => {
                 let why = "the catalog has recorded another place of this book's archive";
                 tell(unknown(&owner, &object.key, why));
             }
-            ObjectOwner::Manifest(_) => seen.has_manifest = true,
-            ObjectOwner::Text(_) => seen.has_text = true,
-            ObjectOwner::Record(_) => seen.has_record = true,
-            ObjectOwner::Companion(_) | ObjectOwner::Program | ObjectOwner::Nobody => {}
+            // None of them is empty: of one that is, the manifest tells which size it had.
+            kind if object.bytes > 0 => seen.kinds.add(kind),
+            _ => {}
         }
     }
 
@@ -225,7 +231,7 @@ impl<'a> StoreListing<'a> {
             return Ok(());
         };
         seen.recorded = book.stored.bytes;
-        if judge(seen, book.has_manifest) == ListedStanding::Agreed {
+        if judge(seen, book.has_manifest, self.usual) == ListedStanding::Agreed {
             self.counts.ok += 1;
             return Ok(());
         }
@@ -233,7 +239,9 @@ impl<'a> StoreListing<'a> {
         self.proven()?;
         seen.found = self.size(&path)?;
         let manifest = self.checker.layout.manifest(barcode);
-        seen.has_manifest = seen.has_manifest || self.size(&manifest)?.is_some();
+        if self.size(&manifest)?.is_some() {
+            seen.kinds.add(BookObjectKind::Manifest);
+        }
         let mut findings = self.findings(book, seen, barcode)?;
         if findings.is_empty() {
             self.counts.ok += 1;
@@ -245,7 +253,8 @@ impl<'a> StoreListing<'a> {
                 "the book is being stored anew".clone_into(&mut finding.detail);
             }
         } else if self.repair {
-            self.mend(book, &path, judge(seen, book.has_manifest), &mut findings)?;
+            let standing = judge(seen, book.has_manifest, self.usual);
+            self.mend(book, &path, standing, &mut findings)?;
         }
         for mut finding in findings {
             finding.barcode = Some(barcode.to_string());
@@ -265,7 +274,7 @@ impl<'a> StoreListing<'a> {
             part: ListingPart::Archive,
             ..finding(outcome, &book.path, detail)
         };
-        Ok(match judge(seen, book.has_manifest) {
+        Ok(match judge(seen, book.has_manifest, self.usual) {
             ListedStanding::Agreed => Vec::new(),
             ListedStanding::NoArchive => vec![archive(ListingFault::Missing, ABSENT)],
             ListedStanding::OtherSize => {
@@ -275,7 +284,7 @@ impl<'a> StoreListing<'a> {
                 vec![archive(ListingFault::Damaged, &words)]
             }
             ListedStanding::NoManifest => vec![self.of_manifest(barcode, ListingFault::Missing, ABSENT)],
-            ListedStanding::Unsure => self.missing_companions(barcode)?,
+            ListedStanding::Unsure => self.wrong_companions(barcode)?,
         })
     }
 
@@ -286,8 +295,8 @@ impl<'a> StoreListing<'a> {
         }
     }
 
-    /// The objects that its manifest names beside the archive, and that are not there.
-    fn missing_companions(&self, barcode: &Barcode) -> Result<Vec<ListingFinding>, ListingStop> {
+    /// The objects that its manifest names beside the archive, and that are not there or of another size.
+    fn wrong_companions(&self, barcode: &Barcode) -> Result<Vec<ListingFinding>, ListingStop> {
         let manifest = match self.checker.manifest(&self.checker.layout.manifest(barcode))? {
             ManifestRead::Found(manifest) if manifest.barcode == *barcode => manifest,
             ManifestRead::Found(other) => {
@@ -298,20 +307,27 @@ impl<'a> StoreListing<'a> {
             ManifestRead::Failed(why) => return Ok(vec![self.of_manifest(barcode, ListingFault::CouldNotCheck, &why)]),
             ManifestRead::Absent => return Ok(vec![self.of_manifest(barcode, ListingFault::Missing, ABSENT)]),
         };
-        let mut missing = Vec::new();
+        let mut wrong = Vec::new();
         for companion in &manifest.companions {
-            let is_there = match ObjectKey::parse(&companion.key) {
-                Ok(key) => self.size(&key)?.is_some(),
-                Err(_) => false,
+            let found = match ObjectKey::parse(&companion.key) {
+                Ok(key) => self.size(&key)?,
+                Err(_) => None,
             };
-            if !is_there {
-                missing.push(ListingFinding {
-                    part: ListingPart::Companion,
-                    ..finding(ListingFault::Missing, &companion.key, ABSENT)
-                });
+            let of = |outcome, detail: &str| ListingFinding {
+                part: ListingPart::Companion,
+                ..finding(outcome, &companion.key, detail)
+            };
+            let named = companion.bytes;
+            match found {
+                Some(found) if found == named => {}
+                None => wrong.push(of(ListingFault::Missing, ABSENT)),
+                Some(found) => {
+                    let words = format!("it has {found} bytes, and its manifest names {named}");
+                    wrong.push(of(ListingFault::Damaged, &words));
+                }
             }
         }
-        Ok(missing)
+        Ok(wrong)
     }
 
     /// What is not there is fetched or made anew; an archive that its manifest proves is recorded. Everything else is left as it is.
@@ -323,11 +339,17 @@ impl<'a> StoreListing<'a> {
         findings: &mut [ListingFinding],
     ) -> Result<(), ListingStop> {
         let Some(barcode) = &book.barcode else { return Ok(()) };
-        let is_missing = findings.iter().all(|finding| finding.outcome == ListingFault::Missing);
+        let encrypted = self.checker.layout.encrypted(barcode);
+        // What GRIN sent cannot be made from the archive.
+        let can_be_made = findings.iter().all(|finding| match finding.outcome {
+            ListingFault::Missing => finding.key != encrypted.as_str(),
+            ListingFault::Damaged => finding.part == ListingPart::Companion && finding.key != encrypted.as_str(),
+            ListingFault::Unknown | ListingFault::CouldNotCheck => false,
+        });
         let repair = match standing {
             ListedStanding::NoArchive => self.record_loss(book)?,
             ListedStanding::OtherSize => self.record_again(barcode, path, Some(book.stored_at.clone()))?,
-            ListedStanding::NoManifest | ListedStanding::Unsure if is_missing => self.make_anew(book)?,
+            ListedStanding::NoManifest | ListedStanding::Unsure if can_be_made => self.make_anew(book)?,
             ListedStanding::NoManifest | ListedStanding::Unsure | ListedStanding::Agreed => None,
         };
         if let Some(repair) = repair {
@@ -348,34 +370,5 @@ impl<'a> StoreListing<'a> {
 
     fn not_cut(&self) -> Result<(), ListingStop> {
         Ok(self.checker.not_cut()?)
-    }
-}
-
-fn finding(outcome: ListingFault, key: &str, detail: &str) -> ListingFinding {
-    ListingFinding {
-        outcome,
-        barcode: None,
-        part: ListingPart::Other,
-        key: key.to_owned(),
-        detail: detail.to_owned(),
-        repaired: false,
-        repair: None,
-    }
-}
-
-/// An object of nothing that the catalog knows.
-fn unknown(owner: &ObjectOwner, key: &ObjectKey, why: &str) -> ListingFinding {
-    let (part, barcode) = match owner {
-        ObjectOwner::Archive(barcode) => (ListingPart::Archive, Some(barcode)),
-        ObjectOwner::Manifest(barcode) => (ListingPart::Manifest, Some(barcode)),
-        ObjectOwner::Text(barcode) | ObjectOwner::Record(barcode) | ObjectOwner::Companion(barcode) => {
-            (ListingPart::Companion, Some(barcode))
-        }
-        ObjectOwner::Program | ObjectOwner::Nobody => (ListingPart::Other, None),
-    };
-    ListingFinding {
-        barcode: barcode.map(ToString::to_string),
-        part,
-        ..finding(ListingFault::Unknown, key.as_str(), why)
     }
 }

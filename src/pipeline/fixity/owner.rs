@@ -6,16 +6,8 @@ use crate::storage::{BookObjectKind, MARKER_NAME, ObjectKey, StorageLayout};
 /// What an object of such a name is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ObjectOwner {
-    /// The archive of this book.
-    Archive(Barcode),
-    /// Its manifest.
-    Manifest(Barcode),
-    /// Its pages' text.
-    Text(Barcode),
-    /// Its catalogue record.
-    Record(Barcode),
-    /// Its text by page, the index of its archive's files, or the archive as GRIN sent it.
-    Companion(Barcode),
+    /// Such an object of this book.
+    Book(BookObjectKind, Barcode),
     /// Ours, and no book's: the marker, copies of the catalog, what is in quarantine.
     Program,
     /// Nobody's.
@@ -27,45 +19,38 @@ pub(super) fn owner_of(layout: &StorageLayout, key: &ObjectKey) -> ObjectOwner {
     if key.as_str() == MARKER_NAME || layout.is_quarantined(key) || layout.is_copy(key) {
         return ObjectOwner::Program;
     }
-    let Some((kind, barcode)) = layout.owner(key) else {
-        return ObjectOwner::Nobody;
-    };
-    match kind {
-        BookObjectKind::Archive => ObjectOwner::Archive(barcode),
-        BookObjectKind::Manifest => ObjectOwner::Manifest(barcode),
-        BookObjectKind::Text => ObjectOwner::Text(barcode),
-        BookObjectKind::Record => ObjectOwner::Record(barcode),
-        BookObjectKind::Encrypted | BookObjectKind::TextByPage | BookObjectKind::Members => {
-            ObjectOwner::Companion(barcode)
-        }
+    match layout.owner(key) {
+        Some((kind, barcode)) => ObjectOwner::Book(kind, barcode),
+        None => ObjectOwner::Nobody,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use BookObjectKind as K;
     use ObjectOwner as O;
 
     #[test]
     fn only_names_that_the_layout_gives_are_a_books() {
         let layout = StorageLayout::new("raw", "full", "a/meta").unwrap();
-        let barcode = |text: &str| Barcode::parse(text).unwrap();
+        let book = |kind, text: &str| O::Book(kind, Barcode::parse(text).unwrap());
         for (key, owner) in [
-            ("raw/TL0001/TL0001.tar.gz", O::Archive(barcode("TL0001"))),
-            ("raw/=24B98/=24B98.tar.gz", O::Archive(barcode("$B98"))),
+            ("raw/TL0001/TL0001.tar.gz", book(K::Archive, "TL0001")),
+            ("raw/=24B98/=24B98.tar.gz", book(K::Archive, "$B98")),
             ("raw/TL0001/TL0002.tar.gz", O::Nobody),
-            ("raw/TL0001/TL0001.tar.gz.gpg", O::Companion(barcode("TL0001"))),
+            ("raw/TL0001/TL0001.tar.gz.gpg", book(K::Encrypted, "TL0001")),
             ("raw/TL0001/TL0001.tar", O::Nobody),
             ("raw/TL0001.tar.gz", O::Nobody),
             ("TL0001.tar.gz", O::Nobody),
-            ("full/TL0001_ocr.jsonl.gz", O::Text(barcode("TL0001"))),
-            ("full/TL0001_ocr.jsonl", O::Text(barcode("TL0001"))),
-            ("full/TL0001_pages.jsonl.gz", O::Companion(barcode("TL0001"))),
+            ("full/TL0001_ocr.jsonl.gz", book(K::Text, "TL0001")),
+            ("full/TL0001_ocr.jsonl", book(K::Text, "TL0001")),
+            ("full/TL0001_pages.jsonl.gz", book(K::TextByPage, "TL0001")),
             ("full/TL0001_pages.jsonl", O::Nobody),
             ("full/TL0001.jsonl", O::Nobody),
-            ("a/meta/TL0001.json", O::Manifest(barcode("TL0001"))),
-            ("a/meta/TL0001.marc.xml", O::Record(barcode("TL0001"))),
-            ("a/meta/TL0001_members.json.gz", O::Companion(barcode("TL0001"))),
+            ("a/meta/TL0001.json", book(K::Manifest, "TL0001")),
+            ("a/meta/TL0001.marc.xml", book(K::Record, "TL0001")),
+            ("a/meta/TL0001_members.json.gz", book(K::Members, "TL0001")),
             ("full/TL0001_members.json.gz", O::Nobody),
             ("meta/TL0001.json", O::Nobody),
             ("a/meta/catalog-2026-11-29.db.gz", O::Program),

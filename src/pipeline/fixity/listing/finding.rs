@@ -2,13 +2,16 @@
 
 use serde::Serialize;
 
+use crate::pipeline::fixity::owner::ObjectOwner;
+use crate::storage::{BookObjectKind, ObjectKey};
+
 /// What catalog and storage do not agree about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ListingFault {
     /// A recorded object is not in the storage.
     Missing,
-    /// An archive is of another size than recorded, or a manifest is none.
+    /// An archive is of another size than recorded, an object beside it of another than the manifest names, or a manifest is none.
     Damaged,
     /// An object that belongs to nothing that the catalog knows.
     Unknown,
@@ -36,7 +39,7 @@ pub(crate) enum ListingPart {
     Archive,
     /// Its manifest.
     Manifest,
-    /// Its text or its MARC record.
+    /// What lies beside its archive: text, MARC record, index, and the archive as GRIN sent it.
     Companion,
     /// None of these.
     Other,
@@ -50,7 +53,7 @@ pub(crate) enum ListingRepair {
     Recorded,
     /// The book is to be fetched again.
     FetchedAgain,
-    /// What is missing beside its archive is to be made anew from that.
+    /// What is missing or of another size beside its archive is to be made anew from that.
     MadeAnew,
 }
 
@@ -103,4 +106,32 @@ pub(crate) struct ListingCounts {
     pub ok: u64,
     /// Objects in the storage.
     pub objects: u64,
+}
+
+/// A finding that is no book's yet.
+pub(super) fn finding(outcome: ListingFault, key: &str, detail: &str) -> ListingFinding {
+    ListingFinding {
+        outcome,
+        barcode: None,
+        part: ListingPart::Other,
+        key: key.to_owned(),
+        detail: detail.to_owned(),
+        repaired: false,
+        repair: None,
+    }
+}
+
+/// An object of nothing that the catalog knows.
+pub(super) fn unknown(owner: &ObjectOwner, key: &ObjectKey, why: &str) -> ListingFinding {
+    let (part, barcode) = match owner {
+        ObjectOwner::Book(BookObjectKind::Archive, barcode) => (ListingPart::Archive, Some(barcode)),
+        ObjectOwner::Book(BookObjectKind::Manifest, barcode) => (ListingPart::Manifest, Some(barcode)),
+        ObjectOwner::Book(_, barcode) => (ListingPart::Companion, Some(barcode)),
+        ObjectOwner::Program | ObjectOwner::Nobody => (ListingPart::Other, None),
+    };
+    ListingFinding {
+        barcode: barcode.map(ToString::to_string),
+        part,
+        ..finding(ListingFault::Unknown, key.as_str(), why)
+    }
 }
