@@ -5,10 +5,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Finished, Home, sha256};
+use crate::support::{Home, sha256};
 use grind::archive::BookManifest;
 use grind::grin::Barcode;
-use grind::lab::simulator::{SimulatedState, SimulatorConfig};
+use grind::lab::simulator::SimulatorConfig;
 
 const KEEP: &str = "[archive]\nkeep_encrypted = true\n[work]\nqueues = [\"converted\", \"changed\"]\n";
 
@@ -20,11 +20,6 @@ fn library(books: u32) -> SimulatorConfig {
         s2k_count: 1_024,
         ..SimulatorConfig::default()
     }
-}
-
-fn done(ended: Finished) -> Finished {
-    assert!(ended.status.success(), "{}{}", ended.out, ended.err);
-    ended
 }
 
 fn encrypted(home: &Home, book: &Barcode) -> PathBuf {
@@ -65,21 +60,15 @@ fn decrypted(home: &Home, file: &Path) -> String {
     said["sha256"].as_str().unwrap_or_default().to_owned()
 }
 
-fn convert_anew(home: &Home, book: &Barcode) {
-    home.simulator.pass_minutes(60);
-    home.simulator.remake(book);
-    home.simulator.set_state(book, SimulatedState::Converted);
-}
-
 #[test]
 fn the_archive_as_it_was_sent_is_stored_listed_verified_and_removed_with_its_book() {
     let home = Home::new(library(2), KEEP);
-    done(home.grind(&["run", "--once"]));
+    home.done(&["run", "--once"]);
     let books: Vec<Barcode> = home.simulator.barcodes().collect();
     books.iter().for_each(|book| is_what_grin_sent(&home, book));
     home.nothing_is_left_over();
     let book = &books[0];
-    let listed = done(home.grind(&["storage", "ls", book.as_str()]));
+    let listed = home.done(&["storage", "ls", book.as_str()]);
     assert!(
         listed.out.contains(&format!("raw/{book}/{book}.tar.gz.gpg")),
         "{}",
@@ -87,7 +76,7 @@ fn the_archive_as_it_was_sent_is_stored_listed_verified_and_removed_with_its_boo
     );
     let copy = home.folder.path().join("copy.gpg");
     let output = copy.to_str().unwrap();
-    done(home.grind(&[
+    home.done(&[
         "storage",
         "get",
         book.as_str(),
@@ -95,17 +84,17 @@ fn the_archive_as_it_was_sent_is_stored_listed_verified_and_removed_with_its_boo
         "encrypted",
         "--output",
         output,
-    ]));
+    ]);
     assert_eq!(sha256(&copy), sha256(&encrypted(&home, book)));
-    done(home.grind(&["verify"]));
-    done(home.grind(&["verify", "--quick"]));
+    home.done(&["verify"]);
+    home.done(&["verify", "--quick"]);
 
     let mut bytes = fs::read(encrypted(&home, book)).unwrap();
     bytes[40] ^= 1;
     fs::write(encrypted(&home, book), bytes).unwrap();
     let damaged = home.grind(&["verify", book.as_str()]);
     assert_eq!(damaged.status.code(), Some(1), "{}", damaged.out);
-    done(home.grind(&["storage", "rm", books[1].as_str(), "--yes"]));
+    home.done(&["storage", "rm", books[1].as_str(), "--yes"]);
     assert!(!encrypted(&home, &books[1]).exists());
 }
 
@@ -113,23 +102,23 @@ fn the_archive_as_it_was_sent_is_stored_listed_verified_and_removed_with_its_boo
 fn it_is_replaced_with_its_archive_and_goes_where_it_is_not_kept_any_more() {
     let home = Home::new(library(1), KEEP);
     let book = home.simulator.barcode(0).unwrap();
-    done(home.grind(&["run", "--once"]));
+    home.done(&["run", "--once"]);
     let first = sha256(&encrypted(&home, &book));
-    convert_anew(&home, &book);
-    done(home.grind(&["run", "--once"]));
+    home.convert_anew(&book);
+    home.done(&["run", "--once"]);
     is_what_grin_sent(&home, &book);
     assert_ne!(sha256(&encrypted(&home, &book)), first);
 
     // What is made anew from the archive leaves it where it is.
     fs::remove_file(home.root().join(format!("full/{book}_ocr.jsonl.gz"))).unwrap();
     home.grind(&["verify", "--quick", "--repair"]);
-    done(home.grind(&["verify"]));
+    home.done(&["verify"]);
     is_what_grin_sent(&home, &book);
 
     let without = KEEP.replace("true", "false");
     fs::write(home.folder.path().join("grind.toml.d/20-test.toml"), without).unwrap();
-    convert_anew(&home, &book);
-    done(home.grind(&["run", "--once"]));
+    home.convert_anew(&book);
+    home.done(&["run", "--once"]);
     assert_eq!(sha256(&home.raw(&book)), home.simulator.truth(&book).unwrap().sha256);
     assert!(!encrypted(&home, &book).exists(), "it is of another version");
     assert_eq!(named(&home, &book), None);

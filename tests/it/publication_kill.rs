@@ -13,7 +13,7 @@ use crate::storage_s3::server::{BUCKET, KEYS, Server};
 use crate::support::{Finished, Home, files, finish, sha256};
 use grind::archive::BookManifest;
 use grind::grin::Barcode;
-use grind::lab::simulator::{SimulatedState, SimulatorConfig, SimulatorRequest};
+use grind::lab::simulator::{SimulatorConfig, SimulatorRequest};
 use grind::storage::StorageLayout;
 use rusqlite::Connection;
 use rustix::fs::inotify;
@@ -36,13 +36,6 @@ fn one_book(image_bytes: u64) -> SimulatorConfig {
 
 fn layout() -> StorageLayout {
     StorageLayout::new("raw", "full", "meta").unwrap()
-}
-
-/// GRIN has converted the book anew: another date, another tag, other bytes.
-fn convert_anew(home: &Home, book: &Barcode) {
-    home.simulator.pass_minutes(60);
-    home.simulator.remake(book);
-    home.simulator.set_state(book, SimulatedState::Converted);
 }
 
 /// A daemon that is killed at the end of the test at the latest.
@@ -132,9 +125,7 @@ fn with_keys(mut command: Command) -> Command {
 }
 
 fn run_once(home: &Home) -> Finished {
-    let ended = finish(with_keys(home.command(&["run", "--once"])).spawn().unwrap());
-    assert!(ended.status.success(), "{}", ended.err);
-    ended
+    finish(with_keys(home.command(&["run", "--once"])).spawn().unwrap()).succeeded()
 }
 
 /// A request that publishes something of a book, or moves it on its way.
@@ -167,7 +158,7 @@ impl BucketKills {
         let book = home.simulator.barcodes().next().unwrap();
         if self.fetch == Fetch::Again {
             run_once(&home);
-            convert_anew(&home, &book);
+            home.convert_anew(&book);
         }
         server.requests();
         (server, home, book)
@@ -305,7 +296,7 @@ fn on_disk_a_kill_between_the_last_object_and_the_record_costs_no_second_downloa
             Fetch::First => assert!(home.grind(&["collect"]).status.success()),
             Fetch::Again => {
                 run_once(&home);
-                convert_anew(&home, &book);
+                home.convert_anew(&book);
             }
         }
         let catalog = hold_the_record(&home);
@@ -330,7 +321,7 @@ fn on_disk_a_kill_between_any_two_objects_costs_no_second_download() {
                 Fetch::First => assert!(home.grind(&["collect"]).status.success()),
                 Fetch::Again => {
                     run_once(&home);
-                    convert_anew(&home, &book);
+                    home.convert_anew(&book);
                 }
             }
             let layout = layout();

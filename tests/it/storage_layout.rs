@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::storage_s3::server::{BUCKET, KEYS, Server};
-use crate::support::{Finished, Home, files, finish, sha256, states};
+use crate::support::{Home, files, finish, sha256, states};
 use flate2::read::GzDecoder;
 use grind::grin::Barcode;
 use grind::lab::simulator::SimulatorConfig;
@@ -126,15 +126,10 @@ fn nothing_of_another_form(home: &Home) {
     }
 }
 
-fn done(ended: Finished) -> Finished {
-    assert!(ended.status.success(), "{}{}", ended.out, ended.err);
-    ended
-}
-
 #[test]
 fn the_readers_of_such_a_library_find_every_book() {
     let home = Home::new(library(12), LAYOUT);
-    done(home.grind(&["run", "--once"]));
+    home.done(&["run", "--once"]);
     let reader = TransferReader::of(&home.root(), ["raw", "full", "meta"]);
     reader.finds_all(&home);
     nothing_of_another_form(&home);
@@ -142,21 +137,21 @@ fn the_readers_of_such_a_library_find_every_book() {
     assert_eq!(dated.len(), 1, "{dated:?}");
     let latest = fs::read(reader.meta.join("books_latest.csv.gz")).unwrap();
     assert_eq!(fs::read(&dated[0]).unwrap(), latest);
-    done(home.grind(&["verify"]));
-    done(home.grind(&["verify", "--quick"]));
+    home.done(&["verify"]);
+    home.done(&["verify", "--quick"]);
 }
 
 #[test]
 fn the_commands_on_the_storage_know_its_names() {
     let home = Home::new(library(12), LAYOUT);
-    done(home.grind(&["run", "--once"]));
+    home.done(&["run", "--once"]);
     let odd = home
         .simulator
         .barcodes()
         .find(|barcode| barcode.as_str().contains(['$', '+']));
     let book = odd.unwrap();
     let reader = TransferReader::of(&home.root(), ["raw", "full", "meta"]);
-    let listed = done(home.grind(&["storage", "ls", book.as_str()]));
+    let listed = home.done(&["storage", "ls", book.as_str()]);
     for name in [
         format!("raw/{RUN}/{book}.tar.gz"),
         format!("full/{RUN}/{book}_ocr.jsonl.gz"),
@@ -166,12 +161,12 @@ fn the_commands_on_the_storage_know_its_names() {
     }
     let copy = home.folder.path().join("copy.tar.gz");
     let output = copy.to_str().unwrap();
-    done(home.grind(&["storage", "get", book.as_str(), "--output", output]));
+    home.done(&["storage", "get", book.as_str(), "--output", output]);
     assert_eq!(sha256(&copy), sha256(&reader.archive(book.as_str())));
-    done(home.grind(&["storage", "rm", book.as_str(), "--yes"]));
+    home.done(&["storage", "rm", book.as_str(), "--yes"]);
     let is_of_book = |file: &PathBuf| file.file_name().unwrap().to_string_lossy().starts_with(book.as_str());
     assert_eq!(files(&home.root()).into_iter().find(is_of_book), None);
-    done(home.grind(&["run", "--once"]));
+    home.done(&["run", "--once"]);
     reader.finds_all(&home);
     // The newest backup is found by its name, and the books by theirs.
     for file in files(home.folder.path()) {
@@ -179,7 +174,7 @@ fn the_commands_on_the_storage_know_its_names() {
             fs::remove_file(file).unwrap();
         }
     }
-    let restored = done(home.grind(&["restore"]));
+    let restored = home.done(&["restore"]);
     assert!(
         restored.out.contains("12 books are in the storage as recorded"),
         "{}",
@@ -194,7 +189,7 @@ fn in_buckets_of_their_own_objects_have_the_names_that_readers_ask_for() {
     let places = [url("raw"), url("full"), url("meta")].concat();
     let layout = LAYOUT.trim_start_matches("[storage]\n");
     let home = Home::new(library(12), &[server.settings().as_str(), &places, layout].concat());
-    let grind = |arguments: &[&str]| done(finish(home.command(arguments).envs(KEYS).spawn().unwrap()));
+    let grind = |arguments: &[&str]| finish(home.command(arguments).envs(KEYS).spawn().unwrap()).succeeded();
     grind(&["run", "--once"]);
     let bucket = server.root.path().join(BUCKET);
     TransferReader::of(&bucket, ["raw", "full", "meta"]).finds_all(&home);
@@ -217,12 +212,12 @@ fn killed_at_any_moment_nothing_of_another_form_is_left() {
         child.kill().unwrap();
         child.wait().unwrap();
     }
-    done(home.grind(&["run", "--once"]));
+    home.done(&["run", "--once"]);
     assert!(states(&home).values().all(|(state, _)| state == "stored"));
     home.nothing_is_left_over();
     nothing_of_another_form(&home);
     TransferReader::of(&home.root(), ["raw", "full", "meta"]).finds_all(&home);
-    done(home.grind(&["verify", "--quick"]));
+    home.done(&["verify", "--quick"]);
 }
 
 /// What the storage has.
@@ -237,7 +232,7 @@ fn a_library_is_never_mixed_with_another_layout() {
     for (begun, other) in [(per_book.clone(), run("a")), (run("a"), per_book), (run("a"), run("b"))] {
         let home = Home::new(library(2), &begun);
         let first: Barcode = home.simulator.barcode(0).unwrap();
-        done(home.grind(&["sync", "--barcodes", first.as_str()]));
+        home.done(&["sync", "--barcodes", first.as_str()]);
         let before = names(&home);
         fs::write(home.folder.path().join("grind.toml.d/20-test.toml"), &other).unwrap();
         for arguments in [

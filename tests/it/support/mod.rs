@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use flate2::read::GzDecoder;
 use grind::grin::Barcode;
-use grind::lab::simulator::{RunningSimulator, Simulator, SimulatorConfig};
+use grind::lab::simulator::{RunningSimulator, SimulatedState, Simulator, SimulatorConfig};
 use rustix::process::{Pid, Signal, kill_process};
 use sha2::{Digest, Sha256};
 
@@ -69,6 +69,19 @@ impl Home {
     /// Runs the program to its end; a hang is a failure.
     pub fn grind(&self, arguments: &[&str]) -> Finished {
         finish(self.command(arguments).spawn().expect("the program starts"))
+    }
+
+    /// The same, and it must end well.
+    #[track_caller]
+    pub fn done(&self, arguments: &[&str]) -> Finished {
+        self.grind(arguments).succeeded()
+    }
+
+    /// GRIN has converted the book anew: another date, another tag, other bytes.
+    pub fn convert_anew(&self, barcode: &Barcode) {
+        self.simulator.pass_minutes(60);
+        self.simulator.remake(barcode);
+        self.simulator.set_state(barcode, SimulatedState::Converted);
     }
 
     pub fn raw(&self, barcode: &Barcode) -> PathBuf {
@@ -142,6 +155,14 @@ pub struct Finished {
     pub status: ExitStatus,
     pub out: String,
     pub err: String,
+}
+
+impl Finished {
+    #[track_caller]
+    pub fn succeeded(self) -> Self {
+        assert!(self.status.success(), "{}\n{}", self.out, self.err);
+        self
+    }
 }
 
 pub fn finish(mut child: Child) -> Finished {
