@@ -10,6 +10,7 @@ mod reread;
 mod schedule;
 
 pub(crate) use check::{BookCheck, BookChecker, CheckStop, ObjectFinding};
+pub(in crate::pipeline) use follow_up::{MOVING, keep_aside, set_manifest_aside};
 pub(crate) use listing::{
     ListingCounts, ListingFault, ListingFinding, ListingPart, ListingRepair, ListingStop, StoreListing,
 };

@@ -3,9 +3,11 @@
 
 mod place;
 mod plan;
+mod restore;
 mod transfer;
 mod turn;
 
 pub(crate) use place::SecondPlace;
 pub(crate) use plan::SecondCopyPlan;
+pub(in crate::pipeline) use restore::RestoreEnd;
 pub(crate) use turn::{CopyNext, CopyStep, CopyTurn};

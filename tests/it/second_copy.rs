@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use grind::grin::Barcode;
-use grind::lab::simulator::SimulatorConfig;
+use grind::lab::simulator::{SimulatorConfig, SimulatorRequest};
 use rustix::process::Signal;
 
 use crate::storage_s3::server::{BUCKET, KEYS, Server};
 use crate::support::service::Service;
-use crate::support::{Finished, Home, files};
+use crate::support::{Home, files};
+use crate::verify::flip;
 
 fn library(books: u32) -> SimulatorConfig {
     SimulatorConfig {
@@ -69,10 +70,6 @@ fn are_the_same(main: &Path, copy: &Path, books: usize) {
     for (name, bytes) in &main {
         assert!(copy[name] == *bytes, "{} differs", name.display());
     }
-}
-
-fn succeeded(run: &Finished) {
-    assert!(run.status.success(), "{}\n{}", run.out, run.err);
 }
 
 fn explained(home: &Home, book: &Barcode) -> String {
@@ -131,8 +128,7 @@ fn books_are_stored_while_the_second_place_is_away_and_copied_once_it_is_back() 
     });
     are_the_same(&service.home.root(), &bucket, BOOKS as usize);
     service.signal(Signal::TERM);
-    let ended = service.finish();
-    succeeded(&ended);
+    let ended = service.finish().succeeded();
     let said = |what: &str| ended.err.matches(what).count();
     assert_eq!(said("cannot be written to the second place"), 1, "{}", ended.err);
     assert!(said("finished after trouble") > 0, "{}", ended.err);
@@ -145,36 +141,146 @@ fn books_are_stored_while_the_second_place_is_away_and_copied_once_it_is_back() 
 fn a_replaced_book_is_copied_again_and_a_damaged_one_is_not() {
     const BOOKS: u32 = 4;
     let home = in_folder(BOOKS);
-    succeeded(&home.grind(&["run", "--once"]));
+    home.done(&["run", "--once"]);
     are_the_same(&home.root(), &second(&home), BOOKS as usize);
     let books: Vec<Barcode> = home.simulator.barcodes().collect();
 
     // Replaced, and the text is made no more: what the old version left is removed from both places.
     let (replaced, old) = (&books[0], fs::read(archive_in(&second(&home), &books[0])).unwrap());
     home.simulator.remake(replaced);
-    succeeded(&home.grind(&["sync", "--barcodes", replaced.as_str()]));
+    home.done(&["sync", "--barcodes", replaced.as_str()]);
     assert!(explained(&home, replaced).contains("Waits to be copied to the second place. What was copied at "));
-    succeeded(&home.grind(&["run", "--once"]));
+    home.done(&["run", "--once"]);
     are_the_same(&home.root(), &second(&home), BOOKS as usize);
     assert_ne!(fs::read(archive_in(&second(&home), replaced)).unwrap(), old);
 
-    // Damaged at its source: the copy stays as it was.
-    let damaged = &books[1];
+    // Damaged at its source: the copy stays as it was, and is what the storage gets.
+    let (damaged, asked) = (&books[1], home.simulator.stats().count(SimulatorRequest::Get));
     let good = fs::read(archive_in(&second(&home), damaged)).unwrap();
-    let mut bad = good.clone();
-    bad[100] ^= 0x10;
-    fs::write(archive_in(&home.root(), damaged), bad).unwrap();
+    flip(&archive_in(&home.root(), damaged), 100);
     make_due(&home, "copied_at IS NOT NULL");
-    let run = home.grind(&["run", "--once"]);
+    let run = home.done(&["run", "--once"]);
     assert!(run.err.contains("a stored object is not sound"), "{}", run.err);
     assert_eq!(fs::read(archive_in(&second(&home), damaged)).unwrap(), good);
-    let checks = explained(&home, damaged);
-    assert!(checks.contains("damaged"), "{checks}");
-    // GRIN has it: it is fetched again, and copied once it is stored.
-    succeeded(&home.grind(&["run", "--once"]));
     are_the_same(&home.root(), &second(&home), BOOKS as usize);
+    assert_eq!(
+        home.simulator.stats().count(SimulatorRequest::Get),
+        asked,
+        "GRIN is not asked"
+    );
+    assert_eq!(
+        in_quarantine(&home, damaged).len(),
+        2,
+        "the damaged one and its findings"
+    );
     let story = explained(&home, damaged);
+    assert!(story.contains("damaged"), "{story}");
     assert!(story.contains("Copied to the second place at "), "{story}");
+
+    // Where the copy is damaged as well, GRIN is.
+    let lost = &books[2];
+    for root in [home.root(), second(&home)] {
+        flip(&archive_in(&root, lost), 200);
+    }
+    make_due(&home, "copied_at IS NOT NULL");
+    home.grind(&["run", "--once"]);
+    home.done(&["run", "--once"]);
+    are_the_same(&home.root(), &second(&home), BOOKS as usize);
+    home.whole_books();
+    assert_eq!(home.simulator.stats().count(SimulatorRequest::Get), asked + 1);
+}
+
+fn in_quarantine(home: &Home, book: &Barcode) -> Vec<PathBuf> {
+    files(&home.root().join(format!("quarantine/{book}")))
+}
+
+#[test]
+fn each_object_that_is_damaged_or_missing_is_taken_from_the_second_copy() {
+    const BOOKS: u32 = 7;
+    let home = in_folder(BOOKS);
+    let more = "[archive]\nkeep_encrypted = true\ntext_by_page = true\n";
+    fs::write(home.folder.path().join("grind.toml.d/40-more.toml"), more).unwrap();
+    home.done(&["run", "--once"]);
+    let (before, asked) = (
+        books_in(&home.root()),
+        home.simulator.stats().count(SimulatorRequest::Get),
+    );
+    let books: Vec<Barcode> = home.simulator.barcodes().collect();
+    let objects = |book: &Barcode| {
+        [
+            format!("raw/{book}/{book}.tar.gz"),
+            format!("raw/{book}/{book}.tar.gz.gpg"),
+            format!("full/{book}_ocr.jsonl.gz"),
+            format!("meta/{book}.json"),
+        ]
+        .map(|name| home.root().join(name))
+    };
+    let [_, encrypted, text, manifest] = objects(&books[0]);
+    fs::remove_file(encrypted).unwrap();
+    flip(&text, 9);
+    fs::remove_file(&manifest).unwrap();
+    let [archive, ..] = objects(&books[1]);
+    fs::remove_file(archive).unwrap();
+    let [archive, encrypted, ..] = objects(&books[2]);
+    [archive, encrypted].iter().for_each(|path| flip(path, 50));
+    let [.., manifest] = objects(&books[3]);
+    fs::write(manifest, "{}").unwrap();
+    let [_, encrypted, ..] = objects(&books[4]);
+    flip(&encrypted, 50);
+    objects(&books[5])
+        .iter()
+        .for_each(|path| fs::remove_file(path).unwrap());
+
+    make_due(&home, "TRUE");
+    home.done(&["run", "--once"]);
+    assert!(books_in(&home.root()) == before, "every object is what it was");
+    assert!(books_in(&second(&home)) == before, "and so is its copy");
+    assert_eq!(
+        home.simulator.stats().count(SimulatorRequest::Get),
+        asked,
+        "GRIN is not asked"
+    );
+    home.done(&["verify", "--deep"]);
+    home.done(&["verify", "--quick"]);
+    assert_eq!(in_quarantine(&home, &books[2]).len(), 2);
+    assert_eq!(in_quarantine(&home, &books[6]).len(), 0);
+}
+
+#[test]
+fn a_second_copy_takes_the_place_of_a_storage_that_is_lost() {
+    const BOOKS: u32 = 3;
+    let home = in_folder(BOOKS);
+    home.done(&["run", "--once"]);
+    let (held, asked) = (
+        books_in(&second(&home)),
+        home.simulator.stats().count(SimulatorRequest::Get),
+    );
+    fs::remove_dir_all(home.root()).unwrap();
+    let dropin = home.folder.path().join("grind.toml.d/30-copy.toml");
+    let promoted = format!("[storage]\nurl = \"file://{}\"\n", second(&home).display());
+    fs::write(&dropin, &promoted).unwrap();
+    let refused = home.grind(&["run", "--once"]);
+    assert!(refused.err.contains("grind storage adopt"), "{}", refused.err);
+    home.done(&["storage", "adopt"]);
+    home.done(&["verify"]);
+    home.done(&["verify", "--quick"]);
+    home.done(&["run", "--once"]);
+    assert!(books_in(&second(&home)) == held);
+    assert_eq!(
+        home.simulator.stats().count(SimulatorRequest::Get),
+        asked,
+        "nothing is fetched again"
+    );
+
+    // It gets a second copy of its own.
+    let third = home.folder.path().join("third");
+    let with_copy = format!(
+        "{promoted}[storage.copy]\nurl = \"file://{}\"\ndisk_reserve = \"0%\"\n",
+        third.display()
+    );
+    fs::write(&dropin, with_copy).unwrap();
+    home.done(&["run", "--once"]);
+    are_the_same(&second(&home), &third, BOOKS as usize);
 }
 
 #[test]
@@ -184,14 +290,14 @@ fn books_from_before_there_was_a_second_copy_are_copied_and_read_there() {
     let dropin = home.folder.path().join("grind.toml.d/30-copy.toml");
     let settings = fs::read(&dropin).unwrap();
     fs::remove_file(&dropin).unwrap();
-    succeeded(&home.grind(&["run", "--once"]));
+    home.done(&["run", "--once"]);
     let refused = home.grind(&["storage", "ls", "--copy"]);
     assert!(refused.err.contains("there is no second copy"), "{}", refused.err);
     fs::write(&dropin, settings).unwrap();
     let checked = home.grind(&["check-config", "--connect"]);
     assert!(checked.out.contains("storage.copy.url"), "{}", checked.out);
     assert!(!second(&home).exists(), "a check leaves nothing behind");
-    succeeded(&home.grind(&["run", "--once"]));
+    home.done(&["run", "--once"]);
     are_the_same(&home.root(), &second(&home), BOOKS as usize);
 
     let books: Vec<Barcode> = home.simulator.barcodes().collect();
@@ -201,19 +307,16 @@ fn books_from_before_there_was_a_second_copy_are_copied_and_read_there() {
         "{}",
         listed.out
     );
-    succeeded(&home.grind(&["verify", "--copy"]));
-    let path = archive_in(&second(&home), &books[1]);
-    let mut bad = fs::read(&path).unwrap();
-    bad[100] ^= 0x10;
-    fs::write(&path, bad).unwrap();
-    succeeded(&home.grind(&["verify"]));
+    home.done(&["verify", "--copy"]);
+    flip(&archive_in(&second(&home), &books[1]), 100);
+    home.done(&["verify"]);
     let found = home.grind(&["verify", "--copy"]);
     assert_eq!(found.status.code(), Some(1), "{}", found.out);
     assert!(found.out.contains(books[1].as_str()) && !found.out.contains(books[0].as_str()));
     let story = explained(&home, &books[1]);
     assert!(story.contains("it was found damaged in the second place"), "{story}");
     // What is damaged there is made anew.
-    succeeded(&home.grind(&["run", "--once"]));
+    home.done(&["run", "--once"]);
     are_the_same(&home.root(), &second(&home), BOOKS as usize);
 }
 
@@ -221,7 +324,7 @@ fn books_from_before_there_was_a_second_copy_are_copied_and_read_there() {
 fn the_place_of_another_library_is_refused_and_a_new_one_is_adopted_by_a_command() {
     let home = in_folder(2);
     // That of the storage itself, as where a volume was copied with its marker.
-    succeeded(&home.grind(&["sync", "--barcodes", home.simulator.barcode(0).unwrap().as_str()]));
+    home.done(&["sync", "--barcodes", home.simulator.barcode(0).unwrap().as_str()]);
     fs::create_dir(second(&home)).unwrap();
     let marker = "grind-storage.json";
     fs::copy(home.root().join(marker), second(&home).join(marker)).unwrap();
@@ -234,7 +337,7 @@ fn the_place_of_another_library_is_refused_and_a_new_one_is_adopted_by_a_command
     );
     assert!(books_in(&second(&home)).is_empty());
     fs::remove_file(second(&home).join(marker)).unwrap();
-    succeeded(&home.grind(&["run", "--once"]));
+    home.done(&["run", "--once"]);
     are_the_same(&home.root(), &second(&home), 2);
 
     // The volume is not mounted.
@@ -244,8 +347,8 @@ fn the_place_of_another_library_is_refused_and_a_new_one_is_adopted_by_a_command
     let run = home.grind(&["run", "--once"]);
     assert!(run.err.contains("its marker is missing"), "{}", run.err);
     assert!(files(&second(&home)).is_empty());
-    succeeded(&home.grind(&["storage", "adopt", "--copy"]));
-    succeeded(&home.grind(&["run", "--once"]));
+    home.done(&["storage", "adopt", "--copy"]);
+    home.done(&["run", "--once"]);
     are_the_same(&home.root(), &second(&home), 2);
 
     let dropin = home.folder.path().join("grind.toml.d/30-copy.toml");

@@ -37,8 +37,10 @@ pub enum CheckPurpose {
     Unsound,
 }
 
-/// Of books that are damaged or missing, those that GRIN may have.
-pub(super) const CAN_BE_MENDED: &str = "check_outcome IN ('damaged', 'missing') AND state = 'stored' AND (check_outcome = 'missing' OR listed_converted = 1)";
+/// Of books that are damaged or missing, those that GRIN or the second place may have.
+pub(super) const CAN_BE_MENDED: &str = "check_outcome IN ('damaged', 'missing') AND state = 'stored' \
+    AND (check_outcome = 'missing' OR listed_converted = 1 OR EXISTS (SELECT 1 FROM second_copies \
+    WHERE second_copies.book = books.id AND second_copies.copied_of = books.sync_timestamp))";
 
 /// The place of a book in that order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

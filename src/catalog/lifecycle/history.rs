@@ -97,7 +97,7 @@ pub(crate) enum ChangeCause {
     Operator,
     /// The time of a pause was over.
     PauseOver,
-    /// The storage said so after the catalog was restored from a backup.
+    /// The storage said so: after the catalog was restored from a backup, or mended, or objects were put in their places again.
     Restored,
     /// What is stored was read again, and is damaged or missing.
     Unsound,

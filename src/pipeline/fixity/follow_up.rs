@@ -18,6 +18,8 @@ pub(crate) enum FollowUp {
     Nothing,
     /// It is told, and what is stored stays: GRIN has no archive ready.
     Tell,
+    /// What is not sound of it is taken from the second copy; where that does not serve, it is as if there were none.
+    Restore,
     /// It is fetched again.
     FetchAgain {
         /// Its damaged archive is kept in quarantine.
@@ -35,14 +37,18 @@ struct UnsoundFacts {
     archive: FixityOutcome,
     /// GRIN's list names the book as converted.
     is_ready: bool,
+    /// There is a second copy that was not tried.
+    has_copy: bool,
 }
 
-/// A damaged archive stays where it is as long as GRIN has nothing better; one that is not there is looked for at GRIN in any case. An archive
-/// that is sound is all that text, MARC record and manifest need.
+/// The second copy comes before GRIN. A damaged archive stays where it is as long as neither has anything better; one that is not there is
+/// looked for at GRIN in any case. An archive that is sound is all that text, MARC record and manifest need. What was not read to its end is
+/// not known to need anything.
 fn decide(facts: UnsoundFacts) -> FollowUp {
     use FixityOutcome as O;
     match (facts.outcome, facts.archive) {
         (O::Ok | O::CouldNotCheck, _) => FollowUp::Nothing,
+        (_, O::Ok | O::Damaged | O::Missing) if facts.has_copy => FollowUp::Restore,
         (_, O::Missing) => FollowUp::FetchAgain { keep_aside: false },
         (_, O::Damaged) if facts.is_ready => FollowUp::FetchAgain { keep_aside: true },
         (_, O::Ok) => FollowUp::MakeAnew,
@@ -51,7 +57,7 @@ fn decide(facts: UnsoundFacts) -> FollowUp {
 }
 
 /// What is done about this book.
-pub(crate) fn follow_up(check: &BookCheck, book: &BookToCheck) -> FollowUp {
+pub(crate) fn follow_up(check: &BookCheck, book: &BookToCheck, has_copy: bool) -> FollowUp {
     let fault = check.objects.first().and_then(|object| object.fault.as_ref());
     let archive = match (fault, &check.sha256) {
         (Some(fault), _) => fault.outcome(),
@@ -63,6 +69,7 @@ pub(crate) fn follow_up(check: &BookCheck, book: &BookToCheck) -> FollowUp {
         outcome: check.outcome(),
         archive,
         is_ready: book.is_ready,
+        has_copy,
     })
 }
 
@@ -82,7 +89,7 @@ pub(crate) fn keep_aside(
     let findings = serde_json::json!({
         "barcode": barcode,
         "reason": "damaged_in_storage",
-        "error": "the stored archive was read again and is not what was stored; it is kept here, and the book is fetched again",
+        "error": "the stored archive was read again and is not what was stored; it is kept here, and another takes its place",
         "recorded_sha256": book.recorded.stored.sha256,
         "sha256": check.sha256,
         "findings": check.findings(),
@@ -115,7 +122,7 @@ mod tests {
     use FixityOutcome as O;
 
     #[test]
-    fn only_where_grin_has_something_better_what_is_damaged_makes_room() {
+    fn only_where_the_copy_or_grin_has_something_better_what_is_damaged_makes_room() {
         let again = |keep_aside| FollowUp::FetchAgain { keep_aside };
         for (outcome, archive, is_ready, expected) in [
             (O::Ok, O::Ok, true, FollowUp::Nothing),
@@ -135,8 +142,18 @@ mod tests {
                 outcome,
                 archive,
                 is_ready,
+                has_copy: false,
             };
             assert_eq!(decide(facts), expected, "{facts:?}");
+            let has_copy = UnsoundFacts {
+                has_copy: true,
+                ..facts
+            };
+            let expected = match (expected, archive) {
+                (FollowUp::Nothing, _) | (_, O::CouldNotCheck) => expected,
+                _ => FollowUp::Restore,
+            };
+            assert_eq!(decide(has_copy), expected, "{has_copy:?}");
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::pipeline::fixity::follow_up::{FollowUp, MOVING, follow_up, keep_aside
 use crate::pipeline::fixity::pace::ReadPace;
 use crate::pipeline::fixity::schedule::DueMoments;
 use crate::pipeline::mount;
+use crate::pipeline::second_copy::RestoreEnd;
 use crate::pipeline::supervisor::WorkerPools;
 use crate::pipeline::task_services::TaskFault;
 use crate::vocabulary::{FixityLevel, FixityOutcome};
@@ -85,6 +86,7 @@ impl WorkerPools {
             pace,
         };
         let of_check = book.clone();
+        let pace = Arc::clone(&checker.pace);
         let checked = actix_rt::task::spawn_blocking(move || checker.check(&of_check)).await;
         let check = match checked.map_err(|_| TaskFault::lost("it panicked"))? {
             Ok(check) => check,
@@ -92,7 +94,7 @@ impl WorkerPools {
             Err(stop @ CheckStop::Away(_)) => return Err(TaskFault::of(&stop)),
         };
         let is_recorded = self.catalog.ask(check.record(&book), cx).await?;
-        let is_fetched_again = is_recorded && self.see_to(&check, &book, cx).await?;
+        let is_fetched_again = is_recorded && self.see_to(&check, &book, &pace, cx).await?;
         Ok(Some(RereadBook {
             cursor: book.cursor,
             outcome: if is_recorded {
@@ -105,11 +107,34 @@ impl WorkerPools {
         }))
     }
 
-    /// Tells of what is not sound, and has it fetched again where that helps.
-    async fn see_to(&self, check: &BookCheck, book: &BookToCheck, cx: &AskContext) -> Result<bool, TaskFault> {
+    /// Tells of what is not sound, and has it taken from the second copy or fetched again where that helps; whether it is fetched again.
+    async fn see_to(
+        &self,
+        check: &BookCheck,
+        book: &BookToCheck,
+        pace: &Arc<ReadPace>,
+        cx: &AskContext,
+    ) -> Result<bool, TaskFault> {
         tell(check);
-        let follow_up = follow_up(check, book);
-        if matches!(follow_up, FollowUp::Nothing | FollowUp::Tell) {
+        match follow_up(check, book, self.second_copy.is_some()) {
+            FollowUp::Restore => match self.restore_from_copy(check, book, pace, cx).await? {
+                RestoreEnd::Restored | RestoreEnd::Left => Ok(false),
+                RestoreEnd::BrokenOff => Ok(true),
+                RestoreEnd::CannotServe => self.mend(follow_up(check, book, false), check, book, cx).await,
+            },
+            follow_up => self.mend(follow_up, check, book, cx).await,
+        }
+    }
+
+    /// The same without the second copy.
+    async fn mend(
+        &self,
+        follow_up: FollowUp,
+        check: &BookCheck,
+        book: &BookToCheck,
+        cx: &AskContext,
+    ) -> Result<bool, TaskFault> {
+        if matches!(follow_up, FollowUp::Nothing | FollowUp::Tell | FollowUp::Restore) {
             return Ok(false);
         }
         let fetch = FetchAgain {

@@ -1,20 +1,18 @@
 //! One book on its way to the second place. Blocking.
 
-use std::io::{self, Read, Write};
+use std::io::Read;
 use std::sync::Arc;
 
-use ring::digest::{Context, SHA256};
 use tracing::info;
 
-use crate::archive::{BookManifest, hex};
+use crate::archive::BookManifest;
 use crate::catalog::{DueCopy, RecordedBook};
 use crate::grin::Barcode;
 use crate::pipeline::fixity::ReadPace;
 use crate::pipeline::publish::MANIFEST_LIMIT;
-use crate::storage::{ObjectKey, ObjectMeta, ObjectUpload, Storage, StorageError, StorageLayout};
-
-/// Read at once.
-const BUFFER: usize = 256 << 10;
+use crate::storage::{
+    ObjectKey, ObjectMeta, ObjectUpload, Storage, StorageError, StorageLayout, TransferFault, copy_digested,
+};
 
 /// Copies books, one after another.
 #[derive(Clone)]
@@ -66,20 +64,64 @@ struct CopiedObject {
     meta: ObjectMeta,
 }
 
+/// A manifest as it was read, and what it says.
+pub(super) struct CopiedManifest {
+    text: Vec<u8>,
+    pub named: BookManifest,
+}
+
 /// All of a book.
-struct BookContents {
-    sha256: String,
-    archive_bytes: u64,
+pub(super) struct BookContents {
+    pub sha256: String,
+    pub archive_bytes: u64,
     /// The archive last.
     objects: Vec<CopiedObject>,
-    /// The manifest as it was read; an adopted archive has none.
-    manifest: Option<Vec<u8>>,
+    /// An adopted archive has none.
+    pub manifest: Option<CopiedManifest>,
+}
+
+/// What was sent and compared, and is not visible yet.
+pub(super) struct StagedCopy {
+    to: Storage,
+    uploads: Vec<ObjectUpload>,
+    /// The manifest and its name; the last object.
+    manifest: Option<(ObjectKey, Vec<u8>)>,
+    bytes: u64,
+}
+
+impl StagedCopy {
+    /// Publishes all of it, the manifest last, as long as `may_go_on`; how many bytes it has.
+    pub fn publish<E: From<StorageError>>(self, mut may_go_on: impl FnMut() -> Result<(), E>) -> Result<u64, E> {
+        for upload in self.uploads {
+            may_go_on()?;
+            upload.publish()?;
+        }
+        if let Some((key, text)) = &self.manifest {
+            may_go_on()?;
+            self.to.put(key, text, &ObjectMeta::default())?;
+        }
+        Ok(self.bytes)
+    }
 }
 
 impl SecondCopier {
     /// Copies a book: all of its objects are sent and compared before the first of them is published, the manifest last.
     pub fn copy(&self, due: &DueCopy) -> Result<CopiedBook, CopyFault> {
-        let recorded = &due.recorded;
+        let (contents, staged) = self.stage(&due.recorded, |_, _| true)?;
+        let bytes = staged.publish(|| Ok(())).map_err(CopyFault::Copy)?;
+        if let Some(barcode) = &due.recorded.barcode {
+            self.remove_stale(due, barcode, &contents).map_err(CopyFault::Copy)?;
+        }
+        let sha256 = contents.sha256;
+        Ok(CopiedBook { sha256, bytes })
+    }
+
+    /// Sends objects of a book and compares them: those that are wanted, by their names and whether a digest proves them.
+    pub fn stage(
+        &self,
+        recorded: &RecordedBook,
+        is_wanted: impl Fn(&ObjectKey, bool) -> bool,
+    ) -> Result<(BookContents, StagedCopy), CopyFault> {
         let (Some(barcode), Ok(archive)) = (&recorded.barcode, ObjectKey::parse(&recorded.path)) else {
             return Err(doubtful(&recorded.path, "the catalog has no usable name of it"));
         };
@@ -88,25 +130,24 @@ impl SecondCopier {
             .copy
             .with_room_for(contents.archive_bytes)
             .map_err(CopyFault::Copy)?;
-        let mut bytes = 0;
+        let key = self.layout.manifest(barcode);
+        let text = contents.manifest.as_ref().filter(|_| is_wanted(&key, true));
+        let manifest = text.map(|manifest| (key.clone(), manifest.text.clone()));
+        let mut bytes = manifest.as_ref().map_or(0, |(_, text)| text.len() as u64);
         let mut uploads = Vec::new();
-        for object in &contents.objects {
+        let wanted = |object: &&CopiedObject| is_wanted(&object.key, object.sha256.is_some());
+        for object in contents.objects.iter().filter(wanted) {
             let (upload, sent) = self.send(&to, object)?;
             bytes += sent;
             uploads.push(upload);
         }
-        for upload in uploads {
-            upload.publish().map_err(CopyFault::Copy)?;
-        }
-        if let Some(manifest) = &contents.manifest {
-            let key = self.layout.manifest(barcode);
-            to.put(&key, manifest, &ObjectMeta::default())
-                .map_err(CopyFault::Copy)?;
-            bytes += manifest.len() as u64;
-        }
-        self.remove_stale(due, barcode, &contents).map_err(CopyFault::Copy)?;
-        let sha256 = contents.sha256;
-        Ok(CopiedBook { sha256, bytes })
+        let staged = StagedCopy {
+            to,
+            uploads,
+            manifest,
+            bytes,
+        };
+        Ok((contents, staged))
     }
 
     /// Whether both places are there, give an object and take one: then a book that was not copied is itself the reason.
@@ -153,10 +194,10 @@ impl SecondCopier {
         of_archive.meta.acquisition_date = Some(manifest.acquired_at.to_string());
         objects.push(of_archive);
         Ok(BookContents {
-            sha256: manifest.sha256,
+            sha256: manifest.sha256.clone(),
             archive_bytes: manifest.archive_bytes,
             objects,
-            manifest: Some(text),
+            manifest: Some(CopiedManifest { text, named: manifest }),
         })
     }
 
@@ -204,33 +245,24 @@ impl SecondCopier {
     /// Sends an object and compares it; it is not visible yet. How many bytes it has.
     fn send(&self, to: &Storage, object: &CopiedObject) -> Result<(ObjectUpload, u64), CopyFault> {
         let key = &object.key;
-        let mut source = match self.main.open_read(key) {
+        let source = match self.main.open_read(key) {
             Ok(source) => self.pace.over(source),
             Err(StorageError::NotFound(_)) => return Err(doubtful(key, "it is not in the storage")),
             Err(error) => return Err(CopyFault::Main(error)),
         };
         let mut upload = to.begin_final(key, &object.meta).map_err(CopyFault::Copy)?;
-        let (mut digest, mut buffer, mut bytes) = (Context::new(&SHA256), vec![0; BUFFER], 0);
-        loop {
-            let count = match source.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(_) if self.pace.is_cut() => return Err(CopyFault::Cut),
-                Err(error) => return Err(CopyFault::Main(StorageError::from_read(error))),
-            };
-            digest.update(&buffer[..count]);
-            let written = upload.write_all(&buffer[..count]);
-            written.map_err(|error| CopyFault::Copy(StorageError::from_write(error)))?;
-            bytes += count as u64;
-        }
-        let found = hex(digest.finish().as_ref());
+        let sent = match copy_digested(source, &mut upload) {
+            Ok(sent) => sent,
+            Err(TransferFault::Source(_)) if self.pace.is_cut() => return Err(CopyFault::Cut),
+            Err(TransferFault::Source(error)) => return Err(CopyFault::Main(StorageError::from_read(error))),
+            Err(TransferFault::Target(error)) => return Err(CopyFault::Copy(StorageError::from_write(error))),
+        };
         match &object.sha256 {
-            Some(sha256) if *sha256 != found => Err(doubtful(
+            Some(sha256) if *sha256 != sent.sha256 => Err(doubtful(
                 key,
-                format!("its SHA-256 is {found}, and {sha256} is recorded"),
+                format!("its SHA-256 is {}, and {sha256} is recorded", sent.sha256),
             )),
-            _ => Ok((upload, bytes)),
+            _ => Ok((upload, sent.bytes)),
         }
     }
 

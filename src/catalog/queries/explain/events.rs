@@ -68,7 +68,7 @@ fn words(cause: &str) -> Option<&'static str> {
         "forgotten" => "somebody wants it left out",
         "operator" => "an operator asked for it",
         "pause_over" => "the time of the pause was over",
-        "restored" => "the storage says so after the catalog was restored",
+        "restored" => "the storage says so",
         "unsound" => "what is stored was read again and is not sound",
         "removed" => "an operator removed what was stored",
         "imported" => "taken over from another program",

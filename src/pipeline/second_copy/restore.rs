@@ -1,0 +1,189 @@
+//! What is damaged or missing in the storage is put in its place again from the second copy, where that holds what was stored.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tracing::{info, warn};
+
+use crate::actor::AskContext;
+use crate::catalog::{BookToCheck, EndWait, FetchAgain, MendRecord, RecordedBook, StoredBook};
+use crate::pipeline::fixity::{BookCheck, MOVING, ReadPace, keep_aside, set_manifest_aside};
+use crate::pipeline::publish::{PublicationWindow, PublishError, record_of};
+use crate::pipeline::second_copy::place::SecondPlace;
+use crate::pipeline::second_copy::transfer::{BookContents, CopyFault, SecondCopier, StagedCopy};
+use crate::pipeline::supervisor::WorkerPools;
+use crate::pipeline::task_services::TaskFault;
+use crate::storage::{ObjectKey, Storage, StorageLayout};
+use crate::vocabulary::FixityOutcome;
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::pipeline) enum RestoreEnd {
+    /// The book is stored as it was.
+    Restored,
+    /// The second copy cannot serve, and nothing was changed.
+    CannotServe,
+    /// It was begun and did not come to its end: the book is fetched again.
+    BrokenOff,
+    /// The book changed meanwhile, or the work was cut.
+    Left,
+}
+
+/// All that is to be put in its place; it was read to its end in the second place, and is not visible yet.
+struct StagedRestore {
+    staged: StagedCopy,
+    /// What the catalog is to know of the book then.
+    book: StoredBook,
+}
+
+/// Where it is put, and until when.
+struct RestorePlace {
+    storage: Storage,
+    layout: StorageLayout,
+    window: PublicationWindow,
+}
+
+impl WorkerPools {
+    /// Puts the objects of a book that are not sound in their places again. A damaged archive is moved to quarantine once another one was
+    /// read to its end and has the recorded digest, and not before.
+    pub(in crate::pipeline) async fn restore_from_copy(
+        &self,
+        check: &BookCheck,
+        book: &BookToCheck,
+        pace: &Arc<ReadPace>,
+        cx: &AskContext,
+    ) -> Result<RestoreEnd, TaskFault> {
+        let barcode = check.barcode.as_str();
+        let StagedRestore { staged, book: stored } = match self.stage_from_copy(check, book, pace, cx).await {
+            Ok(staged) => staged,
+            Err(_) if pace.is_cut() => return Ok(RestoreEnd::Left),
+            Err(fault) => {
+                warn!(%barcode, why = fault.why, "the second copy does not serve in place of what is not sound");
+                return Ok(RestoreEnd::CannotServe);
+            }
+        };
+        // From here on nobody else works on the book; whoever claims it after a kill finds what was published.
+        let begin = FetchAgain {
+            book: book.recorded.id,
+            stored_at: book.recorded.stored_at.clone(),
+            keeps: None,
+            wait: MOVING,
+        };
+        if !self.catalog.ask(begin, cx).await? {
+            return Ok(RestoreEnd::Left);
+        }
+        let place = RestorePlace {
+            storage: self.storage.clone(),
+            layout: self.layout.clone(),
+            window: PublicationWindow::of(MOVING / 2).within(self.membership.unbroken()),
+        };
+        let (of_check, of_book) = (check.clone(), book.clone());
+        let put = actix_rt::task::spawn_blocking(move || place.put(staged, &of_check, &of_book));
+        let is_whole = match put.await.map_err(|_| TaskFault::lost("it panicked"))? {
+            Ok(()) => self.record_restored(book, stored, cx).await?,
+            Err(error) => {
+                warn!(%barcode, %error, "what is not sound could not be replaced from the second copy");
+                false
+            }
+        };
+        if is_whole {
+            info!(%barcode, "what was not sound is in its place again, from the second copy");
+            return Ok(RestoreEnd::Restored);
+        }
+        self.catalog.ask(EndWait { book: book.recorded.id }, cx).await?;
+        Ok(RestoreEnd::BrokenOff)
+    }
+
+    /// Reads it in the second place.
+    async fn stage_from_copy(
+        &self,
+        check: &BookCheck,
+        book: &BookToCheck,
+        pace: &Arc<ReadPace>,
+        cx: &AskContext,
+    ) -> Result<StagedRestore, TaskFault> {
+        self.confirm_second_copy(cx).await?;
+        let opened = self.second_copy.as_ref().and_then(SecondPlace::opened);
+        let copier = SecondCopier {
+            main: opened.ok_or_else(|| TaskFault::lost("there is none"))?,
+            copy: self.storage.clone(),
+            layout: self.layout.clone(),
+            pace: Arc::clone(pace),
+        };
+        let sound = check.objects.iter().filter(|object| object.fault.is_none());
+        let sound: BTreeSet<String> = sound.map(|object| object.key.clone()).collect();
+        let recorded = book.recorded.clone();
+        let staged = actix_rt::task::spawn_blocking(move || {
+            let is_wanted = |key: &ObjectKey, is_proven| is_proven && !sound.contains(key.as_str());
+            let (contents, staged) = copier.stage(&recorded, is_wanted)?;
+            let book = stored_again(&recorded, contents);
+            Ok(StagedRestore { staged, book })
+        });
+        match staged.await.map_err(|_| TaskFault::lost("it panicked"))? {
+            Ok(staged) => Ok(staged),
+            Err(CopyFault::Main(error) | CopyFault::Copy(error)) => Err(TaskFault::of(&error)),
+            Err(fault) => Err(TaskFault::of(&fault)),
+        }
+    }
+
+    /// `false`: somebody else works on the book by now.
+    async fn record_restored(
+        &self,
+        book: &BookToCheck,
+        stored: StoredBook,
+        cx: &AskContext,
+    ) -> Result<bool, TaskFault> {
+        let Some(barcode) = book.recorded.barcode.clone() else {
+            return Ok(false);
+        };
+        let record = MendRecord {
+            barcode,
+            stored_at: None,
+            found: Some(stored),
+        };
+        Ok(self.catalog.ask(record, cx).await?)
+    }
+}
+
+impl RestorePlace {
+    fn put(self, staged: StagedCopy, check: &BookCheck, book: &BookToCheck) -> Result<(), PublishError> {
+        let Some(barcode) = &book.recorded.barcode else {
+            return Ok(());
+        };
+        let is_damaged = |key: &str| {
+            let mut objects = check.objects.iter().filter(|object| object.key == key);
+            objects.any(|object| {
+                object
+                    .fault
+                    .as_ref()
+                    .is_some_and(|fault| fault.outcome() == FixityOutcome::Damaged)
+            })
+        };
+        if is_damaged(&book.recorded.path) {
+            keep_aside(&self.storage, &self.layout, check, book)?;
+        }
+        if is_damaged(self.layout.manifest(barcode).as_str()) {
+            set_manifest_aside(&self.storage, &self.layout, barcode)?;
+        }
+        staged.publish(|| self.window.check(barcode)).map(drop)
+    }
+}
+
+/// As its manifest says; of an archive that was adopted unread, as the catalog had it.
+fn stored_again(recorded: &RecordedBook, contents: BookContents) -> StoredBook {
+    match (contents.manifest, ObjectKey::parse(&recorded.path)) {
+        (Some(manifest), Ok(archive)) => record_of(manifest.named, &archive),
+        _ => StoredBook {
+            encrypted_etag: recorded.stored.etag.clone(),
+            encrypted_bytes: None,
+            sha256: contents.sha256,
+            archive_bytes: contents.archive_bytes,
+            page_count: None,
+            text_pages: None,
+            verified: None,
+            worst_finding: None,
+            storage_path: recorded.path.clone(),
+            marc: None,
+        },
+    }
+}
