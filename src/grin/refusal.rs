@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::grin::server_words::{TROUBLE_PHRASES, begins_with_trouble};
 
-/// Why an answer is not what was asked for. The word is the one of `grind parse` and of logs and metrics.
+/// Why an answer is not what was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AnswerRefusal {
     /// "Your request is unavailable": GRIN refuses with status 200 (PROTOCOL.md, section 8).
@@ -32,7 +32,7 @@ pub enum AnswerRefusal {
 }
 
 impl AnswerRefusal {
-    /// The word for it.
+    /// The word for it in `grind parse` and in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unavailable => "unavailable",
@@ -50,9 +50,22 @@ impl AnswerRefusal {
     }
 }
 
+/// What is so of the answer, for a person.
 impl fmt::Display for AnswerRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(match self {
+            Self::Unavailable => "it says \"Your request is unavailable\"",
+            Self::SignIn => "it is a sign-in page",
+            Self::NotAList => "it has none of what was asked for",
+            Self::Html => "it is a page and no text",
+            Self::Empty => "it is empty",
+            Self::BadHeader => "its heading does not say which column names the volumes",
+            Self::Truncated => "it ends in its middle",
+            Self::TooLarge => "it is larger than allowed",
+            Self::TooDeep => "its tags are nested, or left open, beyond the memory allowed",
+            Self::ForeignNext => "its link to the next page leads to another list, host or scheme",
+            Self::Loop => "its link to the next page leads to a page that was read before",
+        })
     }
 }
 
