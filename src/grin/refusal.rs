@@ -83,10 +83,26 @@ pub(super) fn says_unavailable(text: &str) -> bool {
     contains_ignoring_case(text, UNAVAILABLE_WORDS)
 }
 
-/// Whether a text outside of a list's rows holds what a server in trouble says, whatever its case.
-pub(super) fn tells_of_trouble(text: &str) -> bool {
-    let text = text.replace('’', "'");
-    TROUBLE_PHRASES.iter().any(|words| contains_ignoring_case(&text, words))
+/// What a text outside of a list's rows holds of that which a server in trouble says, whatever its case. What is to be done if that
+/// comes to pass is no trouble.
+pub(super) fn trouble_in(text: &str) -> Option<&'static str> {
+    let text = text.replace('’', "'").to_ascii_lowercase();
+    let is_told = |words: &&&str| {
+        let mut places = text.match_indices(**words);
+        places.any(|(at, _)| !is_supposed(&text[..at]))
+    };
+    TROUBLE_PHRASES.iter().find(is_told).copied()
+}
+
+/// Words before a phrase that are looked at.
+const NEAR: usize = 6;
+
+/// Is what follows only supposed: "If something went wrong", "in case of an internal error"?
+fn is_supposed(before: &str) -> bool {
+    let sentence = before.rsplit(['.', '!', '?', ';']).next().unwrap_or_default();
+    let mut near = words_of(sentence);
+    near.drain(..near.len().saturating_sub(NEAR));
+    near.contains(&"if") || near.windows(2).any(|pair| pair == ["in", "case"])
 }
 
 /// What a statement begins with that tells of trouble; any other beginning with these words is about something else.
@@ -112,7 +128,7 @@ const ERROR_GOES_ON: [&str; 16] = [
 /// Whether a statement, as it stands between two tags or on a line, tells of a server's trouble. `of_list`: it stands in the list's own
 /// table or text, where one word is enough. Elsewhere pages also tell what to do "if an error occurs".
 pub(super) fn says_trouble(statement: &str, of_list: bool) -> bool {
-    if tells_of_trouble(statement) || statement.split_whitespace().any(is_of_a_trace) {
+    if trouble_in(statement).is_some() || statement.split_whitespace().any(is_of_a_trace) {
         return true;
     }
     let lower = statement.to_lowercase();
@@ -255,9 +271,17 @@ mod tests {
             ("None", false),
             ("Books 1-2 of 2", false),
             ("Errors in conversion", false),
+            ("If something went wrong, write to us.", false),
+            ("In case of an internal error wait a day.", false),
+            ("Books TL0001 If an internal error is told, wait", false),
+            ("If in doubt, ask. An error occurred", true),
+            (
+                "If something went wrong, ask. Internal error, something went wrong.",
+                true,
+            ),
             ("", false),
         ] {
-            assert_eq!(tells_of_trouble(text), expected, "{text}");
+            assert_eq!(trouble_in(text).is_some(), expected, "{text}");
         }
     }
 
@@ -304,6 +328,8 @@ mod tests {
             ("Material Error%", true, false),
             ("If the list is incomplete, reload it", true, false),
             ("If results may be missing, tell us", false, false),
+            ("If something went wrong, try again later.", true, false),
+            ("An error occurred; see if it is still there.", true, true),
             ("Try again with another barcode", true, false),
             ("Books may be missing pages", false, false),
             // Nothing of that kind.
