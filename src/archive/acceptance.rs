@@ -95,6 +95,12 @@ pub struct VolumeAcceptance {
     pub hocr_numbers: PageNumbers,
     /// Number of the first page, which is the text's first line; 0 without pages.
     pub first_page: u64,
+    /// Bytes of the images that are pages'.
+    #[serde(default)]
+    pub image_bytes: u64,
+    /// Bytes of the hOCR.
+    #[serde(default)]
+    pub hocr_bytes: u64,
     /// Page files that were compared with a digest and are equal.
     pub proven_files: u64,
     /// The level of the worst finding; `None` without findings.

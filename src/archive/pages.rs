@@ -47,6 +47,9 @@ pub(super) struct VolumePages {
     contents: BTreeMap<usize, PartContent>,
     spool: SpooledTempFile,
     written: u64,
+    /// Bytes of the images, and of the hOCR, that are pages'.
+    image_bytes: u64,
+    hocr_bytes: u64,
     lines: RangeInclusive<u32>,
     nothing_names_pages: bool,
 }
@@ -101,6 +104,8 @@ impl VolumePages {
             contents: BTreeMap::new(),
             spool: SpooledTempFile::new(IN_MEMORY),
             written: 0,
+            image_bytes: 0,
+            hocr_bytes: 0,
             lines: NO_LINES,
             nothing_names_pages: false,
         }
@@ -179,12 +184,14 @@ impl VolumePages {
             let part = files[file].role;
             match (part, content) {
                 (MemberRole::Image(page), PartContent::Image(content)) => {
+                    self.image_bytes += files[files[file].same_as.unwrap_or(file)].bytes;
                     self.place_image(page, content, &files[file].name);
                 }
                 (MemberRole::Coordinates(page), PartContent::Coordinates { bytes }) => {
                     if bytes > 0 {
                         self.filled_coordinates.insert(page);
                     }
+                    self.hocr_bytes += bytes;
                     self.coordinates.insert(page);
                 }
                 (MemberRole::Text(page), PartContent::Text(line)) => {
@@ -260,6 +267,8 @@ impl VolumePages {
             parts_without_image: parts_without_image as u64,
             gaps: self.gaps().len() as u64,
             hocr_numbers: self.filled_coordinates.iter().copied().collect(),
+            image_bytes: self.image_bytes,
+            hocr_bytes: self.hocr_bytes,
         }
     }
 

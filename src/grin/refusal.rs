@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::grin::server_words::{TROUBLE_PHRASES, begins_with_trouble};
 
-/// Why an answer is not what was asked for. The word is the one of `grind parse` and of logs and metrics.
+/// Why an answer is not what was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AnswerRefusal {
     /// "Your request is unavailable": GRIN refuses with status 200 (PROTOCOL.md, section 8).
@@ -32,7 +32,7 @@ pub enum AnswerRefusal {
 }
 
 impl AnswerRefusal {
-    /// The word for it.
+    /// The word for it in `grind parse` and in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unavailable => "unavailable",
@@ -50,9 +50,22 @@ impl AnswerRefusal {
     }
 }
 
+/// What is so of the answer, for a person.
 impl fmt::Display for AnswerRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(match self {
+            Self::Unavailable => "it says \"Your request is unavailable\"",
+            Self::SignIn => "it is a sign-in page",
+            Self::NotAList => "it has none of what was asked for",
+            Self::Html => "it is a page and no text",
+            Self::Empty => "it is empty",
+            Self::BadHeader => "its heading does not say which column names the volumes",
+            Self::Truncated => "it ends in its middle",
+            Self::TooLarge => "it is larger than allowed",
+            Self::TooDeep => "its tags are nested, or left open, beyond the memory allowed",
+            Self::ForeignNext => "its link to the next page leads to another list, host or scheme",
+            Self::Loop => "its link to the next page leads to a page that was read before",
+        })
     }
 }
 
@@ -70,10 +83,26 @@ pub(super) fn says_unavailable(text: &str) -> bool {
     contains_ignoring_case(text, UNAVAILABLE_WORDS)
 }
 
-/// Whether a text outside of a list's rows holds what a server in trouble says, whatever its case.
-pub(super) fn tells_of_trouble(text: &str) -> bool {
-    let text = text.replace('’', "'");
-    TROUBLE_PHRASES.iter().any(|words| contains_ignoring_case(&text, words))
+/// What a text outside of a list's rows holds of that which a server in trouble says, whatever its case. What is to be done if that
+/// comes to pass is no trouble.
+pub(super) fn trouble_in(text: &str) -> Option<&'static str> {
+    let text = text.replace('’', "'").to_ascii_lowercase();
+    let is_told = |words: &&&str| {
+        let mut places = text.match_indices(**words);
+        places.any(|(at, _)| !is_supposed(&text[..at]))
+    };
+    TROUBLE_PHRASES.iter().find(is_told).copied()
+}
+
+/// Words before a phrase that are looked at.
+const NEAR: usize = 6;
+
+/// Is what follows only supposed: "If something went wrong", "in case of an internal error"?
+fn is_supposed(before: &str) -> bool {
+    let sentence = before.rsplit(['.', '!', '?', ';']).next().unwrap_or_default();
+    let mut near = words_of(sentence);
+    near.drain(..near.len().saturating_sub(NEAR));
+    near.contains(&"if") || near.windows(2).any(|pair| pair == ["in", "case"])
 }
 
 /// What a statement begins with that tells of trouble; any other beginning with these words is about something else.
@@ -99,7 +128,7 @@ const ERROR_GOES_ON: [&str; 16] = [
 /// Whether a statement, as it stands between two tags or on a line, tells of a server's trouble. `of_list`: it stands in the list's own
 /// table or text, where one word is enough. Elsewhere pages also tell what to do "if an error occurs".
 pub(super) fn says_trouble(statement: &str, of_list: bool) -> bool {
-    if tells_of_trouble(statement) || statement.split_whitespace().any(is_of_a_trace) {
+    if trouble_in(statement).is_some() || statement.split_whitespace().any(is_of_a_trace) {
         return true;
     }
     let lower = statement.to_lowercase();
@@ -242,9 +271,17 @@ mod tests {
             ("None", false),
             ("Books 1-2 of 2", false),
             ("Errors in conversion", false),
+            ("If something went wrong, write to us.", false),
+            ("In case of an internal error wait a day.", false),
+            ("Books TL0001 If an internal error is told, wait", false),
+            ("If in doubt, ask. An error occurred", true),
+            (
+                "If something went wrong, ask. Internal error, something went wrong.",
+                true,
+            ),
             ("", false),
         ] {
-            assert_eq!(tells_of_trouble(text), expected, "{text}");
+            assert_eq!(trouble_in(text).is_some(), expected, "{text}");
         }
     }
 
@@ -291,6 +328,8 @@ mod tests {
             ("Material Error%", true, false),
             ("If the list is incomplete, reload it", true, false),
             ("If results may be missing, tell us", false, false),
+            ("If something went wrong, try again later.", true, false),
+            ("An error occurred; see if it is still there.", true, true),
             ("Try again with another barcode", true, false),
             ("Books may be missing pages", false, false),
             // Nothing of that kind.

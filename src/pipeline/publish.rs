@@ -46,6 +46,10 @@ pub struct VolumeStanding {
     pub image_numbers: Option<PageNumbers>,
     /// Images of which nothing tells the page; `None` as well.
     pub further_images: Option<u64>,
+    /// Bytes of the images that are pages'; `None`: the archive itself was not read.
+    pub image_bytes: Option<u64>,
+    /// Bytes of the hOCR; `None` as well.
+    pub hocr_bytes: Option<u64>,
     /// Pages that have hOCR with bytes in it; `None` as well.
     pub hocr_pages: Option<u64>,
     /// Those pages; `None` as well.
@@ -92,6 +96,11 @@ pub enum KeepReason {
     /// The new archive has fewer images in all, those counted of which nothing tells the page.
     #[error("the new archive has fewer images than the stored one, those included of which nothing tells the page")]
     FurtherImagesLost,
+    /// The images or the hOCR of the new archive have far fewer bytes: stand-ins, or shells without a word.
+    #[error(
+        "the images of the new archive together, or its hOCR, have less than a twentieth of the bytes that those of the stored one have"
+    )]
+    FarSmaller,
     /// The METS of the stored archive holds a MARC record, that of the new one does not, or is none.
     #[error("the stored archive has a MARC record and the new one has none")]
     RecordLost,
@@ -130,7 +139,7 @@ impl KeepReason {
 }
 
 /// May this archive replace what is stored? Only a volume may, and never without a page, a page's image or a page's hOCR or the MARC record
-/// that is stored, or with weaker verification, nor with far less text than one that is as well proven: a text may be improved, but is not lost on GRIN's side for a
+/// that is stored, or with weaker verification, nor with far less text: a text may be improved, but is not lost on GRIN's side for a
 /// good reason, and a character for each page is no text; the record may be improved as well, but keeps what it is known by. Nor may one that may be another book's, by its METS, unless that of the stored one is as unclear.
 pub fn may_replace(stored: Option<&VolumeStanding>, new: &VolumeStanding) -> ReplaceDecision {
     use ReplaceDecision as D;
@@ -144,14 +153,13 @@ pub fn may_replace(stored: Option<&VolumeStanding>, new: &VolumeStanding) -> Rep
         }
         Some(stored) if has_fewer_images(stored, new) => D::KeepStored(KeepReason::FewerImages),
         Some(stored) if has_lost_further_images(stored, new) => D::KeepStored(KeepReason::FurtherImagesLost),
+        Some(stored) if is_far_smaller(stored, new) => D::KeepStored(KeepReason::FarSmaller),
         Some(stored) if stored.verified && !new.verified => D::KeepStored(KeepReason::WeakerProof),
         Some(stored) if new.names_another && !stored.names_another => D::KeepStored(KeepReason::AnotherBook),
         Some(stored) if stored.has_record && !new.has_record => D::KeepStored(KeepReason::RecordLost),
         Some(stored) if is_reduced(stored.record_parts, new.record_parts) => D::KeepStored(KeepReason::RecordReduced),
         Some(stored) if has_fewer_hocr(stored, new) => D::KeepStored(KeepReason::FewerHocr),
-        Some(stored) if stored.verified == new.verified && has_far_less_text(stored, new) => {
-            D::KeepStored(KeepReason::LessText)
-        }
+        Some(stored) if has_far_less_text(stored, new) => D::KeepStored(KeepReason::LessText),
         Some(_) => D::Publish,
     }
 }
@@ -170,6 +178,18 @@ fn has_fewer_images(stored: &VolumeStanding, new: &VolumeStanding) -> bool {
 fn has_lost_further_images(stored: &VolumeStanding, new: &VolumeStanding) -> bool {
     let all = |standing: &VolumeStanding| Some(standing.images? + standing.further_images?);
     all(stored).zip(all(new)).is_some_and(|(stored, new)| new < stored)
+}
+
+/// Images made anew in another form may have a tenth of the bytes, as those of a text in black and white; stand-ins for them have far fewer.
+fn is_far_smaller(stored: &VolumeStanding, new: &VolumeStanding) -> bool {
+    const FAR: u64 = 20;
+    let pairs = [
+        stored.image_bytes.zip(new.image_bytes),
+        stored.hocr_bytes.zip(new.hocr_bytes),
+    ];
+    // None at all is another reason.
+    let is_far_less = |(stored, new): (u64, u64)| new > 0 && new.saturating_mul(FAR) < stored;
+    pairs.into_iter().flatten().any(is_far_less)
 }
 
 /// What a new text has, be it improved, is at least half of what it had. What an earlier version did not count is not compared.
@@ -224,6 +244,8 @@ impl From<&VolumeAcceptance> for VolumeStanding {
             page_numbers: Some(acceptance.page_numbers.clone()),
             image_numbers: Some(acceptance.image_numbers.clone()),
             further_images: Some(acceptance.further_images),
+            image_bytes: Some(acceptance.image_bytes),
+            hocr_bytes: Some(acceptance.hocr_bytes),
             hocr_pages: Some(acceptance.hocr_pages),
             hocr_numbers: Some(acceptance.hocr_numbers.clone()),
             has_record: false,
@@ -258,6 +280,8 @@ impl From<&BookManifest> for VolumeStanding {
             page_numbers: manifest.page_numbers.clone(),
             image_numbers: manifest.image_numbers.clone(),
             further_images: manifest.further_images,
+            image_bytes: None,
+            hocr_bytes: None,
             hocr_pages: manifest.hocr_pages,
             hocr_numbers: manifest.hocr_numbers.clone(),
             has_record: manifest.record == RecordKind::Found,

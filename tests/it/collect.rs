@@ -86,7 +86,7 @@ fn broken_off(lists: ListConfig) -> Home {
     let home = Home::new(library(lists), PAGES_OF_TEN);
     for _ in 0..1_000 {
         home.simulator
-            .inject_page(ListKind::AllBooks, 21, FaultKind::Unavailable);
+            .inject_page(ListKind::AllBooks, 21, FaultKind::SignInPage);
     }
     let ended = home.grind(COLLECT);
     assert!(!ended.status.success(), "{}", ended.err);
@@ -178,7 +178,7 @@ fn a_pass_that_is_resumed_keeps_its_doubt() {
     home.simulator.inject_page(ListKind::AllBooks, 1, FaultKind::NoBarcode);
     for _ in 0..1_000 {
         home.simulator
-            .inject_page(ListKind::AllBooks, 21, FaultKind::Unavailable);
+            .inject_page(ListKind::AllBooks, 21, FaultKind::SignInPage);
     }
     assert!(!home.grind(COLLECT).status.success());
     home.simulator.forget_injected();

@@ -207,6 +207,20 @@ fn what_a_manifest_of_an_earlier_version_does_not_say_is_asked_of_the_archive() 
 }
 
 #[test]
+fn stand_ins_for_images_do_not_replace_them() {
+    for (storage, _folder) in stores() {
+        publish_stored(&recipe(&storage, "\"a\""), &Files::volume(3, 4_000).tar_gz());
+        let published = publish(&recipe(&storage, "\"b\""), &Files::volume(3, 40).tar_gz()).unwrap();
+        let reason = KeepReason::FarSmaller;
+        assert!(
+            matches!(published, VolumePublished::KeptAside { reason: why, .. } if why == reason),
+            "{published:?}"
+        );
+        publish_stored(&recipe(&storage, "\"c\""), &Files::volume(3, 400).tar_gz());
+    }
+}
+
+#[test]
 fn archives_that_are_kept_aside_do_not_replace_the_first_ones() {
     for (storage, _folder) in stores() {
         publish_stored(&recipe(&storage, "\"a\""), &Files::volume(3, 100).tar_gz());

@@ -33,4 +33,8 @@ pub(in crate::archive) struct PageCount {
     pub(in crate::archive) gaps: u64,
     /// Pages that have hOCR with bytes in it.
     pub(in crate::archive) hocr_numbers: PageNumbers,
+    /// Bytes of the images.
+    pub(in crate::archive) image_bytes: u64,
+    /// Bytes of the hOCR.
+    pub(in crate::archive) hocr_bytes: u64,
 }

@@ -112,6 +112,8 @@ impl ScanResult {
             hocr_pages: count.hocr_numbers.count(),
             hocr_numbers: count.hocr_numbers,
             first_page: count.first_page,
+            image_bytes: count.image_bytes,
+            hocr_bytes: count.hocr_bytes,
             proven_files: compared.proven_files,
             worst_finding: findings.iter().map(|finding| finding.level).max(),
         };

@@ -155,11 +155,10 @@ impl ListSample {
     /// What of it was not recognised, in words; empty where nothing was left unread.
     pub fn trouble(&self) -> String {
         let mut trouble = Vec::new();
-        trouble.extend(self.refusal.map(|refusal| match refusal {
-            AnswerRefusal::Unavailable => "GRIN answers \"Your request is unavailable\"".to_owned(),
-            AnswerRefusal::SignIn => "GRIN answers with a sign-in page".to_owned(),
-            other => format!("the answer is not what was asked for ({other})"),
-        }));
+        trouble.extend(
+            self.refusal
+                .map(|refusal| format!("the answer is not what was asked for: {refusal}")),
+        );
         let rejected = self.rejected.len() as u64 + self.rejected_more;
         trouble.extend(self.rejected.first().map(|row| {
             format!(

@@ -91,7 +91,7 @@ pub fn search(answer: &SmallAnswer, asked: &[Barcode], diagnostics: &Diagnostics
     trouble.extend(
         table
             .refusal
-            .map(|refusal| format!("the answer is not what was asked for ({refusal})")),
+            .map(|refusal| format!("the answer is not what was asked for: {refusal}")),
     );
     if !table.columns_unknown.is_empty() {
         trouble.push(format!(

@@ -1,7 +1,8 @@
 //! What a page says outside of the list's table, where refusals stand.
 
 use crate::grin::list_page::counted::{says_more, says_none, tells_of_more, total_of};
-use crate::grin::refusal::{contains_ignoring_case, says_trouble, says_unavailable, tells_of_trouble};
+use crate::grin::list_page::page_end::short;
+use crate::grin::refusal::{contains_ignoring_case, says_trouble, says_unavailable, trouble_in};
 use crate::grin::text_list::speaks_for_itself;
 use crate::grin::{AnswerRefusal, Barcode, FileName, GrinDate, text};
 
@@ -24,8 +25,8 @@ pub(super) struct OutsideTable {
     /// A field for a password, or an address of Google's sign-in.
     signs_in: bool,
     tells_of_more: bool,
-    /// What a server in trouble says, or words in the list's table that stand in none of its rows.
-    trouble: bool,
+    /// The first that a server in trouble says, or the first words in the list's table that stand in none of its rows.
+    trouble: Option<String>,
     /// Text since the last tag at which words end.
     statement: String,
     /// It is longer than what is judged.
@@ -64,7 +65,10 @@ impl OutsideTable {
 
     /// Text in the list's table and in none of its rows, where only a server's words come to stand.
     pub(super) fn loose(&mut self, text: &str) {
-        self.trouble |= !text::from_html(text).is_empty();
+        let shown = text::from_html(text);
+        if !shown.is_empty() {
+            self.note_trouble(&shown);
+        }
         self.text(text);
     }
 
@@ -109,23 +113,31 @@ impl OutsideTable {
         let statement = std::mem::take(&mut self.statement);
         let shown = text::from_html(&statement);
         let of_list = of_list || self.alerts > 0;
-        self.trouble |= says_trouble(&shown, of_list);
+        if says_trouble(&shown, of_list) {
+            self.note_trouble(&shown);
+        }
         self.tells_of_more |= says_more(&shown, of_list);
         self.says_none |= says_none(&shown);
         self.total = self.total.max(total_of(&shown).unwrap_or(0));
         self.other_books |= std::mem::take(&mut self.in_cell) && is_book(&shown);
     }
 
+    fn note_trouble(&mut self, words: &str) {
+        self.trouble.get_or_insert_with(|| short(words));
+    }
+
     /// Another page begins within this one, as a server's page of an error does in place of the rest.
     pub(super) fn second_page(&mut self) {
-        self.trouble = true;
+        self.note_trouble("<html>, once more");
     }
 
     fn search(&mut self) {
         let shown = text::from_html(&self.text);
         self.unavailable |= says_unavailable(&shown);
         self.tells_of_more |= tells_of_more(&shown);
-        self.trouble |= tells_of_trouble(&shown);
+        if let Some(words) = trouble_in(&shown) {
+            self.note_trouble(words);
+        }
         let keep = self.text.floor_char_boundary(self.text.len().saturating_sub(OVERLAP));
         self.text.drain(..keep);
     }
@@ -167,7 +179,7 @@ impl OutsideTable {
     /// Whether a page without the list's table says in words that the list is empty, and tells of no trouble.
     pub(super) fn says_empty(&mut self) -> bool {
         self.pause(false);
-        self.says_none && !self.tells_of_trouble() && !self.other_books
+        self.says_none && self.trouble().is_none() && !self.other_books
     }
 
     /// Whether a table that is not read may have books.
@@ -175,10 +187,10 @@ impl OutsideTable {
         self.other_books
     }
 
-    /// Whether a server's words may stand in place of rows.
-    pub(super) fn tells_of_trouble(&mut self) -> bool {
+    /// A server's words that may stand in place of rows.
+    pub(super) fn trouble(&mut self) -> Option<&str> {
         self.search();
-        self.trouble
+        self.trouble.as_deref()
     }
 
     /// What follows from all that. A page with a list may well have a link for signing in.

@@ -1,3 +1,5 @@
+mod amounts;
+
 use super::*;
 use ReplaceDecision as D;
 
@@ -11,6 +13,8 @@ fn standing(pages: u64, verified: bool, sha256: &str) -> VolumeStanding {
         page_numbers: None,
         image_numbers: None,
         further_images: None,
+        image_bytes: None,
+        hocr_bytes: None,
         hocr_pages: None,
         hocr_numbers: None,
         has_record: false,
@@ -98,30 +102,6 @@ fn what_may_replace_what() {
     }
 }
 
-#[test]
-fn far_less_text_does_not_replace_what_is_as_well_proven() {
-    let kept = D::KeepStored(KeepReason::LessText);
-    for (stored, new, expected) in [
-        ((5, true), (0, true), kept),
-        ((5, true), (2, true), kept),
-        ((5, true), (3, true), D::Publish),
-        ((5, true), (9, true), D::Publish),
-        ((1, true), (0, true), kept),
-        ((2, true), (1, true), D::Publish),
-        ((0, true), (0, true), D::Publish),
-        ((5, false), (0, false), kept),
-        ((5, false), (0, true), D::Publish),
-        ((5, true), (0, false), D::KeepStored(KeepReason::WeakerProof)),
-    ] {
-        let standing = |(text_pages, verified), sha256| VolumeStanding {
-            text_pages,
-            ..standing(9, verified, sha256)
-        };
-        let decision = may_replace(Some(&standing(stored, "old")), &standing(new, "new"));
-        assert_eq!(decision, expected, "{stored:?} {new:?}");
-    }
-}
-
 /// A stored archive that is verified stays, also where nothing new can be: then the key is named that says so.
 #[test]
 fn what_is_refused_for_want_of_checksums_names_the_key() {
@@ -140,37 +120,6 @@ fn what_is_refused_for_want_of_checksums_names_the_key() {
     }
     let decision = may_replace(Some(&standing(5, true, "old")), &standing(9, false, "new"));
     assert_eq!(decision, D::KeepStored(KeepReason::WeakerProof));
-}
-
-#[test]
-fn a_character_for_each_page_is_no_text() {
-    let kept = D::KeepStored(KeepReason::LessText);
-    let known = |worded, characters| (Some(worded), Some(characters));
-    for (stored, new, expected) in [
-        // A full stop for each of 300 pages.
-        (known(290, 400_000), known(0, 300), kept),
-        // A few letters for each page; one page has it all; words, but few of them.
-        (known(290, 400_000), known(0, 2_100), kept),
-        (known(290, 400_000), known(1, 400_000), kept),
-        (known(290, 400_000), known(290, 199_999), kept),
-        // Honest recognition, done again.
-        (known(290, 400_000), known(290, 200_000), D::Publish),
-        (known(290, 400_000), known(145, 400_000), D::Publish),
-        (known(290, 400_000), known(280, 380_000), D::Publish),
-        (known(100, 90_000), known(290, 400_000), D::Publish),
-        (known(0, 0), known(0, 0), D::Publish),
-        // Stored by an earlier version.
-        ((None, None), known(0, 300), D::Publish),
-        ((None, Some(400_000)), known(290, 300), kept),
-    ] {
-        let standing = |(worded_texts, text_characters), sha256| VolumeStanding {
-            worded_texts,
-            text_characters,
-            ..standing(300, true, sha256)
-        };
-        let decision = may_replace(Some(&standing(stored, "old")), &standing(new, "new"));
-        assert_eq!(decision, expected, "{stored:?} {new:?}");
-    }
 }
 
 #[test]

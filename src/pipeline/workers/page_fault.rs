@@ -14,7 +14,7 @@ pub(super) enum PageFault {
     Session(#[from] SessionError),
     #[error(transparent)]
     Body(#[from] BodyError),
-    #[error("GRIN's answer is not a list: {0}")]
+    #[error("GRIN's answer is not the list that was asked for: {0}")]
     Refused(AnswerRefusal),
     #[error(transparent)]
     Unreadable(#[from] ListRefusal),
@@ -60,14 +60,14 @@ impl PageFault {
         fails || self.denies_form()
     }
 
-    /// The pages lead no further, however often they are asked for: where some of them have been read, another form may be whole.
+    /// The pages lead no further, however often they are asked for: another form may be whole. GRIN's words of refusal may be about one
+    /// page, too; a sign-in page says nothing of the list.
     pub fn ends_pages(&self) -> bool {
-        use AnswerRefusal as R;
-        self.concerns_form()
-            || matches!(
-                self,
-                Self::Torn | Self::Refused(R::Loop | R::ForeignNext | R::Truncated)
-            )
+        match self {
+            Self::Refused(refusal) => *refusal != AnswerRefusal::SignIn,
+            Self::Torn | Self::Unreadable(_) => true,
+            _ => self.concerns_form(),
+        }
     }
 
     /// The pages lead to one that was read before, and to no further one.
@@ -118,12 +118,14 @@ mod tests {
             (PageFault::Refused(AnswerRefusal::NotAList), false, true, true, true),
             (PageFault::Refused(AnswerRefusal::Html), false, true, true, true),
             (PageFault::Refused(AnswerRefusal::SignIn), false, false, true, false),
+            (PageFault::Refused(AnswerRefusal::Unavailable), false, false, true, true),
+            (PageFault::Refused(AnswerRefusal::Empty), false, false, true, true),
             (
-                PageFault::Refused(AnswerRefusal::Unavailable),
+                PageFault::Unreadable(ListRefusal::TooLarge { limit: 1 }),
+                false,
                 false,
                 false,
                 true,
-                false,
             ),
             (PageFault::Refused(AnswerRefusal::Loop), false, false, false, true),
             (PageFault::Refused(AnswerRefusal::Truncated), false, false, true, true),

@@ -72,7 +72,9 @@ impl ListPageState {
     fn end(&mut self, rejected: u64) -> PageEnd {
         let links = self.pager.finish();
         let tells_of_more = self.outside.tells_of_more();
-        self.out.has_trouble = self.outside.tells_of_trouble() || self.outside.has_other_books();
+        let words = self.outside.trouble().map(|words| format!("the words are {words:?}"));
+        self.out.has_trouble = words.is_some() || self.outside.has_other_books();
+        self.out.warnings.extend(words);
         self.out.total = self.outside.total();
         page_end(&PageFacts {
             page: self.pager.page(),

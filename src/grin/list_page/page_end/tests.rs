@@ -42,7 +42,7 @@ fn shown(end: &PageEnd) -> String {
         PageEnd::Doubt(EndDoubt::CountsMore(total)) => format!("of {total}"),
         PageEnd::Doubt(EndDoubt::LinksLeftOut) => "left out".to_owned(),
         PageEnd::Doubt(EndDoubt::OpenLinks(links)) => format!("open {}", links.len()),
-        PageEnd::Refused(refusal, _) => refusal.to_string(),
+        PageEnd::Refused(refusal, _) => refusal.as_str().to_owned(),
     }
 }
 

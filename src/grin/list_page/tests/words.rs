@@ -71,15 +71,20 @@ fn trouble_is_told_beside_a_next_page_and_never_seen_where_there_is_none() {
         "<a href='?first=3'>Next</a>",
     );
     assert!(
-        page.next.is_some() && page.has_trouble && page.warnings.len() == 2,
+        page.next.is_some() && page.has_trouble && page.warnings.len() == 3,
         "{page:?}"
     );
+    let words = page.warnings.iter().any(|warning| warning.contains("Error: timeout"));
+    assert!(words, "which words they are is told: {page:?}");
     for inside in ["", " \n&nbsp;", "<tr><td colspan=2>None</td></tr>"] {
         assert!(read("?result_count=100", inside, "").complete, "{inside}");
     }
     let footer = "<div>Total: 2</div><div>Please try again with other words.</div><div>© 2011 Example, Inc.</div>";
     assert!(read("?result_count=100", "", footer).complete);
     for after in [
+        // What to do, and nothing that has happened.
+        "Help<p>If something went wrong with a conversion, try again later or <b>write</b> to us.</p>",
+        "<p>Books are converted at night. In case of an internal error, wait a day.</p>",
         // What is no box holds no words.
         "<img class=warning src=x><p>Errors in conversion</p>",
         "<input class=error><p>Failed</p>",

@@ -196,6 +196,13 @@ fn a_text_form_that_names_a_part_of_the_books_is_no_fault() {
     });
 }
 
+fn of_text(text: &str) -> StubAnswer {
+    StubAnswer::List {
+        text: text.to_owned(),
+        end: Ok(()),
+    }
+}
+
 /// What the pages of a list that breaks off are answered with after the first one.
 fn broken_pages() -> Vec<(&'static str, Vec<StubAnswer>)> {
     let list = |text: String| StubAnswer::List { text, end: Ok(()) };
@@ -205,11 +212,10 @@ fn broken_pages() -> Vec<(&'static str, Vec<StubAnswer>)> {
         ("404", vec![StubAnswer::Fails(SessionError::NotFound)]),
         (
             "another page",
-            each(|| StubAnswer::List {
-                text: "<html><body><h1>Error</h1></body></html>".to_owned(),
-                end: Ok(()),
-            }),
+            each(|| of_text("<html><body><h1>Error</h1></body></html>")),
         ),
+        ("words of refusal", each(|| of_text("Your request is unavailable."))),
+        ("nothing", each(|| of_text(""))),
         ("loop", vec![list(page(&["TL0001", "TL0002"], Some("y")))]),
         (
             "cut table",
@@ -231,6 +237,23 @@ fn pages_that_break_off_for_good_are_followed_by_the_text_form() {
             fixture.grin.list(TEXT);
             let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
             assert_eq!((seen.incomplete, known(&fixture)), (None, (3, 0)), "{what}");
+        });
+    }
+}
+
+#[test]
+fn a_first_page_that_is_refused_is_followed_by_the_text_form() {
+    for words in ["<html><body>Your request is unavailable.</body></html>", ""] {
+        paused(async || {
+            let fixture = WorkerFixture::new();
+            (0..BACKOFF.attempts).for_each(|_| fixture.grin.list(words));
+            fixture.grin.list(TEXT);
+            let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+            assert_eq!((seen.incomplete, known(&fixture)), (None, (3, 0)), "{words:?}");
+            // Where the text form is refused as well, the list is not one that GRIN does not have.
+            (0..2 * BACKOFF.attempts).for_each(|_| fixture.grin.list(words));
+            let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+            assert_eq!((seen.unavailable, known(&fixture)), (None, (3, 0)), "{words:?}");
         });
     }
 }
