@@ -30,24 +30,44 @@ struct Terminal {
     written: Vec<u8>,
 }
 
-impl Terminal {
-    /// Needs `setsid` (util-linux): a process gets a terminal only in a session of its own.
-    fn start(service: &Service, columns: u16, lines: u16) -> Self {
+/// Both ends of a terminal.
+struct TerminalPair {
+    master: File,
+    slave: OwnedFd,
+}
+
+impl TerminalPair {
+    fn open(columns: u16, lines: u16) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let path = ptsname(&master, Vec::new()).unwrap();
         let slave = rustix::fs::open(path, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).unwrap();
         tcsetwinsize(&slave, size(columns, lines)).unwrap();
-        let end = || Stdio::from(slave.try_clone().unwrap());
+        Self {
+            master: File::from(master),
+            slave,
+        }
+    }
+
+    /// Begins the program in it. Needs `setsid` (util-linux): a process gets a terminal only in a session of its own.
+    fn begin(&self, service: &Service) -> Child {
+        let end = || Stdio::from(self.slave.try_clone().unwrap());
         let mut command = Command::new("setsid");
         command.args(["--ctty", env!("CARGO_BIN_EXE_grind"), "top", "--config"]);
         command
             .arg(&service.home.config)
             .env("TERM", "xterm-256color")
             .env_remove("NO_COLOR");
-        let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
-        let master = File::from(master);
+        command.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap()
+    }
+}
+
+impl Terminal {
+    fn start(service: &Service, columns: u16, lines: u16) -> Self {
+        let pair = TerminalPair::open(columns, lines);
+        let child = pair.begin(service);
+        let TerminalPair { master, slave } = pair;
         let (send, output) = channel();
         let mut reader = master.try_clone().unwrap();
         std::thread::spawn(move || {
@@ -227,6 +247,27 @@ fn the_terminal_is_put_back_when_a_signal_ends_it() {
         top.shows("session_owner");
         kill_process(Pid::from_child(&top.child), signal).unwrap();
         assert_eq!(top.ended(), 0, "{signal:?}");
+    }
+}
+
+#[test]
+fn it_ends_with_its_terminal() {
+    let service = daemon();
+    let mut pair = TerminalPair::open(80, 24);
+    let mut child = pair.begin(&service);
+    let (mut written, mut buffer) = (Vec::new(), [0; 4096]);
+    while !String::from_utf8_lossy(&written).contains("q quit") {
+        let length = pair.master.read(&mut buffer).unwrap();
+        written.extend(&buffer[..length]);
+    }
+    drop(pair);
+    let end = Instant::now() + PATIENCE;
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > end {
+            drop(child.kill());
+            panic!("it outlives its terminal");
+        }
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

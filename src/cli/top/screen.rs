@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::cli::error::CliError;
@@ -32,6 +34,8 @@ pub fn run(endpoints: Vec<DaemonEndpoint>, every: Duration, first: DaemonStatus)
     };
     let is_ended = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
+        // A second one ends it at once, whatever it is at.
+        signal_hook::flag::register_conditional_default(signal, Arc::clone(&is_ended)).map_err(failed)?;
         signal_hook::flag::register(signal, Arc::clone(&is_ended)).map_err(failed)?;
     }
     let (wish, wishes) = channel();
@@ -48,6 +52,18 @@ pub fn run(endpoints: Vec<DaemonEndpoint>, every: Duration, first: DaemonStatus)
     let terminal = ratatui::try_init().map_err(failed)?;
     let shown = screen.show(terminal);
     ratatui::try_restore().and(shown).map_err(failed)
+}
+
+/// Waits for a key, for so long at most; says whether the terminal is gone. crossterm would read one that is without end, and hear no signal.
+fn is_gone(at_most: Duration) -> io::Result<bool> {
+    let stdin = io::stdin();
+    let mut keys = [PollFd::new(&stdin, PollFlags::IN)];
+    let at_most = Timespec::try_from(at_most).map_err(io::Error::other)?;
+    match poll(&mut keys, Some(&at_most)) {
+        // A signal: another size of the terminal, or the end.
+        Ok(_) | Err(Errno::INTR) => Ok(keys[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 struct TopScreen {
@@ -69,7 +85,10 @@ impl TopScreen {
                 if self.is_ended.load(Ordering::Relaxed) {
                     return Ok(());
                 }
-                if event::poll(LOOK_FOR_NEWS)? {
+                if is_gone(LOOK_FOR_NEWS)? {
+                    return Ok(());
+                }
+                if event::poll(Duration::ZERO)? {
                     match event::read()? {
                         Event::Key(key) if key.kind == KeyEventKind::Press => match self.press(key) {
                             TopAction::Quit => return Ok(()),
