@@ -127,12 +127,7 @@ impl ScanResult {
 impl TarScan<'_> {
     /// Compares the digests and says everything that does not fit.
     pub(in crate::archive) fn judge(mut self) -> ScanResult {
-        match &self.mets {
-            Some(found) => found.mets.note(&mut self.findings),
-            None => self.findings.note(FindingCode::NoMets, None, "there is no METS in it"),
-        }
-        let more = self.more_mets.iter();
-        more.for_each(|found| found.mets.note_unplaced_files(&mut self.findings));
+        self.note_mets();
         let identity = match (&self.mets, self.barcode) {
             (Some(found), _) => found.identity,
             (None, None) => BookIdentity::NotRequested,
@@ -166,7 +161,13 @@ impl TarScan<'_> {
         note_unnamed_pages(&list_pages, &mets_pages, &mut self.findings);
         let digests: BTreeMap<_, _> = self.digests.finish().into_iter().collect();
         let compared_by = self.options.verify_checksums.then_some(&digests);
-        let compared = compare(&self.files, compared_by, &sources, &mut self.findings);
+        let compared = compare(
+            &self.files,
+            self.pages.parts(),
+            compared_by,
+            &sources,
+            &mut self.findings,
+        );
         ScanResult {
             differing_duplicates: note_duplicates(&duplicates, &self.files, &digests, &mut self.findings),
             members: members(&self.files, &digests, &compared),
@@ -197,6 +198,15 @@ impl TarScan<'_> {
                 let text = format!("its METS is another book's; its OBJID is {object}");
                 (FindingCode::AnotherBook, text)
             }
+    fn note_mets(&mut self) {
+        match &self.mets {
+            Some(found) => found.mets.note(&mut self.findings),
+            None => self.findings.note(FindingCode::NoMets, None, "there is no METS in it"),
+        }
+        let more = self.more_mets.iter();
+        more.for_each(|found| found.mets.note_unplaced_files(&mut self.findings));
+    }
+
             BookIdentity::Unnamed => {
                 let text = "neither the name of a METS nor an OBJID says which book it is";
                 (FindingCode::UnnamedBook, text.to_owned())
