@@ -164,7 +164,7 @@ pub enum ArchiveLimit {
     UnsafeName,
     /// A symbolic or hard link.
     Link,
-    /// A device, a pipe or another special file.
+    /// A device, or another special file with bytes of its own.
     SpecialFile,
     /// Extended header blocks (GNU long names, pax) beyond their size.
     HeaderSize,
