@@ -142,9 +142,6 @@ impl TarScan<'_> {
             (None, Some(_)) => BookIdentity::Unnamed,
         };
         self.note_identity(identity);
-        if self.mets.is_none() && self.lists.is_empty() {
-            self.pages.set_nothing_names_pages();
-        }
         let page_names = place(&mut self.files, self.folder_owners, self.barcode, &mut self.findings);
         set_long_texts_aside(&mut self.files, &self.long_texts, &mut self.findings);
         let owners = &page_names.owners;
@@ -205,6 +202,9 @@ impl TarScan<'_> {
         }
         let more = self.more_mets.iter();
         more.for_each(|found| found.mets.note_unplaced_files(&mut self.findings));
+        if self.mets.is_none() && self.lists.is_empty() {
+            self.pages.set_nothing_names_pages();
+        }
     }
 
     fn note_identity(&mut self, identity: BookIdentity) {
