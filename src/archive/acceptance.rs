@@ -93,6 +93,9 @@ pub struct VolumeAcceptance {
     /// Those pages.
     #[serde(default)]
     pub hocr_numbers: PageNumbers,
+    /// Pages that have a file of ALTO, or another one in XML, with bytes in it.
+    #[serde(default)]
+    pub alto_numbers: PageNumbers,
     /// Number of the first page, which is the text's first line; 0 without pages.
     pub first_page: u64,
     /// Bytes of the images that are pages'.

@@ -76,6 +76,11 @@ pub enum ArchiveError {
         /// What it would need.
         what: String,
     },
+    /// Its encryption has no integrity check, and the settings want one.
+    #[error(
+        "its encryption has no integrity check; archive.accept_unauthenticated = true takes such archives where checksums prove every page"
+    )]
+    NoIntegrityCheck,
     /// Its tar has a form that honest archives may have and that is not read here: nothing is known against it.
     #[error(
         "its tar has a form that is not read here: {what}; unpack it with GNU tar, and look whether it is the book"
@@ -159,7 +164,7 @@ pub enum ArchiveLimit {
     UnsafeName,
     /// A symbolic or hard link.
     Link,
-    /// A device, a pipe or another special file.
+    /// A device, or another special file with bytes of its own.
     SpecialFile,
     /// Extended header blocks (GNU long names, pax) beyond their size.
     HeaderSize,
@@ -226,6 +231,7 @@ impl ArchiveError {
             } => FailureReason::SignedOut,
             Self::RefusedByGrin { .. } => FailureReason::Unavailable,
             Self::Refused { refusal, .. } => refusal.reason(),
+            Self::NoIntegrityCheck => FailureReason::Unauthenticated,
             Self::Hostile { .. } => FailureReason::Hostile,
             Self::Unsupported { .. } | Self::UnreadTar { .. } => FailureReason::Unsupported,
             Self::Input(_) => FailureReason::Input,
@@ -271,6 +277,8 @@ pub(super) enum LayerFault {
     NotAnArchive(&'static str),
     #[error("not supported: {0}")]
     Unsupported(String),
+    #[error("no integrity check")]
+    NoIntegrityCheck,
     #[error("a tar that is not read: {0}")]
     UnreadTar(String),
     /// The input failed; the error itself stays with the source.

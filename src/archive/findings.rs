@@ -128,6 +128,8 @@ pub enum FindingCode {
     MetsMalformed,
     /// The METS holds what is never read: a DTD, or more than the limits allow.
     MetsRefused,
+    /// The METS holds texts that are longer than what is read, such as an image; they are passed over.
+    MetsTextSkipped,
     /// The METS is in another encoding than the one that it declares; it is read as what it is in.
     MetsEncodingDiffers,
     /// The METS is found by its root element; its name is another one.
@@ -201,6 +203,7 @@ impl FindingCode {
             Self::NoMarc => "no_marc",
             Self::MetsMalformed => "mets_malformed",
             Self::MetsRefused => "mets_refused",
+            Self::MetsTextSkipped => "mets_text_skipped",
             Self::MetsEncodingDiffers => "mets_encoding_differs",
             Self::MetsMisnamed => "mets_misnamed",
             Self::MetsRepeated => "mets_repeated",
@@ -230,6 +233,7 @@ impl FindingCode {
             Self::NoText
             | Self::NoMarc
             | Self::MetsMisnamed
+            | Self::MetsTextSkipped
             | Self::MarcRepeated
             | Self::FolderInArchive
             | Self::ImageWithoutText
@@ -321,6 +325,7 @@ mod tests {
             FindingCode::UnplacedPageFile,
             FindingCode::AnotherBookBeside,
             FindingCode::PagesElsewhere,
+            FindingCode::MetsTextSkipped,
             FindingCode::MetsEncodingDiffers,
             FindingCode::HocrWithoutImage,
             FindingCode::ImageWithoutHocr,

@@ -64,6 +64,9 @@ pub struct BookManifest {
     /// Those pages; manifests of earlier versions do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hocr_numbers: Option<PageNumbers>,
+    /// Pages that have a file of ALTO, or another one in XML, with bytes in it; manifests of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alto_numbers: Option<PageNumbers>,
     /// True if every page file agreed with its listed digest.
     pub verified: bool,
     /// What came of the search for a MARC record.
@@ -153,6 +156,7 @@ impl BookManifest {
             further_images: Some(volume.acceptance.further_images),
             hocr_pages: Some(volume.acceptance.hocr_pages),
             hocr_numbers: Some(volume.acceptance.hocr_numbers.clone()),
+            alto_numbers: Some(volume.acceptance.alto_numbers.clone()),
             verified: volume.acceptance.verified,
             record: volume.record,
             record_parts: volume.acceptance.record_parts,

@@ -38,6 +38,8 @@ pub(super) enum MemberKind {
     Unknown,
     /// A kind that is skipped, such as a volume label.
     Odd,
+    /// A named pipe: it holds nothing, and unpacking it harms nothing.
+    Pipe,
 }
 
 /// Walks through a tar. Reading it gives the data of the member that [`TarMembers::next`] named last.
@@ -228,9 +230,13 @@ impl<'l, B: BufRead> TarMembers<'l, B> {
             (MemberKind::Folder | MemberKind::Link(_), _) => 0,
             (_, Some(size)) => size,
             // The label of a volume has no size at all.
-            (MemberKind::Odd, _) if is_zero(&header.as_old().size) => 0,
+            (MemberKind::Odd | MemberKind::Pipe, _) if is_zero(&header.as_old().size) => 0,
             _ => header.entry_size().map_err(|_| broken("a size is no number"))?,
         };
+        if kind == MemberKind::Pipe && size > 0 {
+            let detail = format!("{name} is a pipe and claims {size} bytes");
+            return Err(hostile(ArchiveLimit::SpecialFile, detail));
+        }
         self.total = self.total.saturating_add(size);
         if size > self.limits.member_bytes {
             return Err(hostile(ArchiveLimit::MemberSize, format!("{name} claims {size} bytes")));
@@ -285,18 +291,12 @@ fn kind_of(header: &Header, name: &str, has_slash: bool) -> io::Result<MemberKin
         EntryType::Regular | EntryType::Continuous => MemberKind::File,
         EntryType::Directory => MemberKind::Folder,
         EntryType::Symlink => return Err(hostile(ArchiveLimit::Link, format!("{name} is a link"))),
-        EntryType::Char | EntryType::Block | EntryType::Fifo => {
-            return Err(hostile(
-                ArchiveLimit::SpecialFile,
-                format!("{name} is a device or a pipe"),
-            ));
+        // Unpacked, it leads to a disk or a terminal of that machine.
+        EntryType::Char | EntryType::Block => {
+            return Err(hostile(ArchiveLimit::SpecialFile, format!("{name} is a device")));
         }
-        other if other.as_byte() == b'M' => {
-            return Err(hostile(
-                ArchiveLimit::SpecialFile,
-                format!("{name} begins in another archive"),
-            ));
-        }
+        EntryType::Fifo => MemberKind::Pipe,
+        other if other.as_byte() == b'M' => return Err(unread(format!("{name} begins in another archive"))),
         other if has_slash || NO_FILES.contains(&other.as_byte()) => MemberKind::Odd,
         // POSIX wants it unpacked as a file.
         _ => MemberKind::Unknown,

@@ -281,6 +281,14 @@ impl VolumePages {
         images.filter(|page| !self.void_images.contains_key(page))
     }
 
+    /// The parts of pages that are there; an image that is none is not.
+    pub(super) fn parts(&self) -> BTreeSet<MemberRole> {
+        let images = self.good_images().map(MemberRole::Image);
+        let coordinates = self.filled_coordinates.iter().copied().map(MemberRole::Coordinates);
+        let texts = self.texts.keys().copied().map(MemberRole::Text);
+        images.chain(coordinates).chain(texts).collect()
+    }
+
     fn nonblank_texts(&self) -> usize {
         self.counted_texts().filter(|line| !line.is_blank).count()
     }

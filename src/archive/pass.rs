@@ -259,6 +259,7 @@ fn read_on<R: Read>(source: &mut ArchiveSource<R>, fault: Option<&LayerFault>) {
             LayerFault::WrongPassphrase
             | LayerFault::NoPassphrase
             | LayerFault::NoSecretKey(_)
+            | LayerFault::NoIntegrityCheck
             | LayerFault::Unsupported(_),
         ) => Ok(()),
         Some(LayerFault::NotAnArchive(_)) => io::copy(&mut source.take(PAGE as u64), &mut io::sink()).map(drop),
@@ -290,6 +291,7 @@ pub(super) fn as_error(fault: LayerFault, seen: Box<SeenArchive>, head: &[u8]) -
             what: shortened(what),
             seen,
         },
+        LayerFault::NoIntegrityCheck => ArchiveError::NoIntegrityCheck,
         LayerFault::Unsupported(what) => ArchiveError::Unsupported { what: shortened(what) },
         LayerFault::Input => ArchiveError::Input(io::ErrorKind::Other.into()),
         LayerFault::Sink => ArchiveError::Sink(io::ErrorKind::Other.into()),

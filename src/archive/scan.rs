@@ -112,6 +112,7 @@ impl<'o> TarScan<'o> {
                     self.file(&member, members)?;
                 }
                 MemberKind::Folder => {}
+                MemberKind::Pipe => self.pipe(&member),
                 MemberKind::Odd => self.findings.note(
                     FindingCode::OddEntry,
                     Some(&member.name),
@@ -165,6 +166,15 @@ impl<'o> TarScan<'o> {
             self.digests.end();
         }
         Ok(())
+    }
+
+    /// A pipe holds no bytes: what it should be by its name is not known.
+    fn pipe(&mut self, member: &TarMember) {
+        if role(&member.name, self.barcode) != MemberRole::Other {
+            self.unread.insert(member.name.clone());
+        }
+        let text = "a pipe, of which there is nothing to read";
+        self.findings.note(FindingCode::OddEntry, Some(&member.name), text);
     }
 
     fn note_name(&mut self, member: &TarMember) {

@@ -40,9 +40,11 @@ pub(super) struct DigestComparison {
     pub(super) listed: BTreeSet<usize>,
 }
 
-/// Compares every file with its digest, if there are `digests`, and looks for listed pages that are missing.
+/// Compares every file with its digest, if there are `digests`, and looks for listed pages that are missing. `delivered` are the parts of
+/// pages that are there.
 pub(super) fn compare(
     files: &[FileSeen],
+    delivered: BTreeSet<MemberRole>,
     digests: Option<&BTreeMap<usize, Md5Digest>>,
     sources: &DigestSources<'_>,
     findings: &mut FindingList,
@@ -61,10 +63,6 @@ pub(super) fn compare(
         has_source: digests.is_some() && !(lists.is_empty() && mets.is_empty()),
         ..DigestComparison::default()
     };
-    let mut proven = BTreeSet::new();
-    if !compared.has_source {
-        proven.extend(files.iter().filter_map(|file| file.role.page_part()));
-    }
     match digests {
         Some(digests) if compared.has_source => {
             let links = links_of(files);
@@ -76,7 +74,6 @@ pub(super) fn compare(
                     let own = GivenDigests::of(&[id], &lists, &mets);
                     let given = if own.is_empty() { &of_all } else { &own };
                     if compared.compare_file(&files[id], given, *digest, findings) {
-                        proven.extend(files[id].role.page_part());
                         compared.listed.insert(id);
                     }
                 }
@@ -89,7 +86,7 @@ pub(super) fn compare(
         None => {}
     }
     let listed = lists.iter().chain(&mets).chain(&named);
-    let evidence = PageEvidence::of(files, proven, sources);
+    let evidence = PageEvidence::of(files, delivered, sources);
     compared.note_names(&evidence, listed, findings);
     compared
 }
@@ -159,8 +156,8 @@ impl DigestComparison {
         false
     }
 
-    /// A missing page is a fault. A listed file that is no page, or another form of a page that is there and proven, is
-    /// only worth a word.
+    /// A missing page is a fault. A listed file that is no page, or another form of a part of a page that is there, is only worth a word: it
+    /// may be a master, or another source that is not delivered.
     fn note_names<'l>(
         &mut self,
         evidence: &PageEvidence<'_>,
@@ -197,62 +194,56 @@ struct PageEvidence<'e> {
     files: &'e [FileSeen],
     /// Parts of page zero that are there.
     zeros: BTreeSet<MemberRole>,
-    /// Parts of pages of which a file is there and proven.
-    proven: BTreeSet<MemberRole>,
+    /// Parts of pages of which a file is there, in any form. Whether a digest proves it is asked elsewhere.
+    delivered: BTreeSet<MemberRole>,
     names: &'e PageNames<'e>,
     /// What the METS have among the page images, each where it names at least one that is there: else its names are no files'.
     images: BTreeSet<&'e str>,
 }
 
 impl<'e> PageEvidence<'e> {
-    fn of(files: &'e [FileSeen], proven: BTreeSet<MemberRole>, sources: &'e DigestSources<'e>) -> Self {
+    fn of(files: &'e [FileSeen], delivered: BTreeSet<MemberRole>, sources: &'e DigestSources<'e>) -> Self {
         let names = &sources.page_names;
         let known: BTreeSet<String> = files.iter().map(|file| base_name(&file.name).to_lowercase()).collect();
         let is_there = |name: &String| {
             let plain = plain_name(name);
             let part = names.image_part(&plain);
-            known.contains(&base_name(&plain).to_lowercase()) || part.is_some_and(|part| proven.contains(&part))
+            known.contains(&base_name(&plain).to_lowercase()) || part.is_some_and(|part| delivered.contains(&part))
         };
         let describing = sources.mets.iter().filter(|mets| mets.images.iter().any(is_there));
         let images = describing.flat_map(|mets| &mets.images).map(String::as_str).collect();
         Self {
             files,
             zeros: files.iter().filter_map(|file| page_zero(&file.name)).collect(),
-            proven,
+            delivered,
             names,
             images,
         }
     }
 
     /// Is a file that a list names and the archive lacks one of a page? By its name, or because the METS has it among the page images.
-    /// Not where another form of it is there and proven. Page zero is not counted, and as much a page of the book as the others.
+    /// Not where another form of it is there. Page zero is not counted, and as much a page of the book as the others.
     fn is_missing(&self, name: &str) -> bool {
         let plain = plain_name(name);
         if self.names.is_foreign(&plain) {
             return false;
         }
         if let Some(part) = self.names.part(&plain) {
-            return !self.proven.contains(&part);
+            return !self.delivered.contains(&part);
         }
         if let Some(zero) = page_zero(&plain) {
             return !self.zeros.contains(&zero);
         }
         if let Some(page) = unknown_form(&plain, self.names.barcode) {
-            return !self.proven.contains(&MemberRole::Image(page)) && !self.has_page(page, base_name(&plain));
+            // Without an extension it may be any of the page's files.
+            let is_any = !base_name(&plain).contains('.');
+            let is_it = |part: &MemberRole| *part == MemberRole::Image(page) || is_any && part.page() == Some(page);
+            return !self.delivered.iter().any(is_it);
         }
         let is_image = self.images.contains(name) && !is_desktop_litter(&plain);
         let image_part = is_image.then(|| self.names.image_part(&plain)).flatten();
         let part = image_part.or_else(|| self.names.other_part(&plain));
-        (is_image || self.names.is_page_like(&plain)) && !part.is_some_and(|part| self.proven.contains(&part))
-    }
-}
-
-impl PageEvidence<'_> {
-    /// Is there an image of the page? A name without an extension may be one of the page's other files.
-    fn has_page(&self, page: u32, base_name: &str) -> bool {
-        let is_any = !base_name.contains('.');
-        let is_it = |role: MemberRole| role == MemberRole::Image(page) || is_any && role.page() == Some(page);
-        self.files.iter().any(|file| is_it(file.role))
+        (is_image || self.names.is_page_like(&plain)) && !part.is_some_and(|part| self.delivered.contains(&part))
     }
 }
 
@@ -281,8 +272,8 @@ mod tests {
             mets: vec![&mets],
             page_names: PageNames::of(&files, None),
         };
-        let proven = BTreeSet::from([MemberRole::Image(1), MemberRole::Coordinates(1)]);
-        let evidence = PageEvidence::of(&files, proven, &sources);
+        let delivered = BTreeSet::from([MemberRole::Image(1), MemberRole::Coordinates(1)]);
+        let evidence = PageEvidence::of(&files, delivered, &sources);
         let cases = [
             ("00000001.jp2", false),
             ("00000001.tif", false),

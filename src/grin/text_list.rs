@@ -1,6 +1,7 @@
 //! Lists as text, plain or with columns.
 
 mod columns;
+mod markup;
 mod plausible;
 
 pub(super) use crate::grin::text_list::plausible::{is_message, says_cut_short, speaks_for_itself};
@@ -13,9 +14,7 @@ use crate::grin::list_page::{
 };
 use crate::grin::text_list::columns::{columns, fits, header, names_volume};
 use crate::grin::text_list::plausible::{ENOUGH, ShapeCensus, WordShape};
-use crate::grin::{
-    AnswerRefusal, LibraryDirectory, ListKind, ListRow, RejectedRow, RejectionReason, lines, refusal, text,
-};
+use crate::grin::{AnswerRefusal, LibraryDirectory, ListKind, ListRow, RejectedRow, RejectionReason, refusal, text};
 
 /// Longest line taken.
 const LONGEST_LINE: usize = 64 << 10;
@@ -137,7 +136,7 @@ impl TextListParser {
     fn begin(&mut self) -> Result<Vec<ListRow>, AnswerRefusal> {
         self.begun = true;
         let beginning = std::mem::take(&mut self.beginning);
-        self.out.refusal = lines::refused(&beginning);
+        self.out.refusal = markup::refused(&beginning);
         self.read(&beginning)
     }
 
@@ -156,8 +155,7 @@ impl TextListParser {
             return;
         }
         if refusal::looks_like_html(line.as_bytes()) {
-            // A page in place of the rest.
-            self.out.refusal = Some(refusal::refusal_of_html(line.as_bytes()));
+            self.markup(line, RejectedRow::new(line, RejectionReason::Message));
             return;
         }
         let first = self.cells.is_none() && self.heading.is_none();
@@ -208,9 +206,9 @@ impl TextListParser {
 
     /// A line that names no volume: a page in place of the rest, a server's words, or an odd row.
     fn no_row(&mut self, line: &str, rejected: RejectedRow) {
-        let page = line.find('<').map(|at| &line.as_bytes()[at..]);
-        if let Some(page) = page.filter(|page| refusal::looks_like_html(page)) {
-            self.out.refusal = Some(refusal::refusal_of_html(page));
+        let page = line.find('<').map(|at| &line[at..]);
+        if let Some(page) = page.filter(|page| refusal::looks_like_html(page.as_bytes())) {
+            self.markup(page, rejected);
             return;
         }
         let first = line

@@ -202,7 +202,12 @@ impl BookIntake {
             others_served: self.are_others_served(now),
             was_charged: attempts > 0,
         };
-        fault.among_others(evidence)
+        let (was, reason) = (fault.blame, fault.reason);
+        let fault = fault.among_others(evidence);
+        if fault.blame != was {
+            self.refused.note_everybodys(reason);
+        }
+        fault
     }
 
     /// GRIN answered: the way there is open. Of downloads that says nothing, so their series stand.

@@ -27,7 +27,8 @@ use crate::vocabulary::{Blame, FailureReason, WaitCause};
 pub use after_cut::{BOOKS_AFTER_CUT, RUN_AFTER_CUT, SETTLEMENT_AFTER_CUT};
 pub use delays::{FailedAttempt, FailureMemory, MOST_LEFT, PutOff, PutOffRules, longest_wait_once, shared_pause};
 pub(in crate::pipeline) use refusal::may_meet_all;
-pub use refusal::{MOST_ALIKE, RefusalEvidence, refusal_of};
+use refusal::refusal_of;
+pub use refusal::{MOST_ALIKE, RefusalEvidence};
 
 /// An error in the forms that the plan, the intake, the catalog and a person need.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,11 +136,11 @@ impl BookFault {
         }
     }
 
-    /// Fetched twice with the same bytes and the same fault, and kept in quarantine. What is not read here is not proven to be damaged: it
-    /// keeps its reason, and is asked for again after long waits, as another version of the program may read it.
+    /// Fetched twice with the same bytes and the same fault, and kept in quarantine. What is not read here, or came without any proof, is not
+    /// proven to be damaged: it keeps its reason, and is asked for again after long waits, as another version of the program may read it.
     pub fn damaged_at_source(reason: FailureReason, detail: &str) -> Self {
         let told = match reason {
-            FailureReason::Unsupported => reason,
+            FailureReason::Unsupported | FailureReason::Unauthenticated => reason,
             _ => FailureReason::DamagedAtSource,
         };
         let detail = format_args!("{reason}: {detail}");
@@ -231,8 +232,10 @@ impl From<&ArchiveError> for BookFault {
             // One book may have another passphrase, where ours opened others.
             E::WrongPassphrase | E::NoSecretKey { .. } => (Blame::Book, WaitCause::Passphrase, FaultOutlook::Same),
             E::NoPassphrase => (Blame::Operator, WaitCause::Passphrase, FaultOutlook::Same),
-            // Another version of the program may read it.
-            E::Unsupported { .. } | E::UnreadTar { .. } => (Blame::Book, WaitCause::Failures, FaultOutlook::Same),
+            // Another version of the program may read it, or another setting take it.
+            E::Unsupported { .. } | E::UnreadTar { .. } | E::NoIntegrityCheck => {
+                (Blame::Book, WaitCause::Failures, FaultOutlook::Same)
+            }
             E::Damaged { .. }
             | E::Truncated { .. }
             | E::NotAnArchive { .. }

@@ -54,6 +54,8 @@ pub struct VolumeStanding {
     pub hocr_pages: Option<u64>,
     /// Those pages; `None` as well.
     pub hocr_numbers: Option<PageNumbers>,
+    /// Pages that have a file of ALTO; `None` as well.
+    pub alto_numbers: Option<PageNumbers>,
     /// Its METS holds a MARC record.
     pub has_record: bool,
     /// How much the record says; `None`: there is none, or it is not known of what an earlier version stored.
@@ -113,6 +115,9 @@ pub enum KeepReason {
     /// The new archive lacks hOCR of pages that have it in the stored archive, though it may have as much.
     #[error("the new archive lacks hOCR of pages that have it in the stored archive")]
     FewerHocr,
+    /// The new archive lacks ALTO of pages that have it in the stored archive.
+    #[error("the new archive lacks ALTO of pages that have it in the stored archive")]
+    FewerAlto,
     /// The stored archive is verified, the new one is not.
     #[error("the stored archive is verified and the new one is not")]
     WeakerProof,
@@ -138,7 +143,7 @@ impl KeepReason {
     }
 }
 
-/// May this archive replace what is stored? Only a volume may, and never without a page, a page's image or a page's hOCR or the MARC record
+/// May this archive replace what is stored? Only a volume may, and never without a page, a page's image, a page's hOCR or ALTO or the MARC record
 /// that is stored, or with weaker verification, nor with far less text: a text may be improved, but is not lost on GRIN's side for a
 /// good reason, and a character for each page is no text; the record may be improved as well, but keeps what it is known by. Nor may one that may be another book's, by its METS, unless that of the stored one is as unclear.
 pub fn may_replace(stored: Option<&VolumeStanding>, new: &VolumeStanding) -> ReplaceDecision {
@@ -159,6 +164,9 @@ pub fn may_replace(stored: Option<&VolumeStanding>, new: &VolumeStanding) -> Rep
         Some(stored) if stored.has_record && !new.has_record => D::KeepStored(KeepReason::RecordLost),
         Some(stored) if is_reduced(stored.record_parts, new.record_parts) => D::KeepStored(KeepReason::RecordReduced),
         Some(stored) if has_fewer_hocr(stored, new) => D::KeepStored(KeepReason::FewerHocr),
+        Some(stored) if lacks_some(stored.alto_numbers.as_ref(), new.alto_numbers.as_ref()) => {
+            D::KeepStored(KeepReason::FewerAlto)
+        }
         Some(stored) if has_far_less_text(stored, new) => D::KeepStored(KeepReason::LessText),
         Some(_) => D::Publish,
     }
@@ -248,6 +256,7 @@ impl From<&VolumeAcceptance> for VolumeStanding {
             hocr_bytes: Some(acceptance.hocr_bytes),
             hocr_pages: Some(acceptance.hocr_pages),
             hocr_numbers: Some(acceptance.hocr_numbers.clone()),
+            alto_numbers: Some(acceptance.alto_numbers.clone()),
             has_record: false,
             record_parts: None,
             verified: acceptance.verified,
@@ -284,6 +293,7 @@ impl From<&BookManifest> for VolumeStanding {
             hocr_bytes: None,
             hocr_pages: manifest.hocr_pages,
             hocr_numbers: manifest.hocr_numbers.clone(),
+            alto_numbers: manifest.alto_numbers.clone(),
             has_record: manifest.record == RecordKind::Found,
             record_parts: manifest.record_parts,
             verified: manifest.verified,

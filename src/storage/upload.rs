@@ -107,9 +107,18 @@ impl ObjectUpload {
     /// On any error nothing of this upload is visible, except after [`StorageError::Store`] in the very last request, of
     /// which the answer was lost: then the whole object may be there.
     pub fn publish(self) -> Result<PublishedObject, StorageError> {
+        self.publish_if(&|| true)
+    }
+
+    /// The same; where that takes long, because a store gets the bytes a second time, it is asked at the end whether the object is still
+    /// wanted.
+    ///
+    /// # Errors
+    /// As above; [`StorageError::Broken`] where it is not wanted any more.
+    pub fn publish_if(self, wanted: &dyn Fn() -> bool) -> Result<PublishedObject, StorageError> {
         let bytes = match self.kind {
             Kind::Local(upload) => upload.publish()?,
-            Kind::Object(upload) => upload.publish()?,
+            Kind::Object(upload) => upload.publish(wanted)?,
         };
         Ok(PublishedObject { bytes })
     }

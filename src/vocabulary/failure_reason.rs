@@ -91,7 +91,7 @@ words! {
         UnnamedBook = "unnamed_book",
         /// Pages that are listed are not in the archive.
         PagesMissing = "pages_missing",
-        /// Its encryption has no integrity check, and checksums do not prove every page.
+        /// Its encryption has no integrity check, and the settings want one or checksums do not prove every page.
         Unauthenticated = "unauthenticated",
         /// The archive goes beyond what an honest one holds.
         Hostile = "hostile",

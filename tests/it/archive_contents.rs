@@ -554,8 +554,8 @@ fn what_no_honest_archive_holds_is_refused() {
     }
     hostile(&raw_entry(Type::Symlink, b"00000001.txt", 0), ArchiveLimit::Link);
     hostile(&raw_entry(Type::Link, b"00000001.txt", 0), ArchiveLimit::Link);
-    for kind in [Type::Char, Type::Block, Type::Fifo, Type::new(b'M')] {
-        hostile(&raw_entry(kind, b"dev", 0), ArchiveLimit::SpecialFile);
+    for (kind, size) in [(Type::Char, 0), (Type::Block, 0), (Type::Fifo, 512)] {
+        hostile(&raw_entry(kind, b"dev", size), ArchiveLimit::SpecialFile);
     }
     hostile(
         &raw_entry(Type::Regular, b"00000001.jp2", 1 << 60),
@@ -574,6 +574,45 @@ fn what_no_honest_archive_holds_is_refused() {
         ArchiveLimit::HeaderSize,
     );
     hostile(&raw_entry(Type::XHeader, b"pax", 1 << 30), ArchiveLimit::HeaderSize);
+}
+
+#[test]
+fn what_is_odd_and_harms_nothing_is_a_finding() {
+    use tar::EntryType as Type;
+    let volume = Files::volume(2, 300);
+    for (what, entry, found, verified) in [
+        ("a pipe", raw_entry(Type::Fifo, b"queue", 0), true, true),
+        (
+            "a pipe that is named as a page",
+            raw_entry(Type::Fifo, b"00000003.jp2", 0),
+            true,
+            false,
+        ),
+        ("an empty folder", raw_entry(Type::Directory, b"extra/", 0), false, true),
+        ("the folder itself", raw_entry(Type::Directory, b"./", 0), false, true),
+        (
+            "a folder with a size",
+            raw_entry(Type::Directory, b"extra/", 4_096),
+            false,
+            true,
+        ),
+        (
+            "a pax header for all",
+            with_data(raw_entry(Type::XGlobalHeader, b"pax", 13), b"13 comment=x\n"),
+            false,
+            true,
+        ),
+    ] {
+        let passed = pass_plain(&gz(&[entry, volume.tar()].concat()));
+        assert_eq!(passed.volume().acceptance.verified, verified, "{what}");
+        assert_eq!(passed.codes(), vec!["odd_entry"; usize::from(found)], "{what}");
+    }
+    let continued = look_into(&gz(&raw_entry(Type::new(b'M'), b"00000001.jp2", 0)));
+    assert!(
+        matches!(continued.error(), ArchiveError::UnreadTar { what, .. } if what.contains("another archive")),
+        "{}",
+        continued.error()
+    );
 }
 
 fn with_data(mut entry: Vec<u8>, data: &[u8]) -> Vec<u8> {

@@ -142,3 +142,54 @@ fn of_each_mets_the_newest_says_what_the_files_bytes_are() {
         );
     }
 }
+
+#[test]
+fn a_master_that_only_the_mets_has_is_no_missing_page() {
+    let bare = Files::bare(3, 300);
+    let masters = Files((1..=3).map(|page| (format!("{page:08}.tif"), vec![page; 9])).collect());
+    let alto = Files((1..=3).map(|page| (format!("{page:08}.xml"), vec![page; 9])).collect());
+    let named = |parts: &[&Files]| Files(parts.iter().flat_map(|files| files.0.clone()).collect()).mets(true);
+    let with_mets = |mets: String| bare.clone().with("TESTLIB_TL0000000001.xml", mets.as_bytes());
+    let cases = [
+        ("masters alone", with_mets(named(&[&masters])), Value::Null, false),
+        (
+            "masters and texts",
+            with_mets(named(&[&masters, &alto])),
+            Value::Null,
+            false,
+        ),
+        (
+            "masters and all that came",
+            with_mets(named(&[&masters, &bare])),
+            Value::Null,
+            true,
+        ),
+        (
+            "a page of which no image came",
+            with_mets(named(&[&masters])).without("00000002.jp2"),
+            json!("pages_missing"),
+            false,
+        ),
+        (
+            "a page of which an empty image came",
+            with_mets(named(&[&masters])).replace("00000002.jp2", b""),
+            json!("pages_missing"),
+            false,
+        ),
+        (
+            "a text that did not come",
+            with_mets(named(&[&masters, &bare])).without("00000002.txt"),
+            json!("pages_missing"),
+            false,
+        ),
+    ];
+    for (what, files, refusal, verified) in cases {
+        let (json, _) = made(&files.tar_gz());
+        assert_eq!(
+            (&json["refusal"], &json["verified"]),
+            (&refusal, &json!(verified)),
+            "{what}: {json:#}"
+        );
+        assert!(codes(&json).contains(&"listed_not_delivered".to_owned()), "{what}");
+    }
+}

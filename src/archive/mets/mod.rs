@@ -74,6 +74,8 @@ pub(super) struct MetsSummary {
     pub(super) unread: Option<String>,
     /// Something was not valid UTF-8 and was replaced.
     pub(super) replaced: bool,
+    /// Texts that are longer than what is read, such as an image; they are passed over.
+    pub(super) long_texts: u64,
     /// It has UTF-8 where another encoding is declared.
     pub(super) has_utf8: bool,
     /// Why it is malformed or refused.
@@ -134,6 +136,7 @@ impl MetsSummary {
             forbidden,
             unread: walk.unread,
             replaced: walk.replaced,
+            long_texts: walk.long_texts,
             has_utf8: false,
             because,
         }
@@ -190,6 +193,12 @@ impl MetsSummary {
                 None,
                 "its METS has bytes that are not UTF-8, or not of the encoding that it declares",
             );
+        }
+        if self.long_texts > 0 {
+            let count = self.long_texts;
+            let text =
+                format!("its METS holds {count} texts, or images as text, that are too long and are passed over");
+            findings.note(FindingCode::MetsTextSkipped, None, text);
         }
         if self.has_utf8 {
             let text = "its METS declares another encoding and has UTF-8 in it, which is read as such";

@@ -67,6 +67,8 @@ pub(super) struct MetsWalk {
     pub(super) not_compared: BTreeMap<String, u64>,
     pub(super) described: DescribedPages,
     pub(super) replaced: bool,
+    /// Texts that are longer than what is read, of which the rest was passed over.
+    pub(super) long_texts: u64,
     open: Vec<Element>,
     rooted: bool,
     record: Option<MarcRecord>,
@@ -91,7 +93,8 @@ impl MetsWalk {
                 Err(quick_xml::Error::Io(error)) => return Err(LayerFault::of(&error, DamageKind::Tar).into()),
                 Err(error) => return Ok(WalkEnd::Malformed(error.to_string())),
             };
-            if let Err(stop) = self.event(&event, depth) {
+            let was_cut = reader.get_ref().was_cut();
+            if let Err(stop) = self.event(&event, depth).and_then(|()| self.note_cut(was_cut)) {
                 return Ok(stop);
             }
         }
@@ -118,6 +121,15 @@ impl MetsWalk {
             Event::GeneralRef(reference) => self.reference(reference),
             Event::DocType(_) => Err(WalkEnd::Refused("it has a DTD".to_owned())),
             _ => Ok(()),
+        }
+    }
+
+    /// A text of which the rest was passed over is left out, unless it is a record's.
+    fn note_cut(&mut self, was_cut: bool) -> Result<(), WalkEnd> {
+        self.long_texts += u64::from(was_cut);
+        match was_cut && self.text.is_some() {
+            true => Err(WalkEnd::Refused("its MARC record is too long".to_owned())),
+            false => Ok(()),
         }
     }
 

@@ -147,10 +147,7 @@ where
     }
     let authenticated = message.data != DataKind::Unprotected;
     if !authenticated && !keys.accept_unauthenticated {
-        return Err(LayerFault::Unsupported(
-            "encryption without an integrity check; archive.accept_unauthenticated reads it where checksums prove every page"
-                .to_owned(),
-        ));
+        return Err(LayerFault::NoIntegrityCheck);
     }
     let derived = message.keys(keys.passphrase.as_ref());
     message.must_have_a_key_for(keys)?;

@@ -50,7 +50,9 @@ fn answer(bytes: &[u8], keys: &ArchiveKeys) -> ReaderAnswer {
         LayerFault::Truncated => ReaderAnswer::Truncated,
         LayerFault::Damaged(_) => ReaderAnswer::Damaged,
         LayerFault::WrongPassphrase => ReaderAnswer::WrongPassphrase,
-        LayerFault::Unsupported(_) | LayerFault::NoSecretKey(_) => ReaderAnswer::Unsupported,
+        LayerFault::Unsupported(_) | LayerFault::NoIntegrityCheck | LayerFault::NoSecretKey(_) => {
+            ReaderAnswer::Unsupported
+        }
         other => ReaderAnswer::Other(other.to_string()),
     })
 }

@@ -13,6 +13,7 @@ use crate::archive::member_index::ArchiveMember;
 use crate::archive::mets::MetsSummary;
 use crate::archive::names::MemberRole;
 use crate::archive::page_names::PageNames;
+use crate::archive::page_numbers::PageNumbers;
 use crate::archive::pages::{VolumePages, note_duplicates};
 use crate::archive::scan::found_mets::FoundMets;
 use crate::archive::scan::placement::{place, set_copies_aside};
@@ -41,6 +42,8 @@ pub(in crate::archive) struct ScanResult {
     unplaced_images: u64,
     /// The pages' files have another book's name.
     have_another_name: bool,
+    /// Pages that have a file of ALTO.
+    alto_numbers: PageNumbers,
     pub(in crate::archive) mets: Option<MetsSummary>,
     pub(in crate::archive) pages: VolumePages,
     /// All files but those that a newer one of their name replaces.
@@ -63,14 +66,7 @@ impl ScanResult {
     pub(in crate::archive) fn decide(&mut self) -> JudgedArchive {
         let mut findings = std::mem::take(&mut self.findings);
         let count = self.pages.judge(&self.named_pages, &mut findings);
-        let undelivered_pages = self.mapped_pages.saturating_sub(count.pages);
-        if undelivered_pages > 0 {
-            let text = format!(
-                "its METS maps {} pages, the archive has {}; the volume is not verified",
-                self.mapped_pages, count.pages
-            );
-            findings.note(FindingCode::MetsNamesMore, None, text);
-        }
+        let undelivered_pages = self.undelivered_pages(count.pages, &mut findings);
         let compared = std::mem::take(&mut self.compared);
         let refusal = decide(VolumeFacts {
             pages: count.pages,
@@ -111,6 +107,7 @@ impl ScanResult {
             further_images: gaps.unplaced_images,
             hocr_pages: count.hocr_numbers.count(),
             hocr_numbers: count.hocr_numbers,
+            alto_numbers: std::mem::take(&mut self.alto_numbers),
             first_page: count.first_page,
             image_bytes: count.image_bytes,
             hocr_bytes: count.hocr_bytes,
@@ -124,26 +121,29 @@ impl ScanResult {
             failed,
         }
     }
+
+    /// Pages that the METS's map has beyond those of the archive.
+    fn undelivered_pages(&self, pages: u64, findings: &mut FindingList) -> u64 {
+        let undelivered = self.mapped_pages.saturating_sub(pages);
+        if undelivered > 0 {
+            let mapped = self.mapped_pages;
+            let text = format!("its METS maps {mapped} pages, the archive has {pages}; the volume is not verified");
+            findings.note(FindingCode::MetsNamesMore, None, text);
+        }
+        undelivered
+    }
 }
 
 impl TarScan<'_> {
     /// Compares the digests and says everything that does not fit.
     pub(in crate::archive) fn judge(mut self) -> ScanResult {
-        match &self.mets {
-            Some(found) => found.mets.note(&mut self.findings),
-            None => self.findings.note(FindingCode::NoMets, None, "there is no METS in it"),
-        }
-        let more = self.more_mets.iter();
-        more.for_each(|found| found.mets.note_unplaced_files(&mut self.findings));
+        self.note_mets();
         let identity = match (&self.mets, self.barcode) {
             (Some(found), _) => found.identity,
             (None, None) => BookIdentity::NotRequested,
             (None, Some(_)) => BookIdentity::Unnamed,
         };
         self.note_identity(identity);
-        if self.mets.is_none() && self.lists.is_empty() {
-            self.pages.set_nothing_names_pages();
-        }
         let page_names = place(&mut self.files, self.folder_owners, self.barcode, &mut self.findings);
         set_long_texts_aside(&mut self.files, &self.long_texts, &mut self.findings);
         let owners = &page_names.owners;
@@ -168,7 +168,13 @@ impl TarScan<'_> {
         note_unnamed_pages(&list_pages, &mets_pages, &mut self.findings);
         let digests: BTreeMap<_, _> = self.digests.finish().into_iter().collect();
         let compared_by = self.options.verify_checksums.then_some(&digests);
-        let compared = compare(&self.files, compared_by, &sources, &mut self.findings);
+        let compared = compare(
+            &self.files,
+            self.pages.parts(),
+            compared_by,
+            &sources,
+            &mut self.findings,
+        );
         ScanResult {
             differing_duplicates: note_duplicates(&duplicates, &self.files, &digests, &mut self.findings),
             members: members(&self.files, &digests, &compared),
@@ -182,11 +188,24 @@ impl TarScan<'_> {
             has_unread,
             have_another_name: note_another_name(&sources.page_names, &mut self.findings),
             unplaced_images: self.files.iter().filter(|file| file.is_unplaced_image()).count() as u64,
+            alto_numbers: alto_numbers(&self.files, &sources.page_names),
             named_pages: &list_pages | &mets_pages,
             mets,
             pages: self.pages,
             restarts: self.restarts,
             findings: self.findings,
+        }
+    }
+
+    fn note_mets(&mut self) {
+        match &self.mets {
+            Some(found) => found.mets.note(&mut self.findings),
+            None => self.findings.note(FindingCode::NoMets, None, "there is no METS in it"),
+        }
+        let more = self.more_mets.iter();
+        more.for_each(|found| found.mets.note_unplaced_files(&mut self.findings));
+        if self.mets.is_none() && self.lists.is_empty() {
+            self.pages.set_nothing_names_pages();
         }
     }
 
@@ -212,6 +231,22 @@ impl TarScan<'_> {
         };
         self.findings.note(code, None, text);
     }
+}
+
+fn alto_numbers(files: &[FileSeen], names: &PageNames<'_>) -> PageNumbers {
+    let filled = files
+        .iter()
+        .filter(|file| file.standing == FileStanding::Own && !file.is_empty);
+    let pages: BTreeSet<u32> = filled.filter_map(|file| alto_page(&file.name, names)).collect();
+    pages.into_iter().collect()
+}
+
+/// The page of which a file holds the text with its places in XML, as ALTO does: it has the name that hOCR of the page has.
+fn alto_page(name: &str, names: &PageNames<'_>) -> Option<u32> {
+    let (stem, extension) = name.rsplit_once('.')?;
+    let is_xml = extension.eq_ignore_ascii_case("xml");
+    let part = is_xml.then(|| names.part(&format!("{stem}.html"))).flatten();
+    part.and_then(MemberRole::page)
 }
 
 /// Where each file lies, and what its bytes were.
@@ -314,6 +349,8 @@ fn pages_without_mets(list: &BTreeSet<u32>, mets: &BTreeSet<u32>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::archive::scan::seen;
+    use crate::grin::Barcode;
 
     #[test]
     fn a_mets_that_names_pages_names_them_all() {
@@ -327,6 +364,25 @@ mod tests {
         for (list, mets, expected) in cases {
             let [listed, named] = [list, mets].map(|pages| pages.iter().copied().collect());
             assert_eq!(pages_without_mets(&listed, &named), expected, "{list:?} {mets:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_may_have_alto() {
+        let barcode = Barcode::parse("TL0000000001").unwrap();
+        let names = PageNames::of(&seen(&["00000001.jp2"], Some(&barcode)), Some(&barcode));
+        for (name, expected) in [
+            ("00000001.xml", Some(1)),
+            ("alto/00000002.XML", Some(2)),
+            ("TESTLIB_TL0000000001_00000003.xml", Some(3)),
+            ("TESTLIB_TL0000000001.xml", None),
+            ("TL0000000001.mets.xml", None),
+            ("00000000.xml", None),
+            ("notes.xml", None),
+            ("._00000001.xml", None),
+            ("00000001.html", None),
+        ] {
+            assert_eq!(alto_page(name, &names), expected, "{name}");
         }
     }
 }

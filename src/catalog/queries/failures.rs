@@ -15,11 +15,11 @@ use crate::catalog::lifecycle::counters::CounterKind;
 const MOST_NAMED: usize = 50;
 /// Characters of what happened to one; the catalog has all of it.
 const LONGEST_DETAIL: usize = 300;
-/// They are sorted out of all that failed, which is done no oftener than this.
+/// They are listed no oftener than this.
 const LISTED_EVERY: Duration = Duration::from_secs(10);
 /// Where the counts stay the same, another book may have failed in the place of one that was tried again.
 const LISTED_AT_LEAST_EVERY: Duration = Duration::from_mins(1);
-const LAST_FAILED: &str = "SELECT barcode, failure_reason, failure_detail, state_at, next_attempt_at FROM books \
+pub(in crate::catalog) const LAST_FAILED: &str = "SELECT barcode, failure_reason, failure_detail, state_at, next_attempt_at FROM books \
                            WHERE state = 'failed' ORDER BY state_at DESC, id DESC LIMIT :most";
 
 /// Books in state `failed`.

@@ -107,6 +107,7 @@ fn the_book_that_waits_longest_is_told_until_it_is_taken() {
 #[test]
 fn what_each_claim_status_and_report_asks_is_answered_from_small_indexes() {
     use crate::catalog::planning::select::{FAILED_DUE, UNRECORDED};
+    use crate::catalog::queries::failures::LAST_FAILED;
     use crate::catalog::queries::pace::{OLDEST_PENDING, PUT_OFF_AVAILABLE, PUT_OFF_FAILED};
     let shelf = Shelf::in_file();
     let unverified = "SELECT sum(verified IS NULL) FROM books WHERE sync_timestamp IS NOT NULL AND verified IS NOT 1";
@@ -115,6 +116,7 @@ fn what_each_claim_status_and_report_asks_is_answered_from_small_indexes() {
         (FAILED_DUE, "books_failed_due"),
         (PUT_OFF_AVAILABLE, "INDEX books_put_off"),
         (PUT_OFF_FAILED, "INDEX books_failed_due"),
+        (LAST_FAILED, "INDEX books_last_failed"),
         (OLDEST_PENDING, "COVERING INDEX books_pending"),
         (unverified, "COVERING INDEX books_unverified"),
     ];

@@ -149,12 +149,13 @@ fn judge_keys(name: &FileName, tried: Result<(), ArchiveError>) -> Result<CheckL
     match tried {
         Ok(()) => Ok(CheckLine::passed(PASSPHRASE, format!("opens {name}"))),
         Err(
-            error @ (ArchiveError::WrongPassphrase
-            | ArchiveError::NoPassphrase
-            | ArchiveError::NoSecretKey { .. }
-            | ArchiveError::Unsupported { .. }),
+            error @ (ArchiveError::WrongPassphrase | ArchiveError::NoPassphrase | ArchiveError::NoSecretKey { .. }),
         ) => {
             let text = format!("{name}: {error}. Put GRIN's passphrase for this library into the file.");
+            Ok(CheckLine::failed(PASSPHRASE, ExitStatus::Config, text))
+        }
+        Err(error @ (ArchiveError::Unsupported { .. } | ArchiveError::NoIntegrityCheck)) => {
+            let text = format!("{name}: {error}.");
             Ok(CheckLine::failed(PASSPHRASE, ExitStatus::Config, text))
         }
         Err(error) => Err(format!("{name}: {error}")),
@@ -173,6 +174,7 @@ mod tests {
         assert_eq!(judged(Ok(())), Ok(ExitStatus::Done));
         assert_eq!(judged(Err(ArchiveError::WrongPassphrase)), Ok(ExitStatus::Config));
         assert_eq!(judged(Err(ArchiveError::NoPassphrase)), Ok(ExitStatus::Config));
+        assert_eq!(judged(Err(ArchiveError::NoIntegrityCheck)), Ok(ExitStatus::Config));
         assert!(judged(Err(ArchiveError::NotAnArchive { looks_like: "html" })).is_err());
     }
 }

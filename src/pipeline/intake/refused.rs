@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
 
 use crate::grin::Barcode;
-use crate::pipeline::policy::{MOST_ALIKE, RefusalEvidence, refusal_of};
-use crate::vocabulary::{Blame, FailureReason};
+use crate::pipeline::policy::MOST_ALIKE;
+use crate::vocabulary::FailureReason;
 
 /// Books that were refused, remembered over incidents; what is beyond counts each time.
 const MOST_REFUSED: usize = 10_000;
@@ -36,9 +36,16 @@ impl RefusalMemory {
         self.alike.get(&reason).map_or(0, RefusalRow::len)
     }
 
-    /// So many books were refused in this way, and none was served since, that it is everybody's trouble.
+    /// What books failed in this way by was judged to be everybody's trouble.
+    pub fn note_everybodys(&mut self, reason: FailureReason) {
+        if let Some(row) = self.alike.get_mut(&reason) {
+            row.is_everybodys = true;
+        }
+    }
+
+    /// It was judged so, and no archive was served since.
     pub fn is_everybodys(&self, reason: FailureReason) -> bool {
-        is_everybodys(reason, self.alike(reason))
+        self.alike.get(&reason).is_some_and(|row| row.is_everybodys)
     }
 
     /// Whether the book was refused before; it was from now on.
@@ -61,9 +68,9 @@ impl RefusalMemory {
     /// others are forgotten too, and returned.
     pub fn served(&mut self, barcode: &Barcode, began: Instant) -> Vec<Barcode> {
         let Self { books, alike } = self;
-        alike.retain(|reason, row| {
+        alike.retain(|_, row| {
             let goes_on = !row.is_ended_by(began);
-            if !goes_on && row.len() < MOST_ALIKE && !is_everybodys(*reason, row.len()) {
+            if !goes_on && row.len() < MOST_ALIKE && !row.is_everybodys {
                 // So few are refused for what they are.
                 for book in &row.books {
                     books.entry(book.clone()).and_modify(|since| *since = None);
@@ -84,22 +91,14 @@ impl RefusalMemory {
     }
 }
 
-fn is_everybodys(reason: FailureReason, alike: usize) -> bool {
-    let evidence = RefusalEvidence {
-        alike,
-        others_opened: true,
-        others_served: true,
-        was_charged: false,
-    };
-    refusal_of(reason, evidence) == Blame::Operator
-}
-
 /// Different books that failed in the same way, and no archive was served whose run began later than the first of them failed.
 #[derive(Debug)]
 struct RefusalRow {
     since: Instant,
     /// No more than the policy asks for.
     books: BTreeSet<Barcode>,
+    /// It was judged to be everybody's trouble, as others fared then.
+    is_everybodys: bool,
 }
 
 impl RefusalRow {
@@ -107,6 +106,7 @@ impl RefusalRow {
         Self {
             since,
             books: BTreeSet::new(),
+            is_everybodys: false,
         }
     }
 

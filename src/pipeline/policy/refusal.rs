@@ -69,13 +69,19 @@ pub(in crate::pipeline) const fn may_meet_all(reason: FailureReason) -> bool {
             | R::TooLittle
             | R::DamagedAtSource
             | R::Unsupported
+            | R::Unauthenticated
     )
 }
 
 /// Whether a person must act where a fault with this reason is everybody's. Who answers in another way than with a refusal may mend that
-/// without us.
+/// without us; what our settings or this version do not take stays so.
 pub(super) fn needs_person(reason: FailureReason) -> bool {
-    is_refusal(reason) || matches!(reason, FailureReason::WrongPassphrase | FailureReason::NoSecretKey)
+    use FailureReason as R;
+    is_refusal(reason)
+        || matches!(
+            reason,
+            R::WrongPassphrase | R::NoSecretKey | R::Unsupported | R::Unauthenticated
+        )
 }
 
 /// What a person is told of a refusal that is everybody's.
@@ -94,7 +100,8 @@ pub(super) fn explanation(fault: &BookFault, evidence: RefusalEvidence) -> Strin
         FailureReason::NotFound => "GRIN does not have the archives that its own list calls converted",
         FailureReason::NotAnArchive => "what GRIN hands out is no archive",
         FailureReason::DamagedAtSource => "what GRIN hands out is damaged",
-        FailureReason::Unsupported => "what GRIN hands out is of a kind that is not read here",
+        FailureReason::Unsupported => "what GRIN hands out is of a kind that this version does not read",
+        FailureReason::Unauthenticated => "what GRIN hands out is encrypted without an integrity check",
         FailureReason::TooLittle => "what GRIN hands out comes in too small parts",
         _ => "GRIN answers no request for an archive",
     };
@@ -174,6 +181,8 @@ mod tests {
             (R::DamagedAtSource, MOST_ALIKE, Blame::Operator),
             (R::Unsupported, MOST_ALIKE - 1, Blame::Book),
             (R::Unsupported, MOST_ALIKE, Blame::Operator),
+            (R::Unauthenticated, MOST_ALIKE - 1, Blame::Book),
+            (R::Unauthenticated, MOST_ALIKE, Blame::Operator),
             // These say something of the bytes that came, or of the way.
             (R::Truncated, 100, Blame::Book),
             (R::Server, 100, Blame::Book),
@@ -233,18 +242,24 @@ mod tests {
     #[test]
     fn what_everybody_meets_needs_a_person_who_is_told_what_to_look_at() {
         let snippet = "not yours".to_owned();
-        for (error, says) in [
-            (SessionError::Forbidden { snippet }, "refuses this account's archives"),
+        let redirected = SessionError::from(RedirectRefused::ForeignHost("files.example".into()));
+        let what = "AEAD of another kind".to_owned();
+        for (fault, says) in [
             (
-                RedirectRefused::ForeignHost("files.example".into()).into(),
-                "grin.redirect_hosts",
+                BookFault::from(&SessionError::Forbidden { snippet }),
+                "refuses this account's archives",
+            ),
+            (BookFault::from(&redirected), "grin.redirect_hosts"),
+            (BookFault::from(&redirected), "files.example"),
+            (
+                BookFault::from(&ArchiveError::Unsupported { what }),
+                "AEAD of another kind",
             ),
             (
-                RedirectRefused::ForeignHost("files.example".into()).into(),
-                "files.example",
+                BookFault::from(&ArchiveError::NoIntegrityCheck),
+                "archive.accept_unauthenticated = true",
             ),
         ] {
-            let fault = BookFault::from(&error);
             assert_eq!(fault.blame, Blame::Book);
             let told = fault.clone().among_others(OF_ALL);
             assert!(told.blame == Blame::Operator && told.needs_person, "{told:?}");

@@ -257,3 +257,19 @@ fn only_an_answer_of_grin_may_be_about_one_book_alone() {
         assert_ne!(has_case, others.contains(cause), "{cause:?}");
     }
 }
+
+#[test]
+fn what_is_not_proven_to_be_damaged_keeps_its_reason() {
+    use FailureReason as R;
+    for (reason, told) in [
+        (R::Truncated, R::DamagedAtSource),
+        (R::ChecksumMismatch, R::DamagedAtSource),
+        (R::AnotherBook, R::DamagedAtSource),
+        (R::Unsupported, R::Unsupported),
+        (R::Unauthenticated, R::Unauthenticated),
+    ] {
+        let fault = BookFault::damaged_at_source(reason, "twice");
+        assert_eq!((fault.reason, fault.outlook), (told, FaultOutlook::Proven), "{reason}");
+        assert_eq!(fault.reason.proves_bytes_bad(), told == R::DamagedAtSource);
+    }
+}

@@ -26,8 +26,8 @@ impl CompanionUpload {
         })
     }
 
-    pub(super) fn publish(self) -> Result<ManifestCompanion, StorageError> {
-        let published = self.upload.publish()?;
+    pub(super) fn publish(self, wanted: &dyn Fn() -> bool) -> Result<ManifestCompanion, StorageError> {
+        let published = self.upload.publish_if(wanted)?;
         Ok(ManifestCompanion {
             key: self.key.to_string(),
             bytes: published.bytes,

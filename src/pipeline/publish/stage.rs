@@ -195,7 +195,14 @@ impl StagedVolume {
             }
             ReplaceDecision::Publish => {}
         }
-        let stored = self.publish_objects(window)?;
+        let barcode = self.recipe.barcode.clone();
+        let stored = match self.publish_objects(window) {
+            // The window ended while a store got the bytes a second time.
+            Err(error @ PublishError::Storage(StorageError::Broken)) => {
+                return Err(window.check(&barcode).err().unwrap_or(error));
+            }
+            published => published?,
+        };
         Ok(VolumePublished::Stored(Box::new(stored)))
     }
 
@@ -210,6 +217,7 @@ impl StagedVolume {
             decision,
         } = self;
         let (storage, layout, barcode) = (&recipe.storage, &recipe.layout, &recipe.barcode);
+        let wanted = || window.check(barcode).is_ok();
         if let Some(mut raw) = raw {
             window.check(barcode)?;
             make_room(&recipe, &stored, &volume.sha256_hex())?;
@@ -219,18 +227,18 @@ impl StagedVolume {
                 sha256: Some(volume.sha256_hex()),
                 ..meta_of(&recipe)
             })?;
-            raw.publish()?;
+            raw.publish_if(&wanted)?;
         }
         let mut companions = Vec::new();
         for companion in staged {
             window.check(barcode)?;
-            companions.push(companion.publish()?);
+            companions.push(companion.publish(&wanted)?);
         }
         if let Some(record) = volume.marc_xml.take() {
             window.check(barcode)?;
             let mut upload = CompanionUpload::begin(storage, layout.record(barcode))?;
             upload.write_all(record.as_bytes()).map_err(PublishError::Sink)?;
-            companions.push(upload.publish()?);
+            companions.push(upload.publish(&wanted)?);
         }
         window.check(barcode)?;
         let beside = StoredBeside::of(stored.manifest, decision, &volume.sha256_hex());
@@ -240,7 +248,7 @@ impl StagedVolume {
         MemberIndex::of(&volume)
             .write(&mut upload)
             .map_err(PublishError::Sink)?;
-        companions.push(upload.publish()?);
+        companions.push(upload.publish(&wanted)?);
         window.check(barcode)?;
         beside.remove_stale(&recipe, &companions)?;
         let mut manifest = BookManifest {

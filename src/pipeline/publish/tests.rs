@@ -17,6 +17,7 @@ fn standing(pages: u64, verified: bool, sha256: &str) -> VolumeStanding {
         hocr_bytes: None,
         hocr_pages: None,
         hocr_numbers: None,
+        alto_numbers: None,
         has_record: false,
         record_parts: None,
         verified,
@@ -220,12 +221,13 @@ fn nothing_that_is_stored_is_lost() {
         image_numbers: numbers(&[1, 2, 3, 4, 5]),
         hocr_pages: Some(5),
         hocr_numbers: numbers(&[1, 2, 3, 4, 5]),
+        alto_numbers: numbers(&[1, 2, 3]),
         has_record: true,
         ..standing(5, true, sha256)
     };
     let kept = D::KeepStored;
     let same: StandingChange = |_| {};
-    let cases: [(&str, StandingChange, StandingChange, D); 13] = [
+    let cases: [(&str, StandingChange, StandingChange, D); 17] = [
         ("as good", same, same, D::Publish),
         (
             "another page",
@@ -284,6 +286,30 @@ fn nothing_that_is_stored_is_lost() {
         ),
         ("more hOCR", |stored| stored.hocr_pages = Some(4), same, D::Publish),
         (
+            "no ALTO",
+            same,
+            |new| new.alto_numbers = Some(PageNumbers::default()),
+            kept(KeepReason::FewerAlto),
+        ),
+        (
+            "ALTO of another page",
+            same,
+            |new| new.alto_numbers = Some([1, 2, 4, 5].into_iter().collect()),
+            kept(KeepReason::FewerAlto),
+        ),
+        (
+            "ALTO of a page more",
+            same,
+            |new| new.alto_numbers = Some((1..=4).collect()),
+            D::Publish,
+        ),
+        (
+            "ALTO of an earlier version",
+            VolumeStanding::forget,
+            |new| new.alto_numbers = Some(PageNumbers::default()),
+            D::Publish,
+        ),
+        (
             "hOCR of an earlier version",
             VolumeStanding::forget,
             |new| new.hocr_pages = Some(0),
@@ -313,6 +339,6 @@ impl VolumeStanding {
     /// As if an earlier version had stored it.
     fn forget(&mut self) {
         (self.page_numbers, self.image_numbers) = (None, None);
-        (self.hocr_pages, self.hocr_numbers) = (None, None);
+        (self.hocr_pages, self.hocr_numbers, self.alto_numbers) = (None, None, None);
     }
 }

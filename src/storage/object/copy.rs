@@ -65,6 +65,8 @@ pub(super) enum CopyError {
     /// The store does not copy parts, so the bytes have to be sent again.
     #[error("the store does not copy parts of objects (UploadPartCopy was answered with {0})")]
     NotOffered(String),
+    #[error("it was given up before it appeared")]
+    NotWanted,
     #[error("{got} bytes arrived of {sent}")]
     Mismatch { got: u64, sent: u64 },
 }
@@ -86,6 +88,7 @@ pub(super) fn failed(error: CopyError, place: &str, key: &ObjectKey) -> StorageE
             got,
             sent,
         },
+        CopyError::NotWanted => StorageError::Broken,
         CopyError::Answer(_) | CopyError::NotOffered(_) => {
             StorageError::store(format!("publishing {key} in {place}"), &error)
         }
@@ -98,27 +101,30 @@ impl CopyPlan {
         Ok(self.store.begin(&self.to, &self.meta).await?)
     }
 
-    /// Fills the upload in this way, completes it and compares the size; aborts the upload if anything fails.
-    pub async fn finish(&self, id: &MultipartId, way: CopyWay) -> Result<(), FailedCopy> {
+    /// Fills the upload in this way; aborts it if that fails.
+    pub async fn fill(&self, id: &MultipartId, way: CopyWay) -> Result<Vec<PartId>, FailedCopy> {
         let parts = match way {
             CopyWay::InStore => self.copied_parts(id).await,
             CopyWay::SentAgain => self.sent_parts(id).await,
         };
-        let completed = match parts {
-            Ok(parts) => self
-                .store
-                .complete(&self.upload(id), parts)
-                .await
-                .map_err(CopyError::from),
-            Err(why) => Err(why),
-        };
-        match completed {
-            Ok(()) => self.compare().await.map_err(|why| FailedCopy { why, is_left: false }),
-            Err(why) => {
-                let is_left = !self.abort(id).await;
-                Err(FailedCopy { why, is_left })
-            }
+        match parts {
+            Ok(parts) => Ok(parts),
+            Err(why) => Err(self.give_up(id, why).await),
         }
+    }
+
+    /// Completes it and compares the size; aborts it if that fails.
+    pub async fn complete(&self, id: &MultipartId, parts: Vec<PartId>) -> Result<(), FailedCopy> {
+        match self.store.complete(&self.upload(id), parts).await {
+            Ok(()) => self.compare().await.map_err(|why| FailedCopy { why, is_left: false }),
+            Err(why) => Err(self.give_up(id, why.into()).await),
+        }
+    }
+
+    /// Aborts it, for this reason.
+    pub async fn give_up(&self, id: &MultipartId, why: CopyError) -> FailedCopy {
+        let is_left = !self.abort(id).await;
+        FailedCopy { why, is_left }
     }
 
     fn upload(&self, id: &MultipartId) -> PartUpload {

@@ -122,12 +122,22 @@ impl MultipartUpload {
         Ok(())
     }
 
-    /// Puts the parts together under `key` with its metadata: at once in its own place, else in the temporary one, from which the object is copied.
-    pub fn publish(mut self, key: &ObjectKey, bytes: u64, meta: &ObjectMeta) -> Result<(), StorageError> {
+    /// Puts the parts together under `key` with its metadata: at once in its own place, else in the temporary one, from which the object is
+    /// copied. Nothing appears that is not `wanted` any more when it is whole.
+    pub fn publish(
+        mut self,
+        key: &ObjectKey,
+        bytes: u64,
+        meta: &ObjectMeta,
+        wanted: &dyn Fn() -> bool,
+    ) -> Result<(), StorageError> {
         while !self.pending.is_empty() {
             self.receive()?;
         }
         if self.is_in_place {
+            if !wanted() {
+                return Err(StorageError::Broken);
+            }
             self.complete(bytes, meta)?
                 .map_err(|why| sorted_write("publishing", &self.objects.place, key, why))?;
             self.tidy();
@@ -137,7 +147,14 @@ impl MultipartUpload {
         // Even a failed answer may have made the object, so that both ways of tidying are tried from here on.
         self.state = State::Whole;
         completed.map_err(|why| sorted("completing an upload to", &self.objects.place, None, why))?;
-        self.copy(key, bytes, meta)?;
+        let plan = CopyPlan {
+            store: Arc::clone(&self.store),
+            from: self.place.clone(),
+            to: self.objects.path(key),
+            bytes,
+            meta: meta.clone(),
+        };
+        self.copy(key, &plan, wanted)?;
         self.tidy();
         Ok(())
     }
@@ -157,16 +174,9 @@ impl MultipartUpload {
     }
 
     /// Copies inside the store; where it does not offer that, or made something else of it, the bytes are sent again.
-    fn copy(&mut self, key: &ObjectKey, bytes: u64, meta: &ObjectMeta) -> Result<(), StorageError> {
-        let plan = CopyPlan {
-            store: Arc::clone(&self.store),
-            from: self.place.clone(),
-            to: self.objects.path(key),
-            bytes,
-            meta: meta.clone(),
-        };
+    fn copy(&mut self, key: &ObjectKey, plan: &CopyPlan, wanted: &dyn Fn() -> bool) -> Result<(), StorageError> {
         if !self.store.sends_again() {
-            match self.copy_in(&plan, key, CopyWay::InStore)? {
+            match self.copy_in(plan, key, CopyWay::InStore, wanted)? {
                 Ok(()) => return Ok(()),
                 Err(why @ (CopyError::NotOffered(_) | CopyError::Mismatch { .. })) => {
                     tracing::warn!(%key, %why, "the archive is sent to the store a second time");
@@ -174,7 +184,7 @@ impl MultipartUpload {
                 Err(why) => return Err(copy::failed(why, &self.objects.place, key)),
             }
         }
-        self.copy_in(&plan, key, CopyWay::SentAgain)?
+        self.copy_in(plan, key, CopyWay::SentAgain, wanted)?
             .map_err(|why| copy::failed(why, &self.objects.place, key))?;
         // Only now is it known that the store takes archives at all, and that copying was what it does not offer.
         self.store.was_found_not_to_copy();
@@ -187,6 +197,7 @@ impl MultipartUpload {
         plan: &CopyPlan,
         key: &ObjectKey,
         way: CopyWay,
+        wanted: &dyn Fn() -> bool,
     ) -> Result<Result<(), CopyError>, StorageError> {
         let begun = plan.clone();
         let id = self
@@ -205,7 +216,13 @@ impl MultipartUpload {
                 .wait_for(TIDYING);
             return Err(why);
         }
-        let finished = self.objects.runtime.wait(async move { job.finish(&id, way).await })?;
+        let runtime = &self.objects.runtime;
+        let (filling, upload) = (job.clone(), id.clone());
+        let finished = match runtime.wait(async move { filling.fill(&upload, way).await })? {
+            Ok(parts) if wanted() => runtime.wait(async move { job.complete(&id, parts).await })?,
+            Ok(_) => Err(runtime.wait(async move { job.give_up(&id, CopyError::NotWanted).await })?),
+            Err(failed) => Err(failed),
+        };
         Ok(finished.map_err(|failed| {
             self.is_left |= failed.is_left;
             failed.why

@@ -51,7 +51,7 @@ impl StreamedUpload {
         self.key = key.clone();
     }
 
-    pub fn publish(mut self) -> Result<u64, StorageError> {
+    pub fn publish(mut self, wanted: &dyn Fn() -> bool) -> Result<u64, StorageError> {
         if self.failed {
             return Err(StorageError::Broken);
         }
@@ -59,7 +59,7 @@ impl StreamedUpload {
             None => self.put_whole()?,
             Some(mut multipart) => {
                 multipart.send(std::mem::take(&mut self.part))?;
-                multipart.publish(&self.key, self.written, &self.meta)?;
+                multipart.publish(&self.key, self.written, &self.meta, wanted)?;
             }
         }
         Ok(self.written)

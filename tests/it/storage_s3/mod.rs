@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod check;
+mod given_up;
 pub mod server;
 
 use std::io::{Read, Write};

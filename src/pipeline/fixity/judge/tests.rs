@@ -81,6 +81,7 @@ fn manifest(barcode: &str, sha256: &str) -> ManifestRead {
         image_numbers: None,
         hocr_pages: None,
         hocr_numbers: None,
+        alto_numbers: None,
         verified: true,
         record: RecordKind::NoMarc,
         marc: None,
