@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use crate::catalog::engine::value::arguments;
 use crate::catalog::tests::shelf::{LEASE, Shelf, TestSchema, barcode, codes, converted, queue, stored, three};
@@ -149,6 +150,40 @@ fn a_claim_is_judged_by_the_servers_clock() {
     assert_eq!(codes(&again), ["TL0000"]);
     assert!(matches!(settle(&mut ledger, &book), Err(CatalogError::Stale { .. })));
     assert_eq!(settle(&mut ledger, &again[0]).unwrap(), S::Stored);
+}
+
+/// As if the clock had shown an hour more when these rows were written, and was set back since.
+#[test]
+#[ignore = "needs GRIND_TEST_POSTGRES"]
+fn a_server_whose_clock_was_set_back_holds_nobody() {
+    let schema = TestSchema::new().unwrap();
+    let mut ledger = ledger(&schema);
+    rows(&mut ledger, 1);
+    let slice = TakeRateSlice {
+        turns: 1,
+        every: LEASE,
+        ahead: Duration::ZERO,
+        behind: Duration::ZERO,
+    };
+    claim(&mut ledger, "one", 1).pop().unwrap();
+    ledger.execute(slice).unwrap();
+    ledger.execute(CloseRequests { pause: LEASE }).unwrap();
+    assert!(
+        ledger.execute(slice).unwrap().begins_in > Duration::ZERO,
+        "not set back"
+    );
+    schema.run(
+        "UPDATE request_rate SET lease_from = lease_from + 3600000, free_at = free_at + 3600000, \
+         closed_until = closed_until + 3600000; \
+         UPDATE books SET lease_from = lease_from + 3600000, lease_to = lease_to + 3600000",
+    );
+    let first = ledger.execute(slice).unwrap();
+    assert_eq!((first.begins_in, first.closed_for), (Duration::ZERO, Duration::ZERO));
+    assert_eq!(
+        claim(&mut ledger, "two", 1).len(),
+        1,
+        "the claim of one who is no member is over"
+    );
 }
 
 /// Where the connection is cut at the next commit.
