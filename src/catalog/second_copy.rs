@@ -2,8 +2,8 @@
 //! restart forgets one.
 
 use std::fmt;
+use std::time::Duration;
 
-use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::catalog::CatalogError;
@@ -12,7 +12,7 @@ use crate::catalog::engine::{SqlConnection, SqlRow};
 use crate::catalog::lifecycle::restore::RecordedBook;
 use crate::catalog::notes::{self, MarkedPlace};
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
-use crate::clock::stamp;
+use crate::clock::{later, stamp};
 
 /// The key that says since when there is a second copy; without it no book is due.
 const SINCE: &str = "second_copy_since";
@@ -142,8 +142,8 @@ pub enum CopySettlement {
     },
     /// It is to be copied again.
     Retry {
-        /// When.
-        at: Timestamp,
+        /// After so long, by the catalog's clock.
+        wait: Duration,
         /// Why it was not copied.
         error: String,
     },
@@ -176,13 +176,13 @@ impl CatalogOperation for SettleCopy {
                 ),
                 &arguments! { book: self.book, stored_at: self.stored_at, now: tx.stamp, sha256: sha256 },
             )?,
-            CopySettlement::Retry { at, error } => {
+            CopySettlement::Retry { wait, error } => {
                 let error: String = error.chars().take(LONGEST_ERROR).collect();
                 tx.conn.execute(
                     &format!(
                         "UPDATE second_copies SET due_at = :at, attempts = attempts + 1, error = :error WHERE {SAME}"
                     ),
-                    &arguments! { book: self.book, stored_at: self.stored_at, at: stamp(*at), error: error },
+                    &arguments! { book: self.book, stored_at: self.stored_at, at: stamp(later(tx.now, *wait)), error: error },
                 )?
             }
         };

@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use crate::catalog::CatalogError;
 use crate::catalog::engine::value::arguments;
 use crate::catalog::notes;
@@ -132,8 +130,8 @@ pub enum HookSettlement {
     Dropped,
     /// The hook is to be told again.
     Retry {
-        /// When.
-        at: Timestamp,
+        /// After so long, by the catalog's clock.
+        wait: Duration,
         /// Why.
         error: String,
     },
@@ -156,9 +154,9 @@ impl CatalogOperation for SettleHook {
         let (due, error, told) = match &self.settlement {
             HookSettlement::Told => (None, None, true),
             HookSettlement::Dropped => (None, None, false),
-            HookSettlement::Retry { at, error } => {
+            HookSettlement::Retry { wait, error } => {
                 let error: String = error.chars().take(LONGEST_ERROR).collect();
-                (Some(stamp(*at)), Some(error), false)
+                (Some(stamp(later(tx.now, *wait))), Some(error), false)
             }
         };
         tx.conn

@@ -71,9 +71,8 @@ fn what_was_taken_and_not_settled_is_due_again_and_only_the_last_taking_settles_
     assert_eq!((killed.attempts, second.attempts), (1, 2));
     settle(&mut shelf, killed, HookSettlement::Told);
     assert_eq!(shelf.text("TL0001", "hook_told_at"), None, "another tells it");
-    let at = shelf.now_plus(HOUR);
-    let error = "it is full".to_owned();
-    settle(&mut shelf, second, HookSettlement::Retry { at, error });
+    let (wait, error) = (HOUR, "it is full".to_owned());
+    settle(&mut shelf, second, HookSettlement::Retry { wait, error });
     assert_eq!(shelf.text("TL0001", "hook_error").as_deref(), Some("it is full"));
     assert_eq!(claim(&mut shelf), HookQueue { due: None, waiting: 1 });
     shelf.clock.advance(HOUR);

@@ -118,12 +118,11 @@ fn a_failure_waits_for_its_time_and_is_over_with_the_next_success() {
     shelf.ledger.execute(BeginSecondCopy).unwrap();
     shelf.store("TL0001", "\"a\"");
     let book = due(&mut shelf).remove(0);
-    let retry = |at| CopySettlement::Retry {
-        at,
+    let retry = CopySettlement::Retry {
+        wait: HOUR,
         error: "it is full".to_owned(),
     };
-    let at = shelf.now_plus(HOUR);
-    assert!(settle(&mut shelf, &book, retry(at)));
+    assert!(settle(&mut shelf, &book, retry));
     assert!(due(&mut shelf).is_empty());
     assert_eq!(standing(&mut shelf), (0, 1, 1));
     let story = shelf.reader().explain(&shelf::barcode("TL0001")).unwrap().unwrap();
