@@ -11,11 +11,10 @@ use crate::catalog::engine::value::arguments;
 use crate::catalog::engine::{SqlConnection, SqlRow};
 use crate::catalog::lifecycle::restore::RecordedBook;
 use crate::catalog::notes::{self, MarkedPlace};
+use crate::catalog::sharing::noted::NotedSetting;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
 use crate::clock::{later, stamp};
 
-/// The key that says since when there is a second copy; without it no book is due.
-const SINCE: &str = "second_copy_since";
 /// Longest text of an error that is kept.
 const LONGEST_ERROR: usize = 500;
 /// Books that are waiting are counted each minute: no more than this, so that no other writer waits for it.
@@ -24,28 +23,13 @@ const MOST_COUNTED: usize = 100_000;
 /// The condition of all that is copied.
 const STORED: &str = "books.sync_timestamp IS NOT NULL AND books.storage_path IS NOT NULL";
 
-/// Notes that there is a second copy: each book that is stored from now on is to be copied, whichever member stores it.
-#[derive(Debug, Clone, Copy)]
-pub struct BeginSecondCopy;
-
-impl CatalogOperation for BeginSecondCopy {
-    type Output = ();
-    const KIND: &'static str = "begin_second_copy";
-
-    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<(), CatalogError> {
-        match notes::read(tx.conn, SINCE)? {
-            Some(_) => Ok(()),
-            None => notes::write(tx.conn, SINCE, &tx.stamp),
-        }
-    }
-}
-
 /// A book was stored: what is copied of it is not what is stored any more.
 pub(in crate::catalog) fn is_due(tx: &CatalogTransaction<'_>, book: i64) -> Result<(), CatalogError> {
     let sql = "INSERT INTO second_copies (book, due_at) SELECT id, :now FROM books \
                WHERE id = :id AND EXISTS (SELECT 1 FROM settings WHERE key = :since) \
                ON CONFLICT (book) DO UPDATE SET due_at = excluded.due_at, attempts = 0, error = NULL";
-    let given = arguments! { id: book, now: tx.stamp, since: SINCE };
+    let since = NotedSetting::SecondCopy.key();
+    let given = arguments! { id: book, now: tx.stamp, since: since };
     tx.conn.execute(sql, &given).map(drop)
 }
 

@@ -3,6 +3,11 @@
 use crate::catalog::tests::shelf::{self, DAY, HOUR, Shelf, three};
 use crate::catalog::*;
 
+fn has_copy(is_configured: bool) -> NoteSetting {
+    let setting = NotedSetting::SecondCopy;
+    NoteSetting { setting, is_configured }
+}
+
 fn shelf() -> Shelf {
     let mut shelf = Shelf::new();
     three(&mut shelf);
@@ -49,8 +54,8 @@ fn books_are_due_that_are_stored_and_not_copied() {
     let mut shelf = shelf();
     shelf.store("TL0001", "\"a\"");
     assert!(due(&mut shelf).is_empty(), "there is no second copy");
-    shelf.ledger.execute(BeginSecondCopy).unwrap();
-    shelf.ledger.execute(BeginSecondCopy).unwrap();
+    shelf.ledger.execute(has_copy(true)).unwrap();
+    shelf.ledger.execute(has_copy(true)).unwrap();
     shelf.clock.advance(HOUR);
     shelf.store("TL0003", "\"a\"");
     assert_eq!(codes(&due(&mut shelf)), ["TL0003"], "from the moment that it is stored");
@@ -68,7 +73,7 @@ fn books_are_due_that_are_stored_and_not_copied() {
 #[test]
 fn a_book_that_is_stored_again_is_due_again_and_what_was_copied_before_settles_nothing() {
     let mut shelf = shelf();
-    shelf.ledger.execute(BeginSecondCopy).unwrap();
+    shelf.ledger.execute(has_copy(true)).unwrap();
     shelf.store("TL0001", "\"a\"");
     let first = due(&mut shelf).remove(0);
     assert!(settle(&mut shelf, &first, copied()));
@@ -92,7 +97,7 @@ fn a_book_that_is_stored_again_is_due_again_and_what_was_copied_before_settles_n
 #[test]
 fn a_book_that_is_stored_no_more_waits_no_more_until_it_is_again() {
     let mut shelf = shelf();
-    shelf.ledger.execute(BeginSecondCopy).unwrap();
+    shelf.ledger.execute(has_copy(true)).unwrap();
     shelf.store("TL0001", "\"a\"");
     shelf.store("TL0002", "\"a\"");
     let books = due(&mut shelf);
@@ -113,9 +118,23 @@ fn a_book_that_is_stored_no_more_waits_no_more_until_it_is_again() {
 }
 
 #[test]
+fn no_book_is_due_any_more_where_the_second_copy_was_removed_and_all_are_once_it_is_there_again() {
+    let mut shelf = shelf();
+    shelf.ledger.execute(has_copy(true)).unwrap();
+    shelf.store("TL0001", "\"a\"");
+    shelf.ledger.execute(has_copy(false)).unwrap();
+    shelf.clock.advance(HOUR);
+    shelf.store("TL0002", "\"a\"");
+    assert_eq!(codes(&due(&mut shelf)), ["TL0001"], "it was due before");
+    shelf.ledger.execute(has_copy(true)).unwrap();
+    note(&mut shelf);
+    assert_eq!(codes(&due(&mut shelf)), ["TL0001", "TL0002"]);
+}
+
+#[test]
 fn a_failure_waits_for_its_time_and_is_over_with_the_next_success() {
     let mut shelf = shelf();
-    shelf.ledger.execute(BeginSecondCopy).unwrap();
+    shelf.ledger.execute(has_copy(true)).unwrap();
     shelf.store("TL0001", "\"a\"");
     let book = due(&mut shelf).remove(0);
     let retry = CopySettlement::Retry {
@@ -141,7 +160,7 @@ fn a_failure_waits_for_its_time_and_is_over_with_the_next_success() {
 #[test]
 fn to_another_place_all_books_are_copied_and_its_marker_is_kept_apart() {
     let mut shelf = shelf();
-    shelf.ledger.execute(BeginSecondCopy).unwrap();
+    shelf.ledger.execute(has_copy(true)).unwrap();
     shelf.store("TL0001", "\"a\"");
     let book = due(&mut shelf).remove(0);
     settle(&mut shelf, &book, copied());
@@ -176,7 +195,7 @@ fn to_another_place_all_books_are_copied_and_its_marker_is_kept_apart() {
 #[test]
 fn only_what_is_copied_is_read_there() {
     let mut shelf = shelf();
-    shelf.ledger.execute(BeginSecondCopy).unwrap();
+    shelf.ledger.execute(has_copy(true)).unwrap();
     shelf.store("TL0001", "\"a\"");
     shelf.store("TL0002", "\"a\"");
     let books = due(&mut shelf);

@@ -33,16 +33,6 @@ const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 /// Books taken from the catalog at a time, for each that is copied at once.
 const LISTED: usize = 8;
 
-/// From now on each book that is stored is due. Before anything is stored, or a book would wait for a later look at all of them.
-pub(in crate::pipeline) async fn begin_second_copy<S: TaskServices>(state: &Rc<SupervisorState<S>>) {
-    if state.options.borrow().second_copy.is_none() {
-        return;
-    }
-    if let Err(error) = state.services.begin_second_copy(&state.cx()).await {
-        warn!(%error, "the catalog could not note that there is a second copy; books stored now are copied after a later start");
-    }
-}
-
 /// Copies what is due, in a daemon.
 pub(in crate::pipeline) async fn copy_stored<S: TaskServices>(state: &Rc<SupervisorState<S>>, scope: &RunScope) {
     if scope.copies && !scope.once {

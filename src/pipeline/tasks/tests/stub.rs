@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::AskContext;
 use crate::catalog::{
-    AskFixity, CatalogError, DueCopy, EnrichBatch, FixityStanding, KeptCopy, MemberRow, PlanConversions,
+    AskFixity, CatalogError, DueCopy, EnrichBatch, FixityStanding, KeptCopy, MemberRow, NotedSetting, PlanConversions,
     RecordConversions, RecordEnrichment, SecondCopyStanding, SharedTask, TaskAnswer, ToEnrich,
 };
 use crate::grin::{Barcode, GrinAddresses, LibraryDirectory, ListKind, ProcessOutcome};
@@ -317,7 +317,7 @@ impl TaskServices for TaskStub {
         Ok(self.to_reread.borrow_mut().pop_front())
     }
 
-    async fn begin_second_copy(&self, _cx: &AskContext) -> Result<(), CatalogError> {
+    async fn note_setting(&self, _setting: NotedSetting, _cx: &AskContext) -> Result<(), CatalogError> {
         Ok(())
     }
 
@@ -359,10 +359,6 @@ impl TaskServices for TaskStub {
 
     fn has_hook(&self) -> bool {
         false
-    }
-
-    async fn note_hook(&self, _cx: &AskContext) -> Result<(), CatalogError> {
-        Ok(())
     }
 
     async fn tell_hook(&self, _stop: &CancellationToken, _cx: &AskContext) -> Result<HookTurn, TaskFault> {
