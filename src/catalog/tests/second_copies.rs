@@ -44,9 +44,21 @@ fn copied() -> CopySettlement {
     CopySettlement::Copied { sha256 }
 }
 
+/// Copied, waiting and failed: what the totals say is what counting the rows gives.
 fn standing(shelf: &mut Shelf) -> (u64, u64, u64) {
     let standing = shelf.ledger.execute(AskSecondCopies).unwrap();
-    (standing.copied, standing.waiting, standing.failed)
+    let told = (standing.copied, standing.waiting, standing.failed);
+    let count = |rows: &str| -> u64 {
+        let sql = format!("SELECT count(*) FROM second_copies WHERE {rows}");
+        shelf.ledger.conn().one(&sql, &[], |row| row.at(0)).unwrap()
+    };
+    let counted = [
+        "due_at IS NULL",
+        "due_at IS NOT NULL",
+        "due_at IS NOT NULL AND error IS NOT NULL",
+    ];
+    assert_eq!(counted.map(count), [told.0, told.1, told.2]);
+    told
 }
 
 #[test]
@@ -89,8 +101,10 @@ fn a_book_that_is_stored_again_is_due_again_and_what_was_copied_before_settles_n
     let second = due(&mut shelf).remove(0);
     assert_eq!(second.copied_path.as_deref(), Some("raw/TL0001/TL0001.tar.gz"));
     assert!(!settle(&mut shelf, &first, copied()), "it is older than what is stored");
+    assert_eq!(standing(&mut shelf), (0, 1, 0));
     assert_eq!(codes(&due(&mut shelf)), ["TL0001"]);
     assert!(settle(&mut shelf, &second, copied()));
+    assert_eq!(standing(&mut shelf), (1, 0, 0));
     assert!(due(&mut shelf).is_empty());
 }
 
@@ -115,6 +129,7 @@ fn a_book_that_is_stored_no_more_waits_no_more_until_it_is_again() {
     shelf.clock.advance(HOUR);
     shelf.ledger.execute(RecordFound { barcode, found }).unwrap();
     assert_eq!(codes(&due(&mut shelf)), ["TL0001"]);
+    assert_eq!(standing(&mut shelf), (0, 1, 0));
 }
 
 #[test]
@@ -186,10 +201,18 @@ fn to_another_place_all_books_are_copied_and_its_marker_is_kept_apart() {
         (of_copy.stored, of_copy.samples),
         (1, vec!["raw/TL0001/TL0001.tar.gz".to_owned()])
     );
+    shelf.clock.advance(HOUR);
+    shelf.store("TL0002", "\"a\"");
+    shelf.store("TL0003", "\"a\"");
+    let failed = due(&mut shelf).remove(0);
+    let (wait, error) = (HOUR, "it is full".to_owned());
+    settle(&mut shelf, &failed, CopySettlement::Retry { wait, error });
+    assert_eq!(standing(&mut shelf), (1, 2, 1));
     shelf.ledger.execute(ForgetCopies { with_mark: true }).unwrap();
+    assert_eq!(standing(&mut shelf), (0, 3, 0));
     assert_eq!(mark(&mut shelf, MarkedPlace::SecondCopy).id, None);
     assert_eq!(mark(&mut shelf, MarkedPlace::Main).id.as_deref(), Some("m"));
-    assert_eq!(codes(&due(&mut shelf)), ["TL0001"]);
+    assert_eq!(due(&mut shelf).len(), 3);
 }
 
 #[test]

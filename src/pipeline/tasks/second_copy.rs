@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use jiff::Zoned;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
@@ -22,9 +23,11 @@ const TASK: &str = "second copy";
 
 /// After so much time the task is given back, and looked at anew.
 const SLICE: Duration = Duration::from_mins(10);
-/// How often it is looked whether a book is due.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
-/// How often books are counted, which walks through an index.
+/// How often it is looked at most whether a book is due, as long as this program stores books.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
+/// How often otherwise: other members store books, too, and one that failed is due again after no less.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// How often it is told how many there are.
 const COUNT_AGAIN: Duration = Duration::from_mins(1);
 /// How often it is looked whether a book is copied otherwise than it is stored and nobody noted it.
 const NOTE_AGAIN: Duration = Duration::from_hours(24);
@@ -70,6 +73,7 @@ struct CopyTask<'a, S> {
     /// When all books were last looked at.
     noted: Option<Instant>,
     counted: Option<Instant>,
+    stored: watch::Receiver<()>,
 }
 
 /// How a slice ended.
@@ -94,6 +98,7 @@ impl<'a, S: TaskServices> CopyTask<'a, S> {
             pace: Arc::new(ReadPace::new(plan.speed(), state.intake.clone())),
             noted: None,
             counted: None,
+            stored: state.progress.stored_books(),
         }
     }
 
@@ -107,9 +112,10 @@ impl<'a, S: TaskServices> CopyTask<'a, S> {
                 continue;
             }
             self.note_uncopied().await;
+            self.stored.mark_unchanged();
             if self.due().await.is_ok_and(|due| due.is_empty()) {
                 self.count().await;
-                if !sleep_till(self.state, Some(Instant::now() + LOOK_AGAIN)).await {
+                if !self.rest().await {
                     return;
                 }
                 continue;
@@ -130,6 +136,18 @@ impl<'a, S: TaskServices> CopyTask<'a, S> {
             if !self.schedule.again(self.state, self.scope, ended).await {
                 return;
             }
+        }
+    }
+
+    /// Until a book may be due; `false` when the drain came first.
+    async fn rest(&mut self) -> bool {
+        let until = Instant::now() + LOOK_AGAIN;
+        if !sleep_till(self.state, Some(Instant::now() + BETWEEN_LOOKS)).await {
+            return false;
+        }
+        tokio::select! {
+            is_due = sleep_till(self.state, Some(until)) => is_due,
+            _ = self.stored.changed() => true,
         }
     }
 
