@@ -123,11 +123,16 @@ pub enum CatalogError {
     /// No room on the catalog's file system.
     #[error("no room left for the catalog: {0}; free space on its disk, nothing recorded before is lost")]
     DiskFull(String),
-    /// The catalog's file or its file system is read-only at present.
+    /// The catalog's file, its file system or its server is read-only at present.
     #[error(
-        "the catalog is read-only: {0}; mount its file system writable again and check the file's owner, nothing recorded before is lost"
+        "the catalog is read-only: {0}; of a file, mount its file system writable again and check the file's owner; of a server, let it be written again; nothing recorded before is lost"
     )]
     ReadOnly(String),
+    /// The server does not permit the catalog's user what it must do.
+    #[error(
+        "the catalog's server does not permit this: {0}; let the user of catalog.url own the database (`createdb --owner`), or grant it all on the schema and its tables"
+    )]
+    NotPermitted(String),
     /// The disk under the catalog refused to read or write.
     #[error("the disk under the catalog failed: {0}")]
     Disk(String),
@@ -172,6 +177,7 @@ impl CatalogError {
             Self::Busy
                 | Self::DiskFull(_)
                 | Self::ReadOnly(_)
+                | Self::NotPermitted(_)
                 | Self::Disk(_)
                 | Self::Gone { .. }
                 | Self::BeingCopied { .. }

@@ -40,7 +40,7 @@ pub use import::{
 };
 pub(crate) use lifecycle::claim::ClaimToken;
 pub use lifecycle::claim::{BegunPublication, ClaimBooks, ClaimedBook, StoredArchive};
-pub(crate) use lifecycle::hooks::{ClaimHook, HookSettlement, NoteHook, SettleHook};
+pub(crate) use lifecycle::hooks::{ClaimHook, HookSettlement, SettleHook};
 pub(crate) use lifecycle::leases::RenewClaims;
 pub(crate) use lifecycle::named::{BookWish, ChangeBooks};
 pub use lifecycle::policy::CatalogPolicy;
@@ -83,13 +83,13 @@ pub use queries::reader::CatalogReader;
 pub(crate) use queries::verification::VerificationCounts;
 pub(crate) use rights::{RightsImport, RightsImportError, RightsReport};
 pub(crate) use second_copy::{
-    AskSecondCopies, BeginSecondCopy, CopySettlement, DueCopy, ForgetCopies, ListDueCopies, NoteUncopied,
-    SecondCopyStanding, SettleCopy,
+    AskSecondCopies, CopySettlement, DueCopy, ForgetCopies, ListDueCopies, NoteUncopied, SecondCopyStanding, SettleCopy,
 };
 pub use sharing::members::LeaveMembers;
 pub(crate) use sharing::members::{
     JoinAnswer, JoinMembers, MemberCard, MemberRound, MemberRow, MemberStanding, RenewMember,
 };
+pub(crate) use sharing::noted::{NoteSetting, NotedSetting};
 pub(crate) use sharing::pause::{AskPause, BeginPause, EndPause, OperatorPause};
 pub(crate) use sharing::rate::CloseRequests;
 pub use sharing::rate::TakeRateSlice;

@@ -1,9 +1,11 @@
 //! Which stored books have a second copy, and which are to be copied: each from the transaction that records it as stored, so that no
 //! restart forgets one.
 
-use std::fmt;
+mod standing;
 
-use jiff::Timestamp;
+use std::fmt;
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::catalog::CatalogError;
@@ -11,51 +13,39 @@ use crate::catalog::engine::value::arguments;
 use crate::catalog::engine::{SqlConnection, SqlRow};
 use crate::catalog::lifecycle::restore::RecordedBook;
 use crate::catalog::notes::{self, MarkedPlace};
+use crate::catalog::second_copy::standing::{CopyState, CopyTotals, change, shift};
+use crate::catalog::sharing::noted::NotedSetting;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
-use crate::clock::stamp;
+use crate::clock::{later, stamp};
 
-/// The key that says since when there is a second copy; without it no book is due.
-const SINCE: &str = "second_copy_since";
 /// Longest text of an error that is kept.
 const LONGEST_ERROR: usize = 500;
-/// Books that are waiting are counted each minute: no more than this, so that no other writer waits for it.
-const MOST_COUNTED: usize = 100_000;
-
 /// The condition of all that is copied.
 const STORED: &str = "books.sync_timestamp IS NOT NULL AND books.storage_path IS NOT NULL";
 
-/// Notes that there is a second copy: each book that is stored from now on is to be copied, whichever member stores it.
-#[derive(Debug, Clone, Copy)]
-pub struct BeginSecondCopy;
-
-impl CatalogOperation for BeginSecondCopy {
-    type Output = ();
-    const KIND: &'static str = "begin_second_copy";
-
-    fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<(), CatalogError> {
-        match notes::read(tx.conn, SINCE)? {
-            Some(_) => Ok(()),
-            None => notes::write(tx.conn, SINCE, &tx.stamp),
-        }
-    }
-}
-
 /// A book was stored: what is copied of it is not what is stored any more.
-pub(in crate::catalog) fn is_due(tx: &CatalogTransaction<'_>, book: i64) -> Result<(), CatalogError> {
-    let sql = "INSERT INTO second_copies (book, due_at) SELECT id, :now FROM books \
-               WHERE id = :id AND EXISTS (SELECT 1 FROM settings WHERE key = :since) \
-               ON CONFLICT (book) DO UPDATE SET due_at = excluded.due_at, attempts = 0, error = NULL";
-    let given = arguments! { id: book, now: tx.stamp, since: SINCE };
-    tx.conn.execute(sql, &given).map(drop)
+pub(in crate::catalog) fn is_due(tx: &mut CatalogTransaction<'_>, book: i64) -> Result<(), CatalogError> {
+    if !NotedSetting::SecondCopy.is_noted(tx.conn)? {
+        return Ok(());
+    }
+    let now = tx.stamp.clone();
+    let given = arguments! { id: book, now: now };
+    let new = "INSERT INTO second_copies (book, due_at) VALUES (:id, :now) ON CONFLICT DO NOTHING";
+    if tx.conn.execute(new, &given)? > 0 {
+        shift(tx, None, Some(CopyState::Waiting), 1);
+        return Ok(());
+    }
+    let again = "UPDATE second_copies SET due_at = :now, attempts = 0, error = NULL WHERE book = :id";
+    change(tx, book, again, &given).map(drop)
 }
 
 /// A book is not stored any more, and nothing of it is to be copied until it is; what was copied stays.
-pub(in crate::catalog) fn is_gone(tx: &CatalogTransaction<'_>, book: i64) -> Result<(), CatalogError> {
+pub(in crate::catalog) fn is_gone(tx: &mut CatalogTransaction<'_>, book: i64) -> Result<(), CatalogError> {
     for sql in [
         "DELETE FROM second_copies WHERE book = :id AND copied_at IS NULL",
         "UPDATE second_copies SET due_at = NULL, attempts = 0, error = NULL WHERE book = :id",
     ] {
-        tx.conn.execute(sql, &arguments! { id: book })?;
+        change(tx, book, sql, &arguments! { id: book })?;
     }
     Ok(())
 }
@@ -77,15 +67,20 @@ impl CatalogOperation for NoteUncopied {
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<Option<i64>, CatalogError> {
         let last: Option<i64> = tx.conn.one("SELECT max(id) FROM books", &[], |row| row.at(0))?;
         let until = self.after + self.numbers;
-        let sql = format!(
-            "INSERT INTO second_copies (book, due_at) SELECT id, :now FROM books \
-             WHERE id > :after AND id <= :until AND {STORED} \
-             ON CONFLICT (book) DO UPDATE SET due_at = excluded.due_at, attempts = 0, error = NULL \
-             WHERE second_copies.due_at IS NULL AND second_copies.copied_of IS DISTINCT FROM \
-             (SELECT sync_timestamp FROM books WHERE books.id = second_copies.book)"
+        let stale = format!(
+            "UPDATE second_copies SET due_at = :now, attempts = 0, error = NULL \
+             WHERE book > :after AND book <= :until AND due_at IS NULL AND EXISTS (SELECT 1 FROM books \
+             WHERE books.id = second_copies.book AND {STORED} AND sync_timestamp IS DISTINCT FROM copied_of)"
         );
-        let given = arguments! { now: tx.stamp, after: self.after, until: until };
-        tx.conn.execute(&sql, &given)?;
+        let new = format!(
+            "INSERT INTO second_copies (book, due_at) SELECT id, :now FROM books \
+             WHERE id > :after AND id <= :until AND {STORED} ON CONFLICT DO NOTHING"
+        );
+        for (sql, before) in [(stale, Some(CopyState::Copied)), (new, None)] {
+            let given = arguments! { now: tx.stamp, after: self.after, until: until };
+            let books = tx.conn.execute(&sql, &given)?;
+            shift(tx, before, Some(CopyState::Waiting), books);
+        }
         Ok((last > Some(until)).then_some(until))
     }
 }
@@ -142,8 +137,8 @@ pub enum CopySettlement {
     },
     /// It is to be copied again.
     Retry {
-        /// When.
-        at: Timestamp,
+        /// After so long, by the catalog's clock.
+        wait: Duration,
         /// Why it was not copied.
         error: String,
     },
@@ -167,26 +162,28 @@ impl CatalogOperation for SettleCopy {
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<bool, CatalogError> {
         const SAME: &str = "book = :book AND EXISTS \
             (SELECT 1 FROM books WHERE books.id = :book AND books.sync_timestamp = :stored_at)";
-        let changed = match &self.settlement {
-            CopySettlement::Copied { sha256 } => tx.conn.execute(
-                &format!(
+        let (book, stored_at) = (self.book, &self.stored_at);
+        match &self.settlement {
+            CopySettlement::Copied { sha256 } => {
+                let sql = format!(
                     "UPDATE second_copies SET due_at = NULL, attempts = 0, error = NULL, copied_at = :now, \
                      copied_of = :stored_at, copied_sha256 = :sha256, \
                      copied_path = (SELECT storage_path FROM books WHERE books.id = :book) WHERE {SAME}"
-                ),
-                &arguments! { book: self.book, stored_at: self.stored_at, now: tx.stamp, sha256: sha256 },
-            )?,
-            CopySettlement::Retry { at, error } => {
-                let error: String = error.chars().take(LONGEST_ERROR).collect();
-                tx.conn.execute(
-                    &format!(
-                        "UPDATE second_copies SET due_at = :at, attempts = attempts + 1, error = :error WHERE {SAME}"
-                    ),
-                    &arguments! { book: self.book, stored_at: self.stored_at, at: stamp(*at), error: error },
-                )?
+                );
+                let now = tx.stamp.clone();
+                let given = arguments! { book: book, stored_at: stored_at, now: now, sha256: sha256 };
+                change(tx, book, &sql, &given)
             }
-        };
-        Ok(changed > 0)
+            CopySettlement::Retry { wait, error } => {
+                let error: String = error.chars().take(LONGEST_ERROR).collect();
+                let at = stamp(later(tx.now, *wait));
+                let sql = format!(
+                    "UPDATE second_copies SET due_at = :at, attempts = attempts + 1, error = :error WHERE {SAME}"
+                );
+                let given = arguments! { book: book, stored_at: stored_at, at: at, error: error };
+                change(tx, book, &sql, &given)
+            }
+        }
     }
 }
 
@@ -205,9 +202,17 @@ impl CatalogOperation for ForgetCopies {
         if self.with_mark {
             notes::forget_mark(tx.conn, MarkedPlace::SecondCopy)?;
         }
-        let sql = "UPDATE second_copies SET due_at = :now, attempts = 0, error = NULL, copied_at = NULL, \
-                   copied_of = NULL, copied_sha256 = NULL, copied_path = NULL";
-        tx.conn.execute(sql, &arguments! { now: tx.stamp }).map(drop)
+        // Those that wait first: the others wait then, too.
+        for state in [CopyState::Waiting, CopyState::Failed, CopyState::Copied] {
+            let sql = format!(
+                "UPDATE second_copies SET due_at = :now, attempts = 0, error = NULL, copied_at = NULL, \
+                 copied_of = NULL, copied_sha256 = NULL, copied_path = NULL WHERE {}",
+                state.rows()
+            );
+            let books = tx.conn.execute(&sql, &arguments! { now: tx.stamp })?;
+            shift(tx, Some(state), Some(CopyState::Waiting), books);
+        }
+        Ok(())
     }
 }
 
@@ -220,7 +225,7 @@ pub struct AskSecondCopies;
 pub struct SecondCopyStanding {
     /// Stored books that are copied as they are stored.
     pub copied: u64,
-    /// Books that are still to be copied; no more than 100,000 are counted.
+    /// Books that are still to be copied.
     pub waiting: u64,
     /// Those of them that could not be copied because of the book itself, and are tried again later.
     pub failed: u64,
@@ -241,20 +246,19 @@ impl CatalogOperation for AskSecondCopies {
     const KIND: &'static str = "ask_second_copies";
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<SecondCopyStanding, CatalogError> {
-        let sql = "SELECT count(*) FROM (SELECT 1 FROM second_copies WHERE due_at IS NOT NULL LIMIT :most) AS due";
-        let failed = "SELECT count(*) FROM second_copies WHERE error IS NOT NULL";
+        let totals = CopyTotals::read(tx.conn)?;
+        let failed = totals.of(CopyState::Failed);
         Ok(SecondCopyStanding {
-            copied: count_copied(tx.conn)?,
-            waiting: tx.conn.one(sql, &arguments! { most: MOST_COUNTED }, |row| row.at(0))?,
-            failed: tx.conn.one(failed, &[], |row| row.at(0))?,
+            copied: totals.of(CopyState::Copied),
+            waiting: totals.of(CopyState::Waiting) + failed,
+            failed,
         })
     }
 }
 
 /// Books of which something was copied.
 pub(in crate::catalog) fn count_copied(conn: &SqlConnection) -> Result<u64, CatalogError> {
-    let sql = "SELECT count(*) FROM second_copies WHERE due_at IS NULL";
-    conn.one(sql, &[], |row| row.at(0))
+    Ok(CopyTotals::read(conn)?.of(CopyState::Copied))
 }
 
 /// Where some of the archives lie that were copied.

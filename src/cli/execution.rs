@@ -252,6 +252,7 @@ mod tests {
             (CatalogError::NotDatabase { path: "/etc/x".into() }, ExitStatus::Config),
             (CatalogError::Busy, ExitStatus::Unavailable),
             (CatalogError::DiskFull("x".into()), ExitStatus::CannotCreate),
+            (CatalogError::NotPermitted("x".into()), ExitStatus::NotPermitted),
         ];
         let of_catalog = of_catalog.map(|(error, exit)| (catalog(error), exit, "catalog.url"));
         for (error, exit, advice) in cases.into_iter().chain(of_catalog) {

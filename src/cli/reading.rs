@@ -44,6 +44,7 @@ pub fn exit_of(error: &CatalogError) -> ExitStatus {
         E::Busy | E::Gone { .. } | E::Disk(_) | E::Unreachable(_) | E::Unanswered(_) | E::BeingCopied { .. } => {
             ExitStatus::Unavailable
         }
+        E::NotPermitted(_) => ExitStatus::NotPermitted,
         E::Open { .. } | E::DiskFull(_) | E::ReadOnly(_) => ExitStatus::CannotCreate,
         E::Damaged { .. }
         | E::Stale { .. }
@@ -66,6 +67,7 @@ pub fn refused(error: &CatalogError) -> CliError {
         ExitStatus::Config => "this catalog cannot be used",
         ExitStatus::Unavailable => "the catalog cannot be reached",
         ExitStatus::CannotCreate => "the catalog cannot be opened or written",
+        ExitStatus::NotPermitted => "the catalog cannot be used by its user",
         _ => "the catalog cannot be read",
     };
     CliError::new(exit, what).because(error)

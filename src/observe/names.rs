@@ -126,7 +126,7 @@ metrics! {
     FixityUnsound, Gauge, "grind_fixity_unsound_books", [], "Stored books of which the last check told damage or loss.";
     HookCalls, Counter, "grind_hook_calls_total", ["outcome"], "Times that the hook was told of a stored book, by what came of it: told, failed.";
     HookWaiting, Gauge, "grind_hook_waiting_books", [], "Stored books of which the hook is still to be told, by whichever member, at most 10000 counted; 0 without a hook.";
-    SecondCopyBooks, Gauge, "grind_second_copy_books", ["state"], "Stored books by where their second copy stands: copied, waiting (at most 100000 counted), failed, which are some of those that wait; 0 without a second copy.";
+    SecondCopyBooks, Gauge, "grind_second_copy_books", ["state"], "Stored books by where their second copy stands: copied, waiting, failed, which are some of those that wait; 0 without a second copy.";
     SecondCopyAttempts, Counter, "grind_second_copy_attempts_total", ["outcome"], "Books that this daemon copied to the second place, or could not copy because of the book: copied, failed.";
     SecondCopyBytes, Counter, "grind_second_copy_bytes_total", [], "Bytes that this daemon copied to the second place.";
     DownloadBytes, Counter, "grind_download_bytes_total", [], "Bytes of archives received and used.";

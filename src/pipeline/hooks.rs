@@ -6,12 +6,10 @@ mod command;
 use std::io::{self, Read};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::AskContext;
 use crate::catalog::{ClaimHook, HookSettlement, SettleHook};
-use crate::clock::later;
 use crate::grin::Barcode;
 use crate::pipeline::publish::MANIFEST_LIMIT;
 use crate::pipeline::supervisor::WorkerPools;
@@ -125,7 +123,6 @@ impl WorkerPools {
             () = stop.cancelled() => Err(HookFault::Stopped),
             told = hook.tell(&due.barcode, cx) => told,
         };
-        let now = Timestamp::now();
         let (settlement, step) = match told {
             Ok(()) => (HookSettlement::Told, HookStep::Told),
             Err(HookFault::Gone) => (HookSettlement::Dropped, HookStep::Told),
@@ -136,13 +133,12 @@ impl WorkerPools {
                     _ => wait_after(due.attempts),
                 };
                 let why = format!("{}: {error}", due.barcode);
-                let at = later(now, wait);
                 // That the program ends is not the hook's fault.
                 let step = match fault {
                     HookFault::Stopped => HookStep::NoneDue,
                     _ => HookStep::Failed(why),
                 };
-                (HookSettlement::Retry { at, error }, step)
+                (HookSettlement::Retry { wait, error }, step)
             }
         };
         let is_over = !matches!(settlement, HookSettlement::Retry { .. });

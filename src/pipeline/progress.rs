@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use crate::catalog::SecondCopyStanding;
 use crate::pipeline::fixity::RereadForecast;
@@ -29,6 +30,7 @@ pub struct RunProgress {
     finished: [AtomicU64; BookOutcome::ALL.len()],
     bytes_stored: AtomicU64,
     last_stored_ms: AtomicU64,
+    stored: watch::Sender<()>,
     backup_ms: AtomicU64,
     reread: [AtomicU64; FixityOutcome::ALL.len()],
     reread_bytes: AtomicU64,
@@ -134,7 +136,13 @@ impl RunProgress {
             self.bytes_stored.fetch_add(bytes, Ordering::Relaxed);
             let now = Timestamp::now().as_millisecond().unsigned_abs();
             self.last_stored_ms.store(now, Ordering::Relaxed);
+            self.stored.send_replace(());
         }
+    }
+
+    /// Changes with each book that this program stores.
+    pub(super) fn stored_books(&self) -> watch::Receiver<()> {
+        self.stored.subscribe()
     }
 
     pub(super) fn backup_verified(&self, at: Option<Timestamp>) {

@@ -121,8 +121,7 @@ async fn run<S: TaskServices + BookServices>(state: Rc<SupervisorState<S>>, scop
     let sources = [scope.collect, scope.enrich, scope.convert];
     state.sources.set(sources.into_iter().filter(|wanted| *wanted).count());
     state.collecting.set(scope.collect);
-    tasks::note_hook(&state).await;
-    tasks::begin_second_copy(&state).await;
+    tasks::note_settings(&state).await;
     state.look_up_named(&scope).await;
     let work = async {
         futures::join!(

@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::{AskContext, AskError};
 use crate::catalog::{
-    AskFixity, AskLastCopy, AskSecondCopies, AskUnknown, BeginSecondCopy, CatalogError, ClaimBackups, DueCopy,
-    EndPause, EnrichBatch, EnsureKnown, FixityStanding, KeptCopy, ListDueCopies, NoteCopy, NoteHook, NoteUncopied,
+    AskFixity, AskLastCopy, AskSecondCopies, AskUnknown, CatalogError, ClaimBackups, DueCopy, EndPause, EnrichBatch,
+    EnsureKnown, FixityStanding, KeptCopy, ListDueCopies, NoteCopy, NoteSetting, NoteUncopied, NotedSetting,
     PlanConversions, RecordConversions, RecordEnrichment, SecondCopyStanding, SharedTask, TaskAnswer, ToEnrich,
 };
 use crate::grin::{Barcode, GrinAddresses};
@@ -137,8 +137,8 @@ pub(super) trait TaskServices: 'static {
     async fn fixity_standing(&self, ask: AskFixity, cx: &AskContext) -> Result<FixityStanding, CatalogError>;
     /// Reads the next stored book again; `None`: none is due.
     async fn reread(&self, next: RereadNext, cx: &AskContext) -> Result<Option<RereadBook>, TaskFault>;
-    /// Notes that there is a second copy.
-    async fn begin_second_copy(&self, cx: &AskContext) -> Result<(), CatalogError>;
+    /// Notes whether this program has a setting that all members are to know of.
+    async fn note_setting(&self, setting: NotedSetting, cx: &AskContext) -> Result<(), CatalogError>;
     /// Makes stored books due that are not copied, some of those after this number; the number to go on after.
     async fn note_uncopied(&self, after: i64, cx: &AskContext) -> Result<Option<i64>, CatalogError>;
     /// Which books are due to be copied.
@@ -151,8 +151,6 @@ pub(super) trait TaskServices: 'static {
     async fn copy_book(&self, next: CopyNext, cx: &AskContext) -> Result<CopyTurn, TaskFault>;
     /// Is there a hook that is told of stored books?
     fn has_hook(&self) -> bool;
-    /// Notes that there is.
-    async fn note_hook(&self, cx: &AskContext) -> Result<(), CatalogError>;
     /// Tells it of the next book, not beyond `stop`.
     async fn tell_hook(&self, stop: &CancellationToken, cx: &AskContext) -> Result<HookTurn, TaskFault>;
     /// Records that the pause of this daemon ended by itself.
@@ -277,8 +275,13 @@ impl TaskServices for WorkerPools {
         self.reread_next(next, cx).await
     }
 
-    async fn begin_second_copy(&self, cx: &AskContext) -> Result<(), CatalogError> {
-        self.catalog.ask(BeginSecondCopy, cx).await
+    async fn note_setting(&self, setting: NotedSetting, cx: &AskContext) -> Result<(), CatalogError> {
+        let is_configured = match setting {
+            NotedSetting::Hook => self.hook.is_some(),
+            NotedSetting::SecondCopy => self.second_copy.is_some(),
+        };
+        let note = NoteSetting { setting, is_configured };
+        self.catalog.ask(note, cx).await
     }
 
     async fn note_uncopied(&self, after: i64, cx: &AskContext) -> Result<Option<i64>, CatalogError> {
@@ -304,11 +307,6 @@ impl TaskServices for WorkerPools {
 
     fn has_hook(&self) -> bool {
         self.hook.is_some()
-    }
-
-    async fn note_hook(&self, cx: &AskContext) -> Result<(), CatalogError> {
-        let is_configured = self.hook.is_some();
-        self.catalog.ask(NoteHook { is_configured }, cx).await
     }
 
     async fn tell_hook(&self, stop: &CancellationToken, cx: &AskContext) -> Result<HookTurn, TaskFault> {

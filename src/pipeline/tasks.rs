@@ -7,6 +7,7 @@ mod copies;
 mod enrich;
 mod fixity;
 mod hooks;
+mod noted;
 mod said;
 mod second_copy;
 mod wait;
@@ -26,9 +27,10 @@ pub(super) use crate::pipeline::tasks::convert::convert;
 pub(super) use crate::pipeline::tasks::copies::{copies_at_end, keep_copies};
 pub(super) use crate::pipeline::tasks::enrich::enrich;
 pub(super) use crate::pipeline::tasks::fixity::reread;
-pub(super) use crate::pipeline::tasks::hooks::{note_hook, tell_hook, tell_hook_at_end};
+pub(super) use crate::pipeline::tasks::hooks::{tell_hook, tell_hook_at_end};
+pub(super) use crate::pipeline::tasks::noted::note_settings;
 pub(super) use crate::pipeline::tasks::said::SaidTroubles;
-pub(super) use crate::pipeline::tasks::second_copy::{begin_second_copy, copy_stored, copy_stored_at_end};
+pub(super) use crate::pipeline::tasks::second_copy::{copy_stored, copy_stored_at_end};
 
 /// When a task begins again: after its interval, or sooner after a pass that went wrong, so that what a person mends
 /// (a sign-in, a full disk) is taken up without waiting a day. Intervals are counted from the task's beginning, however long its passes

@@ -27,6 +27,8 @@ pub(crate) enum CounterKind {
     RequestedOn,
     /// Books that were asked for, or in process, and whose archive is ready now, by day.
     ConvertedOn,
+    /// Books of whose second copy something is recorded, by where it stands.
+    SecondCopy,
 }
 
 impl CounterKind {
@@ -41,6 +43,7 @@ impl CounterKind {
             Self::UnchangedOn => "unchanged_on",
             Self::RequestedOn => "requested_on",
             Self::ConvertedOn => "converted_on",
+            Self::SecondCopy => "second_copy",
         }
     }
 }

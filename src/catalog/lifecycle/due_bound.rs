@@ -1,5 +1,5 @@
-//! Until when a book may wait. A program whose clock was wrong, or an older version, may have put books decades ahead, where nobody would ever look at
-//! them again.
+//! Until when a book may wait, to be worked on, told of or copied. A program whose clock was wrong, or an older version, may have put books
+//! decades ahead, where nobody would ever look at them again.
 
 use std::time::Duration;
 
@@ -14,6 +14,13 @@ use crate::clock::{later, stamp};
 
 /// Longer than any wait of ours, and than any that a server asks for in earnest.
 const LONGEST: Duration = Duration::from_hours(366 * 24);
+/// Longer than any wait of a hook or a second copy.
+const LONGEST_BESIDE: Duration = Duration::from_hours(48);
+/// What waits until a moment beside the book itself.
+const BESIDE: [&str; 2] = [
+    "UPDATE books SET hook_due_at = :now WHERE hook_due_at > :latest",
+    "UPDATE second_copies SET due_at = :now WHERE due_at > :latest",
+];
 /// A clock that shows an earlier moment (2026-01-01) was not set: a machine without a battery may start at 1970.
 const CLOCK_IS_SET: i64 = 1_767_225_600;
 
@@ -34,11 +41,18 @@ pub(crate) fn end_endless_waits(tx: &CatalogTransaction<'_>) -> Result<(), Catal
         return Ok(());
     };
     let sql = "UPDATE books SET next_attempt_at = :now WHERE next_attempt_at > :latest";
-    let books = tx
+    let mut books = tx
         .conn
         .execute(sql, &arguments! { now: tx.stamp, latest: stamp(latest) })?;
+    let beside = stamp(later(tx.now, LONGEST_BESIDE));
+    for sql in BESIDE {
+        books += tx.conn.execute(sql, &arguments! { now: tx.stamp, latest: beside })?;
+    }
     if books > 0 {
-        warn!(books, %latest, "these books were to wait until after this moment, which is longer than any wait takes; they are due now");
+        warn!(
+            books,
+            "these books were to wait for longer than any wait takes; they are due now"
+        );
     }
     Ok(())
 }

@@ -170,7 +170,7 @@ impl CatalogOperation for RecordFound {
 
 /// A claim that the backup has of it is over, too: when its lease ended, the book would else be what it was before the claim.
 pub(in crate::catalog) fn forget_stored(
-    tx: &CatalogTransaction<'_>,
+    tx: &mut CatalogTransaction<'_>,
     id: i64,
     next: BookTransition,
 ) -> Result<(), CatalogError> {

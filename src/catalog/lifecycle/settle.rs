@@ -359,7 +359,7 @@ impl Settling<'_> {
 
 /// Writes what is stored of a book over what was, in one statement: a claim that it had is over.
 pub(crate) fn write_stored(
-    tx: &CatalogTransaction<'_>,
+    tx: &mut CatalogTransaction<'_>,
     id: i64,
     next: BookTransition,
     stored: &StoredBook,

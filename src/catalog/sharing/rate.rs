@@ -12,6 +12,8 @@ use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
 /// ever; at a slow rate, later than so many slices. Long enough for the slices of several members whose answers take 10 s each.
 const MOST_AHEAD: Duration = Duration::from_secs(300);
 const MOST_SLICES_AHEAD: u32 = 16;
+/// No pause is longer, whatever the row says: the session obeys no server for longer either.
+const MOST_CLOSED: Duration = Duration::from_hours(24);
 
 /// Takes the next turns to send requests.
 #[derive(Debug, Clone, Copy)]
@@ -65,9 +67,13 @@ impl CatalogOperation for TakeRateSlice {
             "UPDATE request_rate SET lease_from = :from, \
              free_at = :span + CASE WHEN lease_from > :lease_now OR free_at < :earliest THEN :earliest \
                                     WHEN free_at > :latest THEN :latest ELSE free_at END, \
-             closed_until = CASE WHEN lease_from > :lease_now THEN 0 ELSE closed_until END \
+             closed_until = CASE WHEN lease_from > :lease_now THEN 0 WHEN closed_until > :longest THEN :longest \
+                                 ELSE closed_until END \
              WHERE id = 1 RETURNING free_at, closed_until",
-            &arguments! { from: tx.clock.lease_from, span: span, lease_now: now, earliest: earliest, latest: latest },
+            &arguments! {
+                from: tx.clock.lease_from, span: span, lease_now: now, earliest: earliest, latest: latest,
+                longest: now.saturating_add(saturated(MOST_CLOSED.as_millis())),
+            },
             |row| Ok((row.get("free_at")?, row.get("closed_until")?)),
         )?;
         Ok(RateSlice {

@@ -358,9 +358,18 @@ fn a_book_that_was_put_decades_ahead_is_due_after_the_next_start() {
         let sql = format!("UPDATE books SET next_attempt_at = '{at}' WHERE barcode = '{code}'");
         shelf.ledger.conn().execute(&sql, &[]).unwrap();
     }
+    let sql = "INSERT INTO second_copies (book, due_at) SELECT id, '2099-01-01T00:00:00.000Z' FROM books";
+    shelf.ledger.conn().execute(sql, &[]).unwrap();
+    let sql = "UPDATE books SET hook_due_at = '2099-01-01T00:00:00.000Z'";
+    shelf.ledger.conn().execute(sql, &[]).unwrap();
     assert_eq!(codes(&shelf.claim(&[Queue::Converted])), ["TL0003"]);
     shelf.reopen();
     assert_eq!(codes(&shelf.claim(&[Queue::Converted])), ["TL0001"]);
+    let sql = "SELECT max(due_at) FROM second_copies";
+    let copies: Option<String> = shelf.ledger.conn().one(sql, &[], |row| row.at(0)).unwrap();
+    for due in [shelf.text("TL0002", "hook_due_at"), copies] {
+        assert!(due.as_deref() < Some("2099"), "{due:?}");
+    }
     assert_eq!(
         shelf.text("TL0002", "next_attempt_at").as_deref(),
         Some("2026-02-01T00:00:00.000Z")

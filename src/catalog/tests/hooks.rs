@@ -8,8 +8,13 @@ use crate::catalog::*;
 
 const LEASE: Duration = Duration::from_secs(90);
 
+fn has_hook(is_configured: bool) -> NoteSetting {
+    let setting = NotedSetting::Hook;
+    NoteSetting { setting, is_configured }
+}
+
 fn shelf() -> Shelf {
-    let mut shelf = Shelf::in_file();
+    let mut shelf = Shelf::new();
     three(&mut shelf);
     shelf
 }
@@ -30,8 +35,8 @@ fn settle(shelf: &mut Shelf, due: DueHook, settlement: HookSettlement) {
 fn books_are_due_that_were_stored_since_there_is_a_hook() {
     let mut shelf = shelf();
     shelf.store("TL0001", "\"a\"");
-    shelf.ledger.execute(NoteHook { is_configured: true }).unwrap();
-    shelf.ledger.execute(NoteHook { is_configured: true }).unwrap();
+    shelf.ledger.execute(has_hook(true)).unwrap();
+    shelf.ledger.execute(has_hook(true)).unwrap();
     shelf.store("TL0002", "\"a\"");
     shelf.clock.advance(HOUR);
     shelf.store("TL0003", "\"a\"");
@@ -49,9 +54,9 @@ fn books_are_due_that_were_stored_since_there_is_a_hook() {
 #[test]
 fn a_hook_that_is_added_again_is_not_told_of_what_was_stored_without_it() {
     let mut shelf = shelf();
-    shelf.ledger.execute(NoteHook { is_configured: true }).unwrap();
+    shelf.ledger.execute(has_hook(true)).unwrap();
     shelf.store("TL0001", "\"a\"");
-    shelf.ledger.execute(NoteHook { is_configured: false }).unwrap();
+    shelf.ledger.execute(has_hook(false)).unwrap();
     shelf.store("TL0002", "\"a\"");
     // Looking for what is due notes it, too.
     let queue = claim(&mut shelf);
@@ -63,7 +68,7 @@ fn a_hook_that_is_added_again_is_not_told_of_what_was_stored_without_it() {
 #[test]
 fn what_was_taken_and_not_settled_is_due_again_and_only_the_last_taking_settles_it() {
     let mut shelf = shelf();
-    shelf.ledger.execute(NoteHook { is_configured: true }).unwrap();
+    shelf.ledger.execute(has_hook(true)).unwrap();
     shelf.store("TL0001", "\"a\"");
     let killed = due(&mut shelf);
     shelf.clock.advance(LEASE);
@@ -71,9 +76,8 @@ fn what_was_taken_and_not_settled_is_due_again_and_only_the_last_taking_settles_
     assert_eq!((killed.attempts, second.attempts), (1, 2));
     settle(&mut shelf, killed, HookSettlement::Told);
     assert_eq!(shelf.text("TL0001", "hook_told_at"), None, "another tells it");
-    let at = shelf.now_plus(HOUR);
-    let error = "it is full".to_owned();
-    settle(&mut shelf, second, HookSettlement::Retry { at, error });
+    let (wait, error) = (HOUR, "it is full".to_owned());
+    settle(&mut shelf, second, HookSettlement::Retry { wait, error });
     assert_eq!(shelf.text("TL0001", "hook_error").as_deref(), Some("it is full"));
     assert_eq!(claim(&mut shelf), HookQueue { due: None, waiting: 1 });
     shelf.clock.advance(HOUR);
@@ -87,7 +91,7 @@ fn what_was_taken_and_not_settled_is_due_again_and_only_the_last_taking_settles_
 #[test]
 fn a_book_whose_objects_are_gone_is_due_no_more() {
     let mut shelf = shelf();
-    shelf.ledger.execute(NoteHook { is_configured: true }).unwrap();
+    shelf.ledger.execute(has_hook(true)).unwrap();
     shelf.store("TL0001", "\"a\"");
     let taken = due(&mut shelf);
     settle(&mut shelf, taken, HookSettlement::Dropped);
@@ -108,14 +112,14 @@ fn a_book_that_a_restored_catalog_finds_in_the_storage_is_due() {
     };
     find(&mut shelf);
     assert_eq!(claim(&mut shelf), HookQueue::default(), "there is no hook");
-    shelf.ledger.execute(NoteHook { is_configured: true }).unwrap();
+    shelf.ledger.execute(has_hook(true)).unwrap();
     find(&mut shelf);
     assert_eq!(due(&mut shelf).barcode.as_str(), "TL0001");
 }
 
 #[test]
 fn no_more_are_counted_than_keeps_nobody_waiting() {
-    let mut shelf = shelf();
+    let mut shelf = Shelf::in_file();
     let many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10001) \
                 INSERT INTO books (barcode, state, state_at, created_at, updated_at, hook_due_at) \
                 SELECT 'X' || i, 'stored', '2026', '2026', '2026', '9' FROM n";
@@ -126,7 +130,7 @@ fn no_more_are_counted_than_keeps_nobody_waiting() {
 
 #[test]
 fn the_next_book_is_found_by_an_index() {
-    let shelf = shelf();
+    let shelf = Shelf::in_file();
     let plan = shelf.plan("SELECT id FROM books WHERE hook_due_at <= '2' ORDER BY hook_due_at, id LIMIT 1");
     assert!(plan.contains("books_hook"), "{plan}");
 }

@@ -18,6 +18,7 @@ mod passes;
 mod rates;
 mod rights;
 mod second_copies;
+mod server_schemas;
 mod servers;
 mod settlements;
 mod sharing;

@@ -81,9 +81,33 @@ fn a_pause_is_everybodys_and_never_shortened() {
     assert_eq!(slice(&mut shelf, 1, SECOND).closed_for, SECOND * 5);
     shelf.clock.advance(SECOND * 6);
     assert_eq!(slice(&mut shelf, 1, SECOND).closed_for, Duration::ZERO);
-    let endless = CloseRequests { pause: Duration::MAX };
-    shelf.ledger.execute(endless).unwrap();
-    assert!(slice(&mut shelf, 1, SECOND).closed_for > SECOND * 86_400);
+}
+
+#[test]
+fn nothing_that_the_row_says_holds_anybody_longer_than_its_bound() {
+    let day = SECOND * 86_400;
+    for (pause, free_at, begins_in, closed_for) in [
+        (SECOND * 40, "0", Duration::ZERO, SECOND * 40),
+        (day, "0", Duration::ZERO, day),
+        (day * 30, "0", Duration::ZERO, day),
+        (Duration::MAX, "0", Duration::ZERO, day),
+        (Duration::ZERO, "free_at + 3600000000000", SECOND * 300, Duration::ZERO),
+    ] {
+        let mut shelf = Shelf::new();
+        slice(&mut shelf, 1, millis(1));
+        shelf.ledger.execute(CloseRequests { pause }).unwrap();
+        let sql = format!("UPDATE request_rate SET free_at = {free_at}");
+        shelf.ledger.conn().execute(&sql, &[]).unwrap();
+        let taken = slice(&mut shelf, 1, SECOND);
+        assert_eq!(
+            (taken.begins_in, taken.closed_for),
+            (begins_in, closed_for),
+            "{pause:?}"
+        );
+        // The bound counts from the first look, not from each.
+        shelf.clock.advance(day);
+        assert_eq!(slice(&mut shelf, 1, SECOND).closed_for, Duration::ZERO, "{pause:?}");
+    }
 }
 
 #[test]

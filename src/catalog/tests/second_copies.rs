@@ -3,6 +3,11 @@
 use crate::catalog::tests::shelf::{self, DAY, HOUR, Shelf, three};
 use crate::catalog::*;
 
+fn has_copy(is_configured: bool) -> NoteSetting {
+    let setting = NotedSetting::SecondCopy;
+    NoteSetting { setting, is_configured }
+}
+
 fn shelf() -> Shelf {
     let mut shelf = Shelf::new();
     three(&mut shelf);
@@ -39,9 +44,21 @@ fn copied() -> CopySettlement {
     CopySettlement::Copied { sha256 }
 }
 
+/// Copied, waiting and failed: what the totals say is what counting the rows gives.
 fn standing(shelf: &mut Shelf) -> (u64, u64, u64) {
     let standing = shelf.ledger.execute(AskSecondCopies).unwrap();
-    (standing.copied, standing.waiting, standing.failed)
+    let told = (standing.copied, standing.waiting, standing.failed);
+    let count = |rows: &str| -> u64 {
+        let sql = format!("SELECT count(*) FROM second_copies WHERE {rows}");
+        shelf.ledger.conn().one(&sql, &[], |row| row.at(0)).unwrap()
+    };
+    let counted = [
+        "due_at IS NULL",
+        "due_at IS NOT NULL",
+        "due_at IS NOT NULL AND error IS NOT NULL",
+    ];
+    assert_eq!(counted.map(count), [told.0, told.1, told.2]);
+    told
 }
 
 #[test]
@@ -49,8 +66,8 @@ fn books_are_due_that_are_stored_and_not_copied() {
     let mut shelf = shelf();
     shelf.store("TL0001", "\"a\"");
     assert!(due(&mut shelf).is_empty(), "there is no second copy");
-    shelf.ledger.execute(BeginSecondCopy).unwrap();
-    shelf.ledger.execute(BeginSecondCopy).unwrap();
+    shelf.ledger.execute(has_copy(true)).unwrap();
+    shelf.ledger.execute(has_copy(true)).unwrap();
     shelf.clock.advance(HOUR);
     shelf.store("TL0003", "\"a\"");
     assert_eq!(codes(&due(&mut shelf)), ["TL0003"], "from the moment that it is stored");
@@ -68,7 +85,7 @@ fn books_are_due_that_are_stored_and_not_copied() {
 #[test]
 fn a_book_that_is_stored_again_is_due_again_and_what_was_copied_before_settles_nothing() {
     let mut shelf = shelf();
-    shelf.ledger.execute(BeginSecondCopy).unwrap();
+    shelf.ledger.execute(has_copy(true)).unwrap();
     shelf.store("TL0001", "\"a\"");
     let first = due(&mut shelf).remove(0);
     assert!(settle(&mut shelf, &first, copied()));
@@ -84,15 +101,17 @@ fn a_book_that_is_stored_again_is_due_again_and_what_was_copied_before_settles_n
     let second = due(&mut shelf).remove(0);
     assert_eq!(second.copied_path.as_deref(), Some("raw/TL0001/TL0001.tar.gz"));
     assert!(!settle(&mut shelf, &first, copied()), "it is older than what is stored");
+    assert_eq!(standing(&mut shelf), (0, 1, 0));
     assert_eq!(codes(&due(&mut shelf)), ["TL0001"]);
     assert!(settle(&mut shelf, &second, copied()));
+    assert_eq!(standing(&mut shelf), (1, 0, 0));
     assert!(due(&mut shelf).is_empty());
 }
 
 #[test]
 fn a_book_that_is_stored_no_more_waits_no_more_until_it_is_again() {
     let mut shelf = shelf();
-    shelf.ledger.execute(BeginSecondCopy).unwrap();
+    shelf.ledger.execute(has_copy(true)).unwrap();
     shelf.store("TL0001", "\"a\"");
     shelf.store("TL0002", "\"a\"");
     let books = due(&mut shelf);
@@ -110,20 +129,34 @@ fn a_book_that_is_stored_no_more_waits_no_more_until_it_is_again() {
     shelf.clock.advance(HOUR);
     shelf.ledger.execute(RecordFound { barcode, found }).unwrap();
     assert_eq!(codes(&due(&mut shelf)), ["TL0001"]);
+    assert_eq!(standing(&mut shelf), (0, 1, 0));
+}
+
+#[test]
+fn no_book_is_due_any_more_where_the_second_copy_was_removed_and_all_are_once_it_is_there_again() {
+    let mut shelf = shelf();
+    shelf.ledger.execute(has_copy(true)).unwrap();
+    shelf.store("TL0001", "\"a\"");
+    shelf.ledger.execute(has_copy(false)).unwrap();
+    shelf.clock.advance(HOUR);
+    shelf.store("TL0002", "\"a\"");
+    assert_eq!(codes(&due(&mut shelf)), ["TL0001"], "it was due before");
+    shelf.ledger.execute(has_copy(true)).unwrap();
+    note(&mut shelf);
+    assert_eq!(codes(&due(&mut shelf)), ["TL0001", "TL0002"]);
 }
 
 #[test]
 fn a_failure_waits_for_its_time_and_is_over_with_the_next_success() {
     let mut shelf = shelf();
-    shelf.ledger.execute(BeginSecondCopy).unwrap();
+    shelf.ledger.execute(has_copy(true)).unwrap();
     shelf.store("TL0001", "\"a\"");
     let book = due(&mut shelf).remove(0);
-    let retry = |at| CopySettlement::Retry {
-        at,
+    let retry = CopySettlement::Retry {
+        wait: HOUR,
         error: "it is full".to_owned(),
     };
-    let at = shelf.now_plus(HOUR);
-    assert!(settle(&mut shelf, &book, retry(at)));
+    assert!(settle(&mut shelf, &book, retry));
     assert!(due(&mut shelf).is_empty());
     assert_eq!(standing(&mut shelf), (0, 1, 1));
     let story = shelf.reader().explain(&shelf::barcode("TL0001")).unwrap().unwrap();
@@ -142,7 +175,7 @@ fn a_failure_waits_for_its_time_and_is_over_with_the_next_success() {
 #[test]
 fn to_another_place_all_books_are_copied_and_its_marker_is_kept_apart() {
     let mut shelf = shelf();
-    shelf.ledger.execute(BeginSecondCopy).unwrap();
+    shelf.ledger.execute(has_copy(true)).unwrap();
     shelf.store("TL0001", "\"a\"");
     let book = due(&mut shelf).remove(0);
     settle(&mut shelf, &book, copied());
@@ -168,16 +201,24 @@ fn to_another_place_all_books_are_copied_and_its_marker_is_kept_apart() {
         (of_copy.stored, of_copy.samples),
         (1, vec!["raw/TL0001/TL0001.tar.gz".to_owned()])
     );
+    shelf.clock.advance(HOUR);
+    shelf.store("TL0002", "\"a\"");
+    shelf.store("TL0003", "\"a\"");
+    let failed = due(&mut shelf).remove(0);
+    let (wait, error) = (HOUR, "it is full".to_owned());
+    settle(&mut shelf, &failed, CopySettlement::Retry { wait, error });
+    assert_eq!(standing(&mut shelf), (1, 2, 1));
     shelf.ledger.execute(ForgetCopies { with_mark: true }).unwrap();
+    assert_eq!(standing(&mut shelf), (0, 3, 0));
     assert_eq!(mark(&mut shelf, MarkedPlace::SecondCopy).id, None);
     assert_eq!(mark(&mut shelf, MarkedPlace::Main).id.as_deref(), Some("m"));
-    assert_eq!(codes(&due(&mut shelf)), ["TL0001"]);
+    assert_eq!(due(&mut shelf).len(), 3);
 }
 
 #[test]
 fn only_what_is_copied_is_read_there() {
     let mut shelf = shelf();
-    shelf.ledger.execute(BeginSecondCopy).unwrap();
+    shelf.ledger.execute(has_copy(true)).unwrap();
     shelf.store("TL0001", "\"a\"");
     shelf.store("TL0002", "\"a\"");
     let books = due(&mut shelf);

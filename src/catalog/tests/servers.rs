@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use crate::catalog::engine::value::arguments;
 use crate::catalog::tests::shelf::{LEASE, Shelf, TestSchema, barcode, codes, converted, queue, stored, three};
@@ -14,7 +15,7 @@ use crate::grin::ListKind;
 use BookState as S;
 
 /// A ledger by the system's clock in a schema of its own.
-fn ledger(schema: &TestSchema) -> CatalogLedger {
+pub fn ledger(schema: &TestSchema) -> CatalogLedger {
     CatalogLedger::open_at(&schema.address, SystemClock::system(), CatalogPolicy::default()).unwrap()
 }
 
@@ -77,31 +78,6 @@ fn several_programs_share_the_work_and_no_book_is_done_twice() {
     assert_eq!(done, all);
     let counts = ledger(&schema).execute(CountBooks).unwrap();
     assert_eq!((counts.of(S::Stored), counts.total), (120, 120));
-}
-
-#[test]
-#[ignore = "needs GRIND_TEST_POSTGRES"]
-fn programs_that_begin_at_once_make_the_schema_once() {
-    let schema = TestSchema::new().unwrap();
-    std::thread::scope(|scope| {
-        for _ in 0..6 {
-            scope.spawn(|| ledger(&schema));
-        }
-    });
-    assert_eq!(ledger(&schema).execute(CountBooks).unwrap().total, 0);
-}
-
-#[test]
-#[ignore = "needs GRIND_TEST_POSTGRES"]
-fn a_schema_of_another_program_or_a_later_version_is_refused() {
-    let schema = TestSchema::new().unwrap();
-    let open = || CatalogLedger::open_at(&schema.address, SystemClock::system(), CatalogPolicy::default());
-    schema.run("CREATE TABLE books (barcode TEXT)");
-    assert!(matches!(open().err().unwrap(), CatalogError::Foreign { .. }));
-    schema.run("DROP TABLE books");
-    open().unwrap();
-    schema.run("UPDATE settings SET value = '99' WHERE key = 'schema_version'");
-    assert!(matches!(open().err().unwrap(), CatalogError::Newer { found: 99, .. }));
 }
 
 #[test]
@@ -174,6 +150,40 @@ fn a_claim_is_judged_by_the_servers_clock() {
     assert_eq!(codes(&again), ["TL0000"]);
     assert!(matches!(settle(&mut ledger, &book), Err(CatalogError::Stale { .. })));
     assert_eq!(settle(&mut ledger, &again[0]).unwrap(), S::Stored);
+}
+
+/// As if the clock had shown an hour more when these rows were written, and was set back since.
+#[test]
+#[ignore = "needs GRIND_TEST_POSTGRES"]
+fn a_server_whose_clock_was_set_back_holds_nobody() {
+    let schema = TestSchema::new().unwrap();
+    let mut ledger = ledger(&schema);
+    rows(&mut ledger, 1);
+    let slice = TakeRateSlice {
+        turns: 1,
+        every: LEASE,
+        ahead: Duration::ZERO,
+        behind: Duration::ZERO,
+    };
+    claim(&mut ledger, "one", 1).pop().unwrap();
+    ledger.execute(slice).unwrap();
+    ledger.execute(CloseRequests { pause: LEASE }).unwrap();
+    assert!(
+        ledger.execute(slice).unwrap().begins_in > Duration::ZERO,
+        "not set back"
+    );
+    schema.run(
+        "UPDATE request_rate SET lease_from = lease_from + 3600000, free_at = free_at + 3600000, \
+         closed_until = closed_until + 3600000; \
+         UPDATE books SET lease_from = lease_from + 3600000, lease_to = lease_to + 3600000",
+    );
+    let first = ledger.execute(slice).unwrap();
+    assert_eq!((first.begins_in, first.closed_for), (Duration::ZERO, Duration::ZERO));
+    assert_eq!(
+        claim(&mut ledger, "two", 1).len(),
+        1,
+        "the claim of one who is no member is over"
+    );
 }
 
 /// Where the connection is cut at the next commit.
@@ -343,46 +353,4 @@ fn a_question_locks_nothing_and_sees_what_others_have_locked() {
     }
     assert_eq!(codes(&claim(&mut one, "one", 5)), ["TL0001"]);
     two.conn().roll_back().unwrap();
-}
-
-#[test]
-#[ignore = "needs GRIND_TEST_POSTGRES"]
-fn a_reader_says_what_a_database_is() {
-    let schema = TestSchema::new().unwrap();
-    let read = || CatalogReader::open_at(&schema.address, SystemClock::system()).err();
-    assert!(matches!(read(), Some(CatalogError::Missing { .. })));
-    ledger(&schema);
-    assert!(read().is_none());
-    schema.run("UPDATE settings SET value = '2' WHERE key = 'schema_version'");
-    assert!(
-        matches!(read(), Some(CatalogError::Foreign { .. })),
-        "none began so early"
-    );
-    let written = CatalogLedger::open_at(&schema.address, SystemClock::system(), CatalogPolicy::default());
-    assert!(matches!(written.err(), Some(CatalogError::Foreign { .. })));
-}
-
-#[test]
-#[ignore = "needs GRIND_TEST_POSTGRES"]
-fn both_engines_have_the_same_columns() {
-    let schema = TestSchema::new().unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("catalog.db");
-    let file = CatalogLedger::open(&path, SystemClock::system(), CatalogPolicy::default()).unwrap();
-    let columns = |ledger: &CatalogLedger, sql: &str| {
-        let read = |row: &crate::catalog::engine::SqlRow<'_>| Ok((row.at::<String>(0)?, row.at::<String>(1)?));
-        let columns = ledger.conn().all(sql, &[], read).unwrap();
-        columns.into_iter().collect::<std::collections::BTreeSet<_>>()
-    };
-    let in_file = columns(
-        &file,
-        "SELECT tables.name, columns.name FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns \
-         WHERE tables.type IN ('table', 'view') AND tables.name NOT LIKE 'sqlite_%'",
-    );
-    let on_server = columns(
-        &ledger(&schema),
-        "SELECT table_name::text, column_name::text FROM information_schema.columns \
-         WHERE table_schema = current_schema() AND table_name <> 'tally_parts'",
-    );
-    assert_eq!(in_file, on_server);
 }

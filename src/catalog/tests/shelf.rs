@@ -73,6 +73,16 @@ impl TestSchema {
         CatalogAddress::parse(&url).unwrap()
     }
 
+    /// The schema's address for a user who may do nothing in it, and the user's name, by which the test removes it.
+    pub fn address_of_guest(&self) -> (CatalogAddress, String) {
+        let name = &self.name;
+        let guest = format!("guest_{name}");
+        self.run(&format!("CREATE ROLE {guest} LOGIN"));
+        let (_, place) = self.url.split_once('@').unwrap();
+        let url = format!("postgres://{guest}@{place}&options=-csearch_path%3D{name}");
+        (CatalogAddress::parse(&url).unwrap(), guest)
+    }
+
     /// The server's port.
     pub fn port(&self) -> u16 {
         let host = self.url.split(['@', '/', '?']).nth(3).unwrap();

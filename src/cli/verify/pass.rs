@@ -200,7 +200,7 @@ impl<'a> VerifyPass<'a> {
             book: book.recorded.id,
             stored_at: book.recorded.stored_at.clone(),
             settlement: CopySettlement::Retry {
-                at: Timestamp::now(),
+                wait: Duration::ZERO,
                 error,
             },
         };

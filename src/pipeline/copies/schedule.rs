@@ -9,6 +9,8 @@ use crate::storage::{ObjectKey, StorageLayout};
 
 /// Backups that are kept: the newest of each of so many days.
 const KEPT: usize = 14;
+/// The catalog's clock is known here only so well.
+const CLOCKS_DIFFER: Duration = Duration::from_mins(10);
 
 /// When a copy is due that is made at intervals: so much `later` than the beginning of the first interval after the last one. Intervals are
 /// counted from 1970, so that neither what a copy takes nor a restart makes the next one later and later. One that was missed, however
@@ -18,6 +20,11 @@ pub(crate) fn due(last: Option<Timestamp>, interval: Duration, began: Timestamp,
         Some(last) => later(next_interval(last, interval), delay).max(began),
         None => later(began, interval / 24 + delay),
     }
+}
+
+/// When the last copy was made, where it was not noted by a clock that was ahead: such a moment tells nothing.
+pub(crate) fn made_at(noted: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    noted.filter(|noted| *noted <= later(now, CLOCKS_DIFFER))
 }
 
 /// When the next of these intervals begins.
@@ -68,6 +75,21 @@ mod tests {
         }
         assert_eq!(jitter(day, 0.0), Duration::ZERO);
         assert_eq!(jitter(day, 1.0), Duration::from_secs(72 * 60));
+    }
+
+    #[test]
+    fn a_copy_that_was_made_in_the_future_was_not() {
+        let moment = |text: &str| Some(text.parse::<Timestamp>().unwrap());
+        let now = moment("2026-11-29T12:00:00Z").unwrap();
+        for (noted, is_believed) in [
+            (None, false),
+            (moment("2020-01-01T00:00:00Z"), true),
+            (moment("2026-11-29T12:10:00Z"), true),
+            (moment("2026-11-29T12:10:01Z"), false),
+            (moment("2031-11-29T00:00:00Z"), false),
+        ] {
+            assert_eq!(made_at(noted, now), noted.filter(|_| is_believed), "{noted:?}");
+        }
     }
 
     #[test]

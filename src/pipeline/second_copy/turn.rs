@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use crate::actor::AskContext;
 use crate::catalog::{
     AskRecorded, CheckCursor, CheckSelection, CopySettlement, DueCopy, ListToCheck, MarkedPlace, SettleCopy,
 };
-use crate::clock::later;
 use crate::pipeline::fixity::{ReadPace, RereadBook};
 use crate::pipeline::mount;
 use crate::pipeline::second_copy::place::SecondPlace;
@@ -127,12 +124,12 @@ impl WorkerPools {
         cx: &AskContext,
     ) -> Result<CopyTurn, TaskFault> {
         let error = fault.to_string();
-        let at = later(Timestamp::now(), wait_after(due.attempts.saturating_add(1), blame));
+        let wait = wait_after(due.attempts.saturating_add(1), blame);
         let why = match &due.recorded.barcode {
             Some(barcode) => format!("{barcode}: {error}"),
             None => error.clone(),
         };
-        let is_recorded = self.settle_copy(due, CopySettlement::Retry { at, error }, cx).await?;
+        let is_recorded = self.settle_copy(due, CopySettlement::Retry { wait, error }, cx).await?;
         Ok(match is_recorded {
             true => CopyStep::Failed(why).into(),
             false => CopyStep::Left.into(),

@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::catalog::FixityStanding;
 use crate::catalog::{
-    AskFixity, CatalogError, DueCopy, EnrichBatch, KeptCopy, PlanConversions, RecordConversions, RecordEnrichment,
-    SecondCopyStanding, SharedTask, TaskAnswer, ToEnrich,
+    AskFixity, CatalogError, DueCopy, EnrichBatch, KeptCopy, NotedSetting, PlanConversions, RecordConversions,
+    RecordEnrichment, SecondCopyStanding, SharedTask, TaskAnswer, ToEnrich,
 };
 use crate::grin::{Barcode, GrinAddresses};
 use crate::pipeline::fan_out::tests::library::{Fate, LibraryStub};
@@ -100,8 +100,8 @@ impl TaskServices for LibraryStub {
         Ok(None)
     }
 
-    async fn begin_second_copy(&self, _cx: &AskContext) -> Result<(), CatalogError> {
-        unreachable!("there is no second copy")
+    async fn note_setting(&self, _setting: NotedSetting, _cx: &AskContext) -> Result<(), CatalogError> {
+        Ok(())
     }
 
     async fn note_uncopied(&self, _after: i64, _cx: &AskContext) -> Result<Option<i64>, CatalogError> {
@@ -126,10 +126,6 @@ impl TaskServices for LibraryStub {
 
     fn has_hook(&self) -> bool {
         false
-    }
-
-    async fn note_hook(&self, _cx: &AskContext) -> Result<(), CatalogError> {
-        Ok(())
     }
 
     async fn tell_hook(&self, _stop: &CancellationToken, _cx: &AskContext) -> Result<HookTurn, TaskFault> {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use crate::catalog::{KeptCopy, SharedTask};
-use crate::pipeline::copies::{due, jitter};
+use crate::pipeline::copies::{due, jitter, made_at};
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::task_services::TaskServices;
 use crate::pipeline::tasks::wait::TaskWait;
@@ -135,7 +135,8 @@ impl<'a, S: TaskServices> CopyTask<'a, S> {
 
     async fn last(&self) -> Option<Timestamp> {
         match self.state.services.last_copy(self.copy, &self.state.cx()).await {
-            Ok(last) => {
+            Ok(noted) => {
+                let last = made_at(noted, self.now());
                 if self.copy == KeptCopy::Backup {
                     self.state.progress.backup_verified(last);
                 }

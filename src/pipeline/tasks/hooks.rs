@@ -19,22 +19,8 @@ const AT_ONCE: usize = 4;
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// A hook that fails is tried at least so often.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
-/// At its beginning and at its end a run gives up after so many failures in a row; what is left is told by the next one.
+/// At its end a run gives up after so many failures in a row; what is left is told by the next one.
 const MOST_AT_END: u32 = 3;
-
-/// Notes whether each book that is stored from now on is due. Before anything is stored, or a book would be forgotten; a daemon goes on
-/// after some tries, and notes it when it looks for books that are due.
-pub(in crate::pipeline) async fn note_hook<S: TaskServices>(state: &Rc<SupervisorState<S>>) {
-    for tries in 1..=MOST_AT_END {
-        let Err(error) = state.services.note_hook(&state.cx()).await else {
-            return;
-        };
-        warn!(%error, tries, "the catalog could not note whether there is a hook (hooks.on_stored)");
-        if tries == MOST_AT_END || !sleep_till(state, Some(Instant::now() + LOOK_AGAIN)).await {
-            return;
-        }
-    }
-}
 
 /// Tells of what is due, in a daemon.
 pub(in crate::pipeline) async fn tell_hook<S: TaskServices>(state: &Rc<SupervisorState<S>>, scope: &RunScope) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use jiff::Zoned;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
@@ -22,9 +23,11 @@ const TASK: &str = "second copy";
 
 /// After so much time the task is given back, and looked at anew.
 const SLICE: Duration = Duration::from_mins(10);
-/// How often it is looked whether a book is due.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
-/// How often books are counted, which walks through an index.
+/// How often it is looked at most whether a book is due, as long as this program stores books.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
+/// How often otherwise: other members store books, too, and one that failed is due again after no less.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// How often it is told how many there are.
 const COUNT_AGAIN: Duration = Duration::from_mins(1);
 /// How often it is looked whether a book is copied otherwise than it is stored and nobody noted it.
 const NOTE_AGAIN: Duration = Duration::from_hours(24);
@@ -32,16 +35,6 @@ const NOTE_AGAIN: Duration = Duration::from_hours(24);
 const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 /// Books taken from the catalog at a time, for each that is copied at once.
 const LISTED: usize = 8;
-
-/// From now on each book that is stored is due. Before anything is stored, or a book would wait for a later look at all of them.
-pub(in crate::pipeline) async fn begin_second_copy<S: TaskServices>(state: &Rc<SupervisorState<S>>) {
-    if state.options.borrow().second_copy.is_none() {
-        return;
-    }
-    if let Err(error) = state.services.begin_second_copy(&state.cx()).await {
-        warn!(%error, "the catalog could not note that there is a second copy; books stored now are copied after a later start");
-    }
-}
 
 /// Copies what is due, in a daemon.
 pub(in crate::pipeline) async fn copy_stored<S: TaskServices>(state: &Rc<SupervisorState<S>>, scope: &RunScope) {
@@ -80,6 +73,7 @@ struct CopyTask<'a, S> {
     /// When all books were last looked at.
     noted: Option<Instant>,
     counted: Option<Instant>,
+    stored: watch::Receiver<()>,
 }
 
 /// How a slice ended.
@@ -104,6 +98,7 @@ impl<'a, S: TaskServices> CopyTask<'a, S> {
             pace: Arc::new(ReadPace::new(plan.speed(), state.intake.clone())),
             noted: None,
             counted: None,
+            stored: state.progress.stored_books(),
         }
     }
 
@@ -117,9 +112,10 @@ impl<'a, S: TaskServices> CopyTask<'a, S> {
                 continue;
             }
             self.note_uncopied().await;
+            self.stored.mark_unchanged();
             if self.due().await.is_ok_and(|due| due.is_empty()) {
                 self.count().await;
-                if !sleep_till(self.state, Some(Instant::now() + LOOK_AGAIN)).await {
+                if !self.rest().await {
                     return;
                 }
                 continue;
@@ -140,6 +136,18 @@ impl<'a, S: TaskServices> CopyTask<'a, S> {
             if !self.schedule.again(self.state, self.scope, ended).await {
                 return;
             }
+        }
+    }
+
+    /// Until a book may be due; `false` when the drain came first.
+    async fn rest(&mut self) -> bool {
+        let until = Instant::now() + LOOK_AGAIN;
+        if !sleep_till(self.state, Some(Instant::now() + BETWEEN_LOOKS)).await {
+            return false;
+        }
+        tokio::select! {
+            is_due = sleep_till(self.state, Some(until)) => is_due,
+            _ = self.stored.changed() => true,
         }
     }
 

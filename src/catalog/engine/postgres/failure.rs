@@ -31,6 +31,8 @@ const BARCODE: &str = "books_barcode";
 fn of_code(code: &str, constraint: Option<&str>, words: String) -> CatalogError {
     match code {
         "25006" => CatalogError::ReadOnly(words),
+        // The same of the schema in which tables are to be made: then none can be chosen.
+        "42501" | "3F000" => CatalogError::NotPermitted(words),
         "53100" => CatalogError::DiskFull(words),
         "58030" => CatalogError::Disk(words),
         // Two transactions were in each other's way, or one waited too long for another's lock.
@@ -84,6 +86,7 @@ mod tests {
             ("08006", "Unreachable", true),
             ("28P01", "Unreachable", true),
             ("25006", "ReadOnly", true),
+            ("42501", "NotPermitted", true),
             ("53100", "DiskFull", true),
             ("58030", "Disk", true),
             ("40001", "Busy", true),

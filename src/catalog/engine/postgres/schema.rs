@@ -55,9 +55,19 @@ fn upgrade(engine: &PostgresEngine, address: &PostgresAddress) -> Result<(), Cat
     ))
 }
 
-/// Refuses a database that a reader cannot understand.
+/// Refuses a database that a reader cannot understand, and an empty one in which nobody could make a catalog.
 pub(super) fn check_readable(engine: &PostgresEngine, address: &PostgresAddress) -> Result<(), CatalogError> {
-    schema::readable(version_of(engine, address)?, Path::new(address.shown()))
+    let found = version_of(engine, address)?;
+    if found == 0 {
+        let may_make = "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_make";
+        let may_make: Option<bool> = engine.prepare(may_make)?.first(&[], |row| row.get("may_make"))?;
+        if may_make != Some(true) {
+            let shown = address.shown();
+            let why = format!("there is no catalog in {shown} yet, and this user may not make tables there");
+            return Err(CatalogError::NotPermitted(why));
+        }
+    }
+    schema::readable(found, Path::new(address.shown()))
 }
 
 /// The version in the database, 0 for an empty one; refuses other programs' tables and later versions.

@@ -37,8 +37,30 @@ impl StateChange {
 pub(crate) struct LeaseClock {
     /// Of a file, since the machine started; of a server, by its wall clock.
     pub lease_now: i64,
-    /// A claim from now on is over as soon as the clock shows less, since the machine was started anew; 0 where it is not started anew.
+    /// What is written now is over as soon as the clock shows less: the machine was started anew, or the server's clock set back.
     pub lease_from: i64,
+}
+
+/// A server's clock that shows so much less than before was set back. By less than that it may be a transaction that began before another
+/// one, and waited for a lock (for 60 s at most) while that was recorded.
+const SET_BACK: i64 = 90_000;
+
+impl LeaseClock {
+    /// By a server's wall clock.
+    fn of_server(now: i64) -> Self {
+        Self {
+            lease_now: now,
+            lease_from: now - SET_BACK,
+        }
+    }
+
+    /// By the time since the machine started, which is never set.
+    fn since_boot(now: i64) -> Self {
+        Self {
+            lease_now: now,
+            lease_from: now,
+        }
+    }
 }
 
 /// What an operation works with.
@@ -112,17 +134,8 @@ fn now(conn: &SqlConnection, clock: &SystemClock) -> Timestamp {
 
 fn lease_clock(conn: &SqlConnection, clock: &SystemClock) -> LeaseClock {
     match conn.server_time() {
-        Some(millis) if !clock.is_manual() => LeaseClock {
-            lease_now: millis,
-            lease_from: 0,
-        },
-        _ => {
-            let since_boot = clock.since_boot();
-            LeaseClock {
-                lease_now: since_boot,
-                lease_from: since_boot,
-            }
-        }
+        Some(millis) if !clock.is_manual() => LeaseClock::of_server(millis),
+        _ => LeaseClock::since_boot(clock.since_boot()),
     }
 }
 
@@ -231,5 +244,27 @@ impl CatalogTransaction<'_> {
     /// Today (UTC), as the daily totals name it.
     pub(crate) fn day(&self) -> &str {
         &self.stamp[..10]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_by_a_clock_that_was_set_back_since_is_over() {
+        let hour = 3_600_000;
+        for (written, read, is_over) in [
+            (LeaseClock::of_server(hour), hour, false),
+            (LeaseClock::of_server(hour), 2 * hour, false),
+            // A transaction that began before that one.
+            (LeaseClock::of_server(hour), hour - SET_BACK, false),
+            (LeaseClock::of_server(hour), hour - SET_BACK - 1, true),
+            (LeaseClock::of_server(hour), 0, true),
+            (LeaseClock::since_boot(hour), hour, false),
+            (LeaseClock::since_boot(hour), hour - 1, true),
+        ] {
+            assert_eq!(written.lease_from > read, is_over, "{written:?} {read}");
+        }
     }
 }

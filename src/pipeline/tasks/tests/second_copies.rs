@@ -4,6 +4,7 @@ use super::*;
 use crate::catalog::{DueCopy, RecordedBook, SharedTask, StoredArchive};
 use crate::pipeline::second_copy::SecondCopyPlan;
 use crate::settings::DailyHours;
+use crate::vocabulary::BookOutcome;
 
 fn due(ids: std::ops::Range<i64>) -> impl Iterator<Item = DueCopy> {
     ids.map(|id| DueCopy {
@@ -49,9 +50,15 @@ async fn what_is_due_is_copied_a_few_books_at_once_and_new_books_within_seconds(
     let later = async {
         tokio::time::sleep(MINUTE).await;
         assert_eq!(copied(&state), 5);
+        // One that another member stored, and one of this one's.
         state.services.to_copy.borrow_mut().extend(due(6..7));
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        tokio::time::sleep(Duration::from_secs(11)).await;
         assert_eq!(copied(&state), 6);
+        state.services.to_copy.borrow_mut().extend(due(7..8));
+        state.progress.taken();
+        state.progress.settled(BookOutcome::Stored, 1);
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(copied(&state), 7);
     };
     for_so_long(&state, MINUTE * 2, async {
         futures::join!(copy_stored(&state, &scope), later);
@@ -59,7 +66,28 @@ async fn what_is_due_is_copied_a_few_books_at_once_and_new_books_within_seconds(
     .await;
     assert_eq!(state.services.most_copied.get(), 2, "at once");
     assert!(state.services.released.borrow().contains(&SharedTask::SecondCopy));
-    assert_eq!(state.progress.snapshot().second_copy.bytes, 60);
+    assert_eq!(state.progress.snapshot().second_copy.bytes, 70);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_catalog_is_asked_seldom_while_nothing_is_stored_and_not_for_each_book_while_many_are() {
+    for (every, most) in [(None, 6), (Some(Duration::from_millis(200)), 30)] {
+        let (state, scope) = with_plan(TaskStub::new(), false);
+        let storing = async {
+            let Some(every) = every else { return };
+            while !state.intake.is_cancelled() {
+                state.progress.taken();
+                state.progress.settled(BookOutcome::Stored, 1);
+                tokio::time::sleep(every).await;
+            }
+        };
+        for_so_long(&state, MINUTE, async {
+            futures::join!(copy_stored(&state, &scope), storing);
+        })
+        .await;
+        let asked = state.services.due_asked.get();
+        assert!((most - 2..=most + 1).contains(&asked), "{every:?}: {asked}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::AskContext;
 use crate::catalog::{
-    AskFixity, CatalogError, DueCopy, EnrichBatch, FixityStanding, KeptCopy, MemberRow, PlanConversions,
+    AskFixity, CatalogError, DueCopy, EnrichBatch, FixityStanding, KeptCopy, MemberRow, NotedSetting, PlanConversions,
     RecordConversions, RecordEnrichment, SecondCopyStanding, SharedTask, TaskAnswer, ToEnrich,
 };
 use crate::grin::{Barcode, GrinAddresses, LibraryDirectory, ListKind, ProcessOutcome};
@@ -64,6 +64,7 @@ pub struct TaskStub {
     pub to_reread: RefCell<VecDeque<RereadBook>>,
     /// Books that are due to be copied to the second place, and how many are on their way.
     pub to_copy: RefCell<Vec<DueCopy>>,
+    pub due_asked: Cell<usize>,
     pub copied_now: Cell<usize>,
     pub most_copied: Cell<usize>,
     /// Books that the catalog does not have.
@@ -98,6 +99,7 @@ impl TaskStub {
             to_convert: RefCell::default(),
             to_reread: RefCell::default(),
             to_copy: RefCell::default(),
+            due_asked: Cell::default(),
             copied_now: Cell::default(),
             most_copied: Cell::default(),
             unknown: RefCell::default(),
@@ -317,7 +319,7 @@ impl TaskServices for TaskStub {
         Ok(self.to_reread.borrow_mut().pop_front())
     }
 
-    async fn begin_second_copy(&self, _cx: &AskContext) -> Result<(), CatalogError> {
+    async fn note_setting(&self, _setting: NotedSetting, _cx: &AskContext) -> Result<(), CatalogError> {
         Ok(())
     }
 
@@ -326,6 +328,7 @@ impl TaskServices for TaskStub {
     }
 
     async fn due_copies(&self, limit: usize, _cx: &AskContext) -> Result<Vec<DueCopy>, TaskFault> {
+        self.due_asked.update(|asked| asked + 1);
         self.catalog()?;
         Ok(self.to_copy.borrow().iter().take(limit).cloned().collect())
     }
@@ -359,10 +362,6 @@ impl TaskServices for TaskStub {
 
     fn has_hook(&self) -> bool {
         false
-    }
-
-    async fn note_hook(&self, _cx: &AskContext) -> Result<(), CatalogError> {
-        Ok(())
     }
 
     async fn tell_hook(&self, _stop: &CancellationToken, _cx: &AskContext) -> Result<HookTurn, TaskFault> {
