@@ -257,3 +257,17 @@ fn only_an_answer_of_grin_may_be_about_one_book_alone() {
         assert_ne!(has_case, others.contains(cause), "{cause:?}");
     }
 }
+
+#[test]
+fn a_catalog_that_is_gone_is_a_persons_matter_and_one_that_is_busy_is_not() {
+    let gone = CatalogError::Gone {
+        path: "catalog.db".into(),
+    };
+    for (error, needs_person) in [
+        (gone, true),
+        (CatalogError::Busy, false),
+        (CatalogError::Disk("i/o error".into()), false),
+    ] {
+        assert_eq!(BookFault::from(&error).needs_person, needs_person, "{error}");
+    }
+}
