@@ -3,8 +3,7 @@
 use crate::actor::ActorSnapshot;
 use crate::log::PlainText;
 use crate::observe::{
-    DaemonReadiness, DaemonStatus, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, TransferView, facts,
-    stands_still,
+    DaemonStatus, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, TransferView, facts, how_it_is,
 };
 use crate::session::SessionSnapshot;
 
@@ -14,15 +13,13 @@ pub struct TopFrame<'a> {
     pub seen: &'a DaemonStatus,
 }
 
-/// Headings of the facts that are shown, most urgent first.
-const SHOWN: [&str; 11] = [
+/// Headings of the facts that are shown after how it is, most urgent first.
+const SHOWN: [&str; 9] = [
     "state",
-    "signed out",
-    "to do",
-    "stopping",
     "GRIN says wait",
     "intake paused",
     "waiting for",
+    "downloads",
     "barcodes",
     "this run",
     "last minute",
@@ -47,12 +44,9 @@ impl TopFrame<'_> {
 
     /// What the daemon does and waits for, each with its heading.
     pub fn head(&self) -> Vec<(&'static str, String)> {
+        let mut head = how_it_is(self.seen);
         let facts = facts(&self.seen.daemon).into_iter();
-        let mut head: Vec<_> = facts.filter(|(heading, _)| SHOWN.contains(heading)).collect();
-        if let DaemonReadiness::No { why } = &self.seen.readiness {
-            head.insert(1, ("not ready", why.clone()));
-        }
-        head.splice(1..1, stands_still(self.seen));
+        head.extend(facts.filter(|(heading, _)| SHOWN.contains(heading)));
         let memory = self.seen.process.resident_bytes;
         head.extend(memory.map(|bytes| ("memory", DisplaySize(bytes).to_string())));
         head
@@ -131,7 +125,7 @@ pub mod tests {
 
     use super::*;
     use crate::actor::{ActorRegistry, HistogramSnapshot};
-    use crate::observe::{BlockingChains, DaemonSnapshot, PlaceFigures, ProcessFigures};
+    use crate::observe::{BlockingChains, DaemonReadiness, DaemonSnapshot, PlaceFigures, ProcessFigures};
     use crate::session::SessionCounters;
 
     /// A daemon with one download under way.

@@ -8,9 +8,7 @@ use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::output;
 use crate::log::PlainText;
-use crate::observe::{
-    ClientError, DaemonEndpoint, DaemonReadiness, DaemonStatus, DisplaySize, client, facts, needs_person,
-};
+use crate::observe::{ClientError, DaemonEndpoint, DaemonStatus, DisplaySize, client, facts, how_it_is};
 
 /// `grind status`.
 #[derive(Debug, Clone, Args)]
@@ -91,14 +89,8 @@ pub fn not_running(errors: &[ClientError]) -> CliError {
 }
 
 fn in_words(told: &DaemonStatus) -> String {
-    let mut lines: Vec<_> = facts(&told.daemon);
-    // What there is to do stands with what needs a person.
-    lines.retain(|(heading, _)| *heading != "to do");
-    let mut urgent = needs_person(told);
-    if let DaemonReadiness::No { why } = &told.readiness {
-        urgent.push(("not ready", why.clone()));
-    }
-    lines.splice(2..2, urgent);
+    let mut lines = how_it_is(told);
+    lines.extend(facts(&told.daemon));
     lines.extend(
         told.process
             .resident_bytes
@@ -169,8 +161,6 @@ mod tests {
     fn words_cannot_steer_the_terminal() {
         let mut told = crate::cli::frame::tests::seen();
         told.daemon.library = "file:///\u{1b}[2J".into();
-        let why = "opening the catalog".into();
-        told.readiness = DaemonReadiness::No { why };
         told.stalled.push(ActorStall {
             actor: ActorName::Catalog,
             messages: vec!["settle".into()],
@@ -181,6 +171,5 @@ mod tests {
         assert!(!text.contains('\u{1b}'), "{text}");
         let stall = "needs a person   The actor catalog has stood still for 6m 40s with settle. It may go on";
         assert!(text.contains(stall), "{text}");
-        assert!(text.contains("not ready        opening the catalog\n"), "{text}");
     }
 }

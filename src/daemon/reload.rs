@@ -5,7 +5,7 @@ use tracing::{error, info, warn};
 use crate::daemon::notify;
 use crate::daemon::view::LiveDaemonView;
 use crate::daemon::wiring::Daemon;
-use crate::settings::{ChangeEffect, Settings, SettingsSources, diff};
+use crate::settings::{ChangeEffect, Settings, SettingsError, SettingsSources, diff};
 
 /// Answers with the settings in force afterwards: the old ones with what could be applied, or untouched where the new ones
 /// are refused.
@@ -21,11 +21,13 @@ pub async fn reload(
     };
     notify::reloading();
     let outcome = apply(daemon, view, &old, sources).await;
-    let summary = outcome.as_ref().map(|outcome| outcome.summary.clone());
-    view.reloaded(
-        outcome.as_ref().is_some_and(|outcome| outcome.is_whole),
-        summary.unwrap_or_else(|| "the old config stays in force; the log says why".to_owned()),
-    );
+    match &outcome {
+        Ok(outcome) => view.reloaded(outcome.is_whole, outcome.summary.clone()),
+        Err(refused) => view.reloaded(
+            false,
+            format!("{refused}; the old config stays in force, and the log says more"),
+        ),
+    }
     notify::ready();
     outcome.map_or(old, |outcome| outcome.in_force)
 }
@@ -38,20 +40,25 @@ struct AppliedReload {
     is_whole: bool,
 }
 
-/// How many keys changed, and what became of them.
-fn summary(applied: usize, waiting: usize) -> String {
-    let keys = |count| {
-        if count == 1 {
-            "1 key".to_owned()
-        } else {
-            format!("{count} keys")
-        }
+/// How many keys changed, what became of them, and which wait.
+fn summary(applied: usize, waiting: &[String]) -> String {
+    let applied = match applied {
+        0 if waiting.is_empty() => "nothing changed".to_owned(),
+        1 => "1 key applied".to_owned(),
+        applied => format!("{applied} keys applied"),
     };
-    match (applied, waiting) {
-        (0, 0) => "nothing changed".to_owned(),
-        (applied, 0) => format!("{} applied", keys(applied)),
-        (applied, waiting) => format!("{} applied, {} waiting for a restart", keys(applied), keys(waiting)),
+    match waiting {
+        [] => applied,
+        waiting => format!("{applied}, waiting for a restart: {}", waiting.join(", ")),
     }
+}
+
+/// Which keys are wrong. What is wrong with them the log says, to fewer people: a value may be a secret in the wrong place.
+fn refused(error: &SettingsError) -> String {
+    let wrong = error.findings.iter().filter(|finding| !finding.is_warning());
+    let mut keys: Vec<_> = wrong.map(|finding| finding.key.as_str()).collect();
+    keys.dedup();
+    format!("wrong: {}", keys.join(", "))
 }
 
 async fn apply(
@@ -59,15 +66,15 @@ async fn apply(
     view: &LiveDaemonView,
     old: &Settings,
     sources: &SettingsSources,
-) -> Option<AppliedReload> {
+) -> Result<AppliedReload, String> {
     let loaded = match Settings::load(sources) {
         Ok(loaded) => loaded,
         Err(error) => {
             error!(%error, "the new config is refused as a whole; the old one stays in force");
-            return None;
+            return Err(refused(&error));
         }
     };
-    let (mut applied, mut waiting) = (0, 0);
+    let (mut applied, mut waiting) = (0, Vec::new());
     for change in diff(old, &loaded.settings) {
         match change.effect {
             ChangeEffect::Applied => {
@@ -75,8 +82,8 @@ async fn apply(
                 info!(key = %change.key, "the new value of this key is in force");
             }
             ChangeEffect::NeedsRestart => {
-                waiting += 1;
                 warn!(key = %change.key, "this key has a new value in the config; it comes into force when grind is restarted");
+                waiting.push(change.key);
             }
         }
     }
@@ -89,27 +96,54 @@ async fn apply(
         Ok(is_taken) => is_taken,
         Err(error) => {
             error!(%error, "the supervisor did not take the new settings of [retry] and [work]; the old config stays in force");
-            return None;
+            return Err("the supervisor did not take it".to_owned());
         }
     };
     view.limited(&in_force);
-    let summary = summary(applied, waiting);
+    let summary = summary(applied, &waiting);
     info!("the config was read again: {summary}");
-    Some(AppliedReload {
+    Ok(AppliedReload {
         in_force,
         summary,
-        is_whole: waiting == 0 && level.is_ok() && is_taken,
+        is_whole: waiting.is_empty() && level.is_ok() && is_taken,
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::summary;
+    use super::*;
+    use crate::settings::SettingsFinding;
 
     #[test]
-    fn the_summary_counts_what_became_of_the_keys() {
-        assert_eq!(summary(0, 0), "nothing changed");
-        assert_eq!(summary(1, 0), "1 key applied");
-        assert_eq!(summary(2, 1), "2 keys applied, 1 key waiting for a restart");
+    fn the_summary_counts_what_became_of_the_keys_and_names_those_that_wait() {
+        let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
+        for (applied, waiting, told) in [
+            (0, keys(&[]), "nothing changed"),
+            (1, keys(&[]), "1 key applied"),
+            (
+                2,
+                keys(&["session.limit"]),
+                "2 keys applied, waiting for a restart: session.limit",
+            ),
+            (
+                0,
+                keys(&["a.b", "c.d"]),
+                "0 keys applied, waiting for a restart: a.b, c.d",
+            ),
+        ] {
+            assert_eq!(summary(applied, &waiting), told);
+        }
+    }
+
+    #[test]
+    fn a_refused_config_is_told_by_its_keys_and_never_by_a_value() {
+        let error = SettingsError {
+            findings: vec![
+                SettingsFinding::warning("work.limit", "work.limit is low"),
+                SettingsFinding::error("catalog.url", "catalog.url: postgres://u:s3cret@h is none"),
+                SettingsFinding::error("grin.page", "grin.page is unknown"),
+            ],
+        };
+        assert_eq!(refused(&error), "wrong: catalog.url, grin.page");
     }
 }

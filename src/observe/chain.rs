@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::{ActorName, HubSnapshot, WaitEdge};
 use crate::log::{DisplayDuration, DisplaySize};
-use crate::observe::daemon::DaemonSnapshot;
+use crate::observe::daemon::{DaemonSnapshot, DownloadPlaces};
 use crate::observe::liveness::ActorStall;
 use crate::session::SessionSnapshot;
-use crate::vocabulary::{WaitCause, WaitReason};
+use crate::vocabulary::{WaitCause, WaitReason, in_zone};
 
 /// Who waits for whom, and for what in the end.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -234,10 +235,7 @@ impl ChainInputs<'_> {
     fn holder(&self, class: &str) -> ChainLink {
         let (now, most) = (self.session.bulk_places, self.session.bulk_most);
         match class {
-            "bulk" if now < most => told(
-                "GRIN",
-                format!("it answered 429 or 503, or not in time: {now} archives at once instead of {most}"),
-            ),
+            "bulk" if now < most => told("GRIN", DownloadPlaces { now, most }.to_string()),
             "state" => link("state store", 0, 0.0),
             "auth" => link("token service", 0, 0.0),
             "hook" => link("hook", 0, 0.0),
@@ -258,12 +256,19 @@ impl ChainInputs<'_> {
 
     /// While the intake waits nothing more is begun, whatever is still under way.
     fn intake(&self) -> Option<BlockingChain> {
-        let wait = self.daemon.waiting.first()?;
-        let seconds = self.daemon.taken_at.duration_since(wait.since).as_secs_f64().max(0.0);
+        let seconds = |since| self.daemon.taken_at.duration_since(since).as_secs_f64().max(0.0);
+        let end = match (&self.daemon.signed_out, self.daemon.waiting.first()) {
+            (Some(out), _) => ChainLink {
+                longest_seconds: seconds(out.since),
+                ..told(WaitCause::SignIn.label(), out.why.clone())
+            },
+            (None, Some(wait)) => cause(wait, seconds(wait.since)),
+            (None, None) => return None,
+        };
         let held_back = u64::from(self.hub.waits.iter().map(|edge| edge.waiting).sum::<u32>());
         Some(BlockingChain {
             held_back,
-            links: vec![link("supervisor", 0, 0.0), cause(wait, seconds)],
+            links: vec![link("supervisor", 0, 0.0), end],
         })
     }
 }
@@ -352,7 +357,7 @@ fn heaviest(paths: &[ChainPath]) -> Option<BlockingChain> {
     })
 }
 
-/// `12 wait, the longest for 31 s; until 2026-11-29T14:02:10Z: GRIN answered 429`.
+/// `12 wait, the longest for 31 s; until 2026-11-29 14:02:10 UTC; GRIN answered 429`.
 impl fmt::Display for ChainLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
@@ -364,7 +369,10 @@ impl fmt::Display for ChainLink {
                 DisplayDuration(self.longest_seconds)
             )),
         }
-        parts.extend(self.until.map(|until| format!("until {until:.0}")));
+        parts.extend(
+            self.until
+                .map(|until| format!("until {}", in_zone(until, TimeZone::system()))),
+        );
         parts.extend(self.why.clone());
         f.write_str(&parts.join("; "))
     }

@@ -1,6 +1,7 @@
 //! What the daemon says of itself, the same for page, JSON, terminal and metrics.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use crate::catalog::{DayReport, FailedBooks, LibraryForecast};
 use crate::observe::rates::{MeasuredRates, MinuteCount};
 use crate::observe::sharing::MemberView;
 use crate::pipeline::{HookCounts, RereadForecast, SecondCopyCounts};
+use crate::session::WIDER_AFTER;
 use crate::storage::StorageSpace;
 use crate::vocabulary::{BookOutcome, FailureReason, FixityOutcome, WaitCause, WaitReason, words};
 
@@ -250,6 +252,21 @@ pub struct DownloadPlaces {
     pub now: usize,
     /// So many may be while GRIN keeps up.
     pub most: usize,
+}
+
+/// `1 at once instead of 4: GRIN answered 429 or 503, or not in time; one more …`
+impl fmt::Display for DownloadPlaces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { now, most } = self;
+        if now >= most {
+            return write!(f, "at most {most}");
+        }
+        let quiet = WIDER_AFTER.as_secs();
+        write!(
+            f,
+            "{now} at once instead of {most}: GRIN answered 429 or 503, or not in time; one more after each {quiet} s without that, sooner as archives come whole"
+        )
+    }
 }
 
 /// One body on its way.

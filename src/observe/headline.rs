@@ -1,12 +1,14 @@
 //! How the daemon is, in one plain sentence, and what a person has to do.
 
+use jiff::Timestamp;
+
 use crate::actor::ActorName;
 use crate::log::DisplayCount;
 use crate::observe::chain::BlockingChain;
 use crate::observe::daemon::{DaemonSnapshot, DaemonState};
 use crate::observe::liveness::ActorStall;
 use crate::observe::status::DaemonStatus;
-use crate::vocabulary::WaitReason;
+use crate::vocabulary::WaitCause;
 
 /// How the daemon is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +41,17 @@ pub struct PlainHeadline {
     pub words: String,
     /// What more there is to say.
     pub why: Option<String>,
+    /// What happens next by itself, if that is known.
+    pub next: Option<NextMoment>,
+}
+
+/// When something happens by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextMoment {
+    /// What, in the middle of a sentence.
+    pub what: &'static str,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// Something that only a person can mend.
@@ -86,11 +99,26 @@ impl PlainHeadline {
                 DaemonState::Paused => "Paused by an operator".to_owned(),
                 _ => format!("Waiting for {}", wait.cause.label()),
             };
-            let why = Some(wait.why.clone());
-            return Self { mood, words, why };
+            return Self {
+                mood,
+                words,
+                why: Some(wait.why.clone()),
+                next: wait.until.map(|at| NextMoment {
+                    what: next_of(wait.cause),
+                    at,
+                }),
+            };
         }
-        if daemon.gate_closed_until.is_some_and(|until| until > daemon.taken_at) {
-            return waits("Waiting for GRIN, which asked for a pause".to_owned(), None);
+        if let Some(until) = daemon.gate_closed_until.filter(|until| *until > daemon.taken_at) {
+            let why = match status.session.gate_closed_by {
+                Some(status) => format!("it answered {status}"),
+                None => "it answered so to another program".to_owned(),
+            };
+            let what = next_of(WaitCause::Gate);
+            return Self {
+                next: Some(NextMoment { what, at: until }),
+                ..waits("Waiting for GRIN, which asked for a pause".to_owned(), Some(why))
+            };
         }
         at_work(daemon)
     }
@@ -101,6 +129,11 @@ fn at_work(daemon: &DaemonSnapshot) -> PlainHeadline {
         mood: DaemonMood::Well,
         words: words.to_owned(),
         why,
+        next: None,
+    };
+    let narrowed = match daemon.download_places {
+        places if places.now < places.most => format!("; archives: {places}"),
+        _ => String::new(),
     };
     let books = daemon.books_in_hand;
     let active = daemon.phases.iter().filter(|(_, phase)| phase.active);
@@ -110,7 +143,8 @@ fn at_work(daemon: &DaemonSnapshot) -> PlainHeadline {
         DaemonState::Draining | DaemonState::Stopped => waits("Stopping".to_owned(), None),
         DaemonState::Working if books > 0 => {
             let noun = if books == 1 { "book is" } else { "books are" };
-            well("Working", Some(format!("{} {noun} in work", DisplayCount(books))))
+            let why = format!("{} {noun} in work{narrowed}", DisplayCount(books));
+            well("Working", Some(why))
         }
         DaemonState::Working => well("Working", Some(phases.join(", "))),
         DaemonState::Waiting | DaemonState::Paused => well("Up to date: nothing can be fetched now", None),
@@ -122,6 +156,7 @@ fn waits(words: String, why: Option<String>) -> PlainHeadline {
         mood: DaemonMood::Waits,
         words,
         why,
+        next: None,
     }
 }
 
@@ -130,11 +165,12 @@ fn needs_person(words: String, why: Option<String>) -> PlainHeadline {
         mood: DaemonMood::NeedsPerson,
         words,
         why,
+        next: None,
     }
 }
 
 /// With its message, for how long, and who waits for it.
-pub(super) fn stall_words(status: &DaemonStatus, stall: &ActorStall) -> String {
+fn stall_words(status: &DaemonStatus, stall: &ActorStall) -> String {
     let chain = status.chains.heaviest.iter().chain(status.chains.by_actor.values());
     let ends_there = |chain: &&BlockingChain| {
         let end = chain.links.last().is_some_and(|end| end.node == stall.actor.as_str());
@@ -149,13 +185,9 @@ pub(super) fn stall_words(status: &DaemonStatus, stall: &ActorStall) -> String {
 
 /// Threads and actors that come no step further.
 fn what_stands_still(status: &DaemonStatus) -> Vec<PersonTask> {
-    let task = |what: String, advice: &str| PersonTask {
-        what: sentence(&what),
-        advice: advice.to_owned(),
-    };
     let threads = status.stuck.iter().map(|silence| {
         let advice = "systemd starts the daemon again if that lasts; see grind actors --chain and the log.";
-        task(silence.to_string(), advice)
+        PersonTask::of(&silence.to_string(), advice)
     });
     let actors = status.stalled.iter().map(|stall| {
         let advice = match stall.actor {
@@ -164,7 +196,7 @@ fn what_stands_still(status: &DaemonStatus) -> Vec<PersonTask> {
                 "It may go on by itself; if that lasts, systemd starts the daemon again. See grind actors --chain and the log."
             }
         };
-        task(stall_words(status, stall), advice)
+        PersonTask::of(&stall_words(status, stall), advice)
     });
     threads.chain(actors).collect()
 }
@@ -173,10 +205,7 @@ fn what_stands_still(status: &DaemonStatus) -> Vec<PersonTask> {
 pub fn person_tasks(status: &DaemonStatus) -> Vec<PersonTask> {
     let daemon = &status.daemon;
     let mut tasks = what_stands_still(status);
-    let mut add = |what: String, advice: &str| {
-        let advice = advice.to_owned();
-        tasks.push(PersonTask { what, advice });
-    };
+    let mut add = |what: String, advice: &str| tasks.push(PersonTask::of(&what, advice));
     if let Some(gave_up) = &status.hub.gave_up {
         let fault = gave_up.fault.as_deref().unwrap_or("its fault is in the log");
         add(
@@ -190,7 +219,7 @@ pub fn person_tasks(status: &DaemonStatus) -> Vec<PersonTask> {
     for wait in daemon.waiting.iter().filter(|wait| wait.needs_person) {
         add(
             format!("Waiting for {}: {}", wait.cause.label(), wait.why),
-            advice(wait),
+            advice(wait.cause),
         );
     }
     if let Some(reload) = daemon.reload.as_ref().filter(|reload| !reload.successful) {
@@ -205,32 +234,71 @@ pub fn person_tasks(status: &DaemonStatus) -> Vec<PersonTask> {
         .filter(|unsound| *unsound > 0)
     {
         add(
-            format!("{} of what is stored is damaged or gone.", books(unsound)),
+            format!("{} of what is stored is damaged or gone", books(unsound)),
             "See grind report and grind verify --quick.",
         );
     }
     let given_up = daemon.forecast.as_ref().map_or(0, |forecast| forecast.given_up);
     if given_up > 0 {
         add(
-            format!("{} failed and will not be tried again.", books(given_up)),
-            "See the reasons below; grind retry --failed tries them once more.",
+            format!("{} failed and will not be tried again", books(given_up)),
+            "See grind report for the reasons; grind retry --failed tries them once more.",
         );
     }
     tasks
 }
 
+impl PersonTask {
+    /// Each of both becomes a sentence.
+    fn of(what: &str, advice: &str) -> Self {
+        let [what, advice] = [what, advice].map(sentence);
+        Self { what, advice }
+    }
+}
+
 /// With a capital at its beginning, and a full stop.
 fn sentence(words: &str) -> String {
-    let mut letters = words.chars();
+    let mut letters = words.trim_end_matches('.').chars();
     let first = letters.next().map(|letter| letter.to_ascii_uppercase());
     format!("{}{}.", first.map(String::from).unwrap_or_default(), letters.as_str())
 }
 
-fn advice(wait: &WaitReason) -> &'static str {
-    if wait.resumes_by_itself {
-        "Work goes on by itself once this is mended."
-    } else {
-        "Work goes on after grind resume, or once the config says so."
+/// What the moment is until which a wait for this lasts.
+fn next_of(cause: WaitCause) -> &'static str {
+    match cause {
+        WaitCause::Operator => "the pause ends at",
+        WaitCause::Gate => "it is asked again at",
+        _ => "next attempt at",
+    }
+}
+
+/// What a person does about what is waited for, and how work goes on then.
+fn advice(cause: WaitCause) -> &'static str {
+    match cause {
+        WaitCause::Operator => {
+            "End the pause with grind resume; where work.paused is set, take it out of the config and run systemctl reload grind"
+        }
+        WaitCause::Grin | WaitCause::Gate | WaitCause::Token => {
+            "See grind check-config --connect; work goes on by itself once GRIN answers"
+        }
+        WaitCause::Failures => {
+            "See grind report for the reasons; work goes on by itself with the first book that can be fetched"
+        }
+        WaitCause::SignIn => "Sign in as sudo -u grind grind auth login --no-browser; work goes on by itself",
+        WaitCause::Passphrase => {
+            "Put the right passphrase into archive.passphrase_file; work goes on by itself, or after systemctl restart grind where systemd gives the file (LoadCredential=)"
+        }
+        WaitCause::Storage => {
+            "See grind check-config --connect for what the storage refuses; work goes on by itself once it takes books"
+        }
+        WaitCause::Mount => {
+            "Mount the right storage, and work goes on by itself; grind storage adopt makes this one the library's"
+        }
+        WaitCause::Disk => {
+            "Make room there, or lower storage.disk_reserve and restart; with room work goes on by itself"
+        }
+        WaitCause::Catalog => "See the log for what the catalog refuses; work goes on by itself once it can be written",
+        WaitCause::Members => "Give one of both daemons another name (work.instance), and start it again",
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) use crate::observe::daemon::{
     ShutdownPhase, SignedOut, TransferView, WorkPhase,
 };
 pub use crate::observe::facts::facts;
-pub(crate) use crate::observe::facts::{needs_person, stands_still};
+pub(crate) use crate::observe::facts::how_it_is;
 pub(crate) use crate::observe::front_door::FrontDoor;
 pub(crate) use crate::observe::health::ActorHealth;
 pub(crate) use crate::observe::liveness::{ActorStall, ThreadSilence};

@@ -55,7 +55,7 @@ pub(super) fn live_part(status: &DaemonStatus, zone: TimeZone) -> Markup {
     let (headline, tasks) = (PlainHeadline::of(status), person_tasks(status));
     html! {
         div.first {
-            (top::hero(daemon, &headline))
+            (top::hero(daemon, &headline, &clock))
             (top::person(&tasks, headline.mood))
             (top::throughput(daemon))
         }

@@ -1,7 +1,7 @@
 //! What is answered at which address.
 //!
 //! `GET /` and what belongs to it: the page (`src/observe/page.rs`) · `GET /metrics` Prometheus text · `GET /api/status` the same as JSON · `GET /api/actors/NAME/black-box` an actor's
-//! last messages · `GET /api/log` the last lines of the log (over the Unix socket only) · `GET /live` 200 while all threads answer and no actor stands still for so long that systemd is to end the daemon, else 503 · `GET /ready` 200 or 503 with the reason · `PUT /api/log-level` changes the log level live · `POST /api/control`
+//! last messages · `GET /api/log` the last lines of the log (over the Unix socket only) · `GET /live` 200 while all threads answer and no actor stands still for so long that systemd is to end the daemon, else 503 · `GET /ready` 200, or 503 with the reason for which it cannot do its job · `PUT /api/log-level` changes the log level live · `POST /api/control`
 //! does what an operator asks for (over the Unix socket only, whose file says who may).
 
 use actix_web::http::header;
@@ -83,7 +83,8 @@ async fn live(view: Data<dyn DaemonView>) -> HttpResponse {
 
 #[route("/ready", method = "GET", method = "HEAD")]
 async fn ready(view: Data<dyn DaemonView>) -> HttpResponse {
-    match view.ready(&view.daemon()) {
+    let (stuck, stalled) = (view.stuck_threads(), view.stalled_actors(&view.hub()));
+    match view.ready(&view.daemon()).among(&stuck, &stalled) {
         DaemonReadiness::Yes => plain(&mut HttpResponse::Ok(), "ready"),
         DaemonReadiness::No { why } => plain(&mut HttpResponse::ServiceUnavailable(), &format!("not ready: {why}")),
     }

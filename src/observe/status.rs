@@ -54,7 +54,7 @@ impl DaemonStatus {
     /// Takes all snapshots.
     pub fn of(view: &dyn DaemonView) -> Self {
         let (daemon, hub, session) = (view.daemon(), view.hub(), view.session());
-        let stalled = view.stalled_actors(&hub);
+        let (stuck, stalled) = (view.stuck_threads(), view.stalled_actors(&hub));
         let inputs = ChainInputs {
             hub: &hub,
             session: &session,
@@ -64,10 +64,10 @@ impl DaemonStatus {
         Self {
             sentences: sentences(&hub, &session, &daemon),
             chains: inputs.chains(),
-            readiness: view.ready(&daemon),
+            readiness: view.ready(&daemon).among(&stuck, &stalled),
             sharing: view.sharing(),
             places: view.places(),
-            stuck: view.stuck_threads(),
+            stuck,
             stalled,
             daemon,
             hub,

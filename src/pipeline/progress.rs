@@ -1,6 +1,7 @@
 //! What others may see of the run without asking for it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -63,6 +64,23 @@ pub struct HookCounts {
     pub failed: u64,
     /// Books of which it is still to be told, by whichever member.
     pub waiting: u64,
+}
+
+impl HookCounts {
+    /// There is one, and a book to tell it of.
+    pub fn is_used(self) -> bool {
+        self != Self::default()
+    }
+}
+
+impl fmt::Display for HookCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "told of {} books in this run, {} waiting", self.told, self.waiting)?;
+        if self.failed > 0 {
+            write!(f, "; {} attempts failed, see the log", self.failed)?;
+        }
+        Ok(())
+    }
 }
 
 /// What was copied to the second place.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// After so long without a sign of overload there is room for one archive more.
-const QUIET: Duration = Duration::from_secs(30);
+pub(crate) const WIDER_AFTER: Duration = Duration::from_secs(30);
 
 /// The number of archives on their way at once.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -90,7 +90,7 @@ impl BulkWindow {
                 width: (self.width + 1.0 / self.width).min(self.most as f64),
                 ..self
             },
-            BulkSign::Bytes if self.changed.is_some_and(|changed| now - changed >= QUIET) => Self {
+            BulkSign::Bytes if self.changed.is_some_and(|changed| now - changed >= WIDER_AFTER) => Self {
                 width: (self.width + 1.0).min(self.most as f64),
                 changed: Some(now),
                 ..self

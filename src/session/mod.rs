@@ -42,6 +42,7 @@ pub(crate) use answer::AnswerHeaders;
 pub(crate) use answer::SmallAnswer;
 pub use backoff::RetryBackoff;
 pub(crate) use body_error::BodyError;
+pub(crate) use bulk_window::WIDER_AFTER;
 pub use config::{AuthMode, MinimumSpeed, PermitClass, RequestKind, SessionConfig, TokenSource};
 pub(crate) use config::{ConnectionLimits, RequestTimeouts};
 pub(crate) use counters::{STATUS_CLASSES, SessionCounters};

@@ -1,8 +1,8 @@
 //! Spans of what is done about a book, sent to a collector over OTLP where `observe.traces_url` names one.
 //!
 //! A span goes with the [`AskContext`](crate::actor::AskContext) of a piece of work, so that what others are asked for it becomes a part of
-//! the same tree on whatever thread it is done. A piece of work without a span costs one comparison. Spans carry words of the code, counts and
-//! the barcode, never an address or the text of an error.
+//! the same tree on whatever thread it is done. Without a span nothing is allocated and no clock is read: each call looks whether there is one. Spans
+//! carry words of the code, counts and the barcode, never an address or the text of an error.
 
 #[cfg(feature = "traces")]
 mod client;

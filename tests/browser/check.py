@@ -78,6 +78,14 @@ class Page:
         wide = self.script("return document.documentElement.scrollWidth")
         assert wide <= width, f"{wide} px are needed, and there are {width}"
 
+    def breaks_no_word(self, css):
+        broken = self.script("""return [...document.querySelectorAll(arguments[0])].filter(it => {
+            const range = document.createRange();
+            range.selectNodeContents(it);
+            return !it.textContent.includes(' ') && range.getClientRects().length > 1;
+        }).map(it => it.textContent)""", css)
+        assert not broken, f"words are broken: {broken}"
+
     def is_quiet(self):
         said = [entry for entry in self.driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
         assert not said, said
@@ -106,6 +114,7 @@ def shows_a_run(driver):
             page.prefer(prefers_color_scheme=scheme)
             for width in (1440, 320):
                 page.fits(width)
+                page.breaks_no_word(".permits th, .permits td")
                 page.is_accessible(f"{scheme}, {width} px")
                 page.picture(f"{scheme}-{width}")
         page.prefer(prefers_color_scheme="light")

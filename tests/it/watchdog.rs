@@ -59,7 +59,15 @@ fn an_actor_that_stands_still_is_named_and_systemd_hears_no_more() {
         "{status}"
     );
     let frame = service.home.grind(&["top"]).out;
-    assert!(frame.contains("stands still   the actor session_owner"), "{frame}");
+    assert!(
+        frame.contains("needs a person The actor session_owner has stood still"),
+        "{frame}"
+    );
+    let ready = service.refusal("/ready");
+    assert!(
+        ready.contains("not ready: the actor session_owner has stood still"),
+        "{ready}"
+    );
     service.signal(Signal::KILL);
     let log = service.finish().err;
     for said in ["an actor stands still", "actor=session_owner", "session_owner handles"] {

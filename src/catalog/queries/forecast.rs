@@ -65,6 +65,8 @@ pub struct ForecastInputs {
     pub are_conversions_off: bool,
     /// Books that GRIN has not scanned yet.
     pub unscanned: u64,
+    /// No list was read so far, so that no book is known.
+    pub is_empty: bool,
     /// Books stored a day, as measured.
     pub stored_a_day: Option<f64>,
     /// Conversions that came to their end a day, as measured.
@@ -124,7 +126,7 @@ pub fn forecast(inputs: &ForecastInputs) -> LibraryForecast {
 }
 
 fn limit(inputs: &ForecastInputs, remaining: u64) -> (ForecastLimit, Option<f64>) {
-    if remaining == 0 {
+    if remaining == 0 && !inputs.is_empty {
         return (ForecastLimit::NothingToDo, Some(0.0));
     }
     match inputs.load.waits_for {
@@ -134,6 +136,9 @@ fn limit(inputs: &ForecastInputs, remaining: u64) -> (ForecastLimit, Option<f64>
     }
     if inputs.asks_for_too_little() {
         return (ForecastLimit::Conversions, None);
+    }
+    if inputs.is_empty {
+        return (ForecastLimit::Waiting, None);
     }
     let by_downloads = days(remaining, inputs.stored_a_day);
     if inputs.ready + inputs.unconverted == 0 {
@@ -201,6 +206,7 @@ impl ForecastInputs {
             ForecastLimit::Disk => "the disk, which has no room".to_owned(),
             ForecastLimit::Waiting => match self.load.waits_for {
                 Some(cause) => format!("the wait for {}", cause.label()),
+                None if self.is_empty => "GRIN's lists, none of which was read so far".to_owned(),
                 None => "the time of the next attempt".to_owned(),
             },
             ForecastLimit::NothingToDo => "nothing".to_owned(),
@@ -235,9 +241,9 @@ impl fmt::Display for LibraryForecast {
             if self.put_off > 0 {
                 write!(f, ", {} to be tried again later", self.put_off)?;
             }
-            if !self.limit.is_empty() {
-                write!(f, "; limited by {}", self.limit)?;
-            }
+        }
+        if self.limited_by != ForecastLimit::NothingToDo && !self.limit.is_empty() {
+            write!(f, "; limited by {}", self.limit)?;
         }
         if self.given_up > 0 {
             write!(f, "; {} failed, see grind retry --failed", self.given_up)?;

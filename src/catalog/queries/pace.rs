@@ -224,6 +224,7 @@ fn left(states: &StateCounts, checked_in: u64, put_off: &PutOffCounts) -> Foreca
         unconverted: sum(&[S::Requested, S::InProcess]) + unrequested,
         unrequested,
         unscanned,
+        is_empty: states.total == 0,
         ..ForecastInputs::default()
     }
 }

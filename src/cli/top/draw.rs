@@ -10,7 +10,7 @@ use crate::actor::ActorName;
 use crate::cli::actors::{detail, link_lines};
 use crate::cli::frame::{TopFrame, permit_lines, transfer_line};
 use crate::cli::top::data::TopData;
-use crate::cli::top::layout::{LinesWanted, ScreenPlan};
+use crate::cli::top::layout::{FACT_INDENT, LinesWanted, ScreenPlan, wrapped};
 use crate::cli::top::state::{TopState, TopView};
 use crate::cli::top::table::{SortColumn, TopRow, rows};
 use crate::log::PlainText;
@@ -33,12 +33,16 @@ pub fn draw(frame: &mut Frame<'_>, data: &TopData, state: &TopState) {
 }
 
 fn overview(frame: &mut Frame<'_>, area: Rect, data: &TopData, state: &TopState) {
-    let (head, rows) = (head(data), rows(&data.status, state.sort, state.is_reversed));
+    let (HeadLines { lines: head, urgent }, rows) = (
+        head_lines(data, area.width),
+        rows(&data.status, state.sort, state.is_reversed),
+    );
     let chain = link_lines(data.status.chains.heaviest.as_ref());
     let pool = permit_lines(&data.status.session);
     let transfers: Vec<_> = data.status.daemon.transfers.iter().map(transfer_line).collect();
     let wanted = LinesWanted {
         head: lines_of(&head),
+        urgent,
         rows: lines_of(&rows),
         links: lines_of(&chain).saturating_sub(1),
         classes: lines_of(&pool).saturating_sub(1),
@@ -78,22 +82,39 @@ fn halves(area: Rect, first: u16, second: u16) -> [Rect; 2] {
 }
 
 /// What the daemon does, and what is wrong.
-fn head(data: &TopData) -> Vec<Line<'static>> {
-    let mut lines = Vec::new();
-    if let Some(trouble) = &data.trouble {
-        lines.push(Line::styled(plain(&format!("no answer       {trouble}")), TROUBLE));
-    }
+struct HeadLines {
+    lines: Vec<Line<'static>>,
+    /// Of these, the first that are to be seen in any case.
+    urgent: u16,
+}
+
+fn head_lines(data: &TopData, columns: u16) -> HeadLines {
+    let trouble = data.trouble.iter().map(|trouble| ("no answer", trouble.clone()));
     let frame = TopFrame { seen: &data.status };
-    let facts = frame.head().into_iter().map(|(heading, text)| {
-        let line = format!("{heading:<15} {text}");
-        match heading {
-            "signed out" | "to do" | "not ready" | "stands still" => Line::styled(plain(&line), TROUBLE),
-            "waiting for" | "GRIN says wait" | "intake paused" => Line::from(plain(&line)).yellow(),
-            _ => Line::from(plain(&line)),
+    let facts: Vec<_> = trouble.chain(frame.head()).collect();
+    let is_urgent = |heading| matches!(heading, "no answer" | "how it is" | "needs a person");
+    let mut head = HeadLines {
+        lines: Vec::new(),
+        urgent: 0,
+    };
+    for (heading, text) in facts {
+        let style = match heading {
+            "no answer" | "needs a person" => TROUBLE,
+            "waiting for" | "GRIN says wait" | "intake paused" | "downloads" => Style::new().fg(Color::Yellow),
+            _ => Style::new(),
+        };
+        let fact = plain(&format!("{heading:<FACT_INDENT$}{text}"));
+        let told = match is_urgent(heading) {
+            true => wrapped(&fact, columns),
+            false => vec![fact],
+        };
+        head.lines
+            .extend(told.into_iter().map(|line| Line::styled(line, style)));
+        if is_urgent(heading) {
+            head.urgent = lines_of(&head.lines);
         }
-    });
-    lines.extend(facts);
-    lines
+    }
+    head
 }
 
 fn table(frame: &mut Frame<'_>, area: Rect, rows: &[TopRow], state: &TopState) {

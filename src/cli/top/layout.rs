@@ -5,6 +5,8 @@
 pub struct LinesWanted {
     /// What the daemon does and waits for.
     pub head: u16,
+    /// Of these, how it is, and what needs a person.
+    pub urgent: u16,
     /// Mailboxes.
     pub rows: u16,
     /// Links of the blocking chain.
@@ -42,7 +44,7 @@ const LEAST_LOG: u16 = 3;
 impl ScreenPlan {
     /// The plan for so many columns and lines, without the line of the keys.
     pub fn of(columns: u16, lines: u16, wanted: LinesWanted) -> Self {
-        let head = wanted.head.min((lines / 4).max(1));
+        let head = wanted.head.min((lines / 4).max(wanted.urgent.min(lines / 3)).max(1));
         // What is below needs four lines at the least: chain, pool, and one transfer or line of the log with its heading.
         let table = (wanted.rows + 1).min(lines.saturating_sub(head + 4).max(2));
         let rest = lines.saturating_sub(head + table);
@@ -91,6 +93,26 @@ impl ScreenPlan {
     }
 }
 
+/// Columns before the text of a fact.
+pub const FACT_INDENT: usize = 16;
+
+/// A fact on as many lines as it needs, parted at blanks; where there is hardly any room for words, on one.
+pub fn wrapped(fact: &str, columns: u16) -> Vec<String> {
+    let columns = usize::from(columns);
+    let mut lines = vec![String::new()];
+    for word in fact.split_inclusive(' ') {
+        let taken = lines.last().map_or(0, |line| line.chars().count());
+        let is_beyond = taken + word.trim_end().chars().count() > columns;
+        if is_beyond && taken > FACT_INDENT && columns > 2 * FACT_INDENT {
+            lines.push(" ".repeat(FACT_INDENT));
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
 fn with_heading(lines: u16) -> u16 {
     if lines == 0 { 0 } else { lines + 1 }
 }
@@ -106,11 +128,38 @@ mod tests {
 
     const WANTED: LinesWanted = LinesWanted {
         head: 6,
+        urgent: 1,
         rows: 9,
         links: 5,
         classes: 5,
         transfers: 4,
     };
+
+    #[test]
+    fn what_is_urgent_has_a_third_of_the_screen_and_is_told_to_its_end() {
+        let plan = |head, urgent| ScreenPlan::of(80, 23, LinesWanted { head, urgent, ..WANTED }).head;
+        assert_eq!([plan(9, 1), plan(9, 6), plan(20, 20), plan(3, 3)], [5, 6, 7, 3]);
+        let fact = "needs a person  Waiting for disk space: no room in /library. Make room there.";
+        for (columns, lines) in [
+            (200, vec![fact]),
+            (
+                60,
+                vec![
+                    "needs a person  Waiting for disk space: no room in /library. ",
+                    "                Make room there.",
+                ],
+            ),
+            (20, vec![fact]),
+        ] {
+            assert_eq!(wrapped(fact, columns), lines, "{columns}");
+        }
+        let long = format!("how it is       {} end", "x".repeat(90));
+        assert_eq!(
+            wrapped(&long, 80),
+            [&long[..107], "                end"],
+            "a word is never parted"
+        );
+    }
 
     #[test]
     fn each_size_has_its_plan_and_no_plan_is_higher_than_the_screen() {

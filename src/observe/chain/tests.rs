@@ -1,5 +1,6 @@
 use super::*;
 use crate::actor::{ActorRegistry, HandledWait};
+use crate::observe::SignedOut;
 use crate::session::SessionCounters;
 
 /// What is waited for, how many wait, and how long the longest has.
@@ -308,7 +309,10 @@ fn links_say_how_many_wait_how_long_and_until_when() {
             "12 wait, the longest for 30.0s",
             "4 wait, the longest for 30.0s",
             "4 wait, the longest for 30.0s; 4 held",
-            "until 1970-01-01T00:00:00Z; GRIN answered 429",
+            &format!(
+                "until {}; GRIN answered 429",
+                in_zone(Timestamp::UNIX_EPOCH, TimeZone::system())
+            ),
         ]
     );
     let narrowed = Moment::with(bulk((Some("permit(bulk)"), 4, 30.0))).session(|session| {
@@ -317,8 +321,21 @@ fn links_say_how_many_wait_how_long_and_until_when() {
     let last = narrowed.chains().heaviest.unwrap().links.pop().unwrap();
     assert_eq!(
         last.to_string(),
-        "it answered 429 or 503, or not in time: 1 archives at once instead of 4"
+        "1 at once instead of 4: GRIN answered 429 or 503, or not in time; one more after each 30 s without that, sooner as archives come whole"
     );
+}
+
+#[test]
+fn who_is_signed_out_waits_for_a_sign_in_whatever_is_under_way() {
+    let mut moment = Moment::with(bulk((Some("permit(bulk)"), 4, 30.0)));
+    moment.daemon.signed_out = Some(SignedOut {
+        since: moment.daemon.taken_at,
+        why: "revoked".into(),
+        advice: "sign in".into(),
+    });
+    let chain = moment.chains().heaviest.unwrap();
+    assert_eq!(chain.nodes(), "supervisor ← a sign-in to GRIN");
+    assert_eq!(chain.links[1].to_string(), "revoked");
 }
 
 /// What a message declares is what the chain goes on with: the words of the code and those of the chain are the same.

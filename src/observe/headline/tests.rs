@@ -8,7 +8,7 @@ use crate::observe::{
     ThreadSilence, WorkPhase,
 };
 use crate::session::SessionCounters;
-use crate::vocabulary::WaitCause;
+use crate::vocabulary::{WaitCause, WaitReason};
 
 /// A daemon with nothing to do and nothing wrong, changed.
 fn status(change: impl FnOnce(&mut DaemonStatus)) -> DaemonStatus {
@@ -137,7 +137,12 @@ fn the_headline_is_the_worst_that_is_so() {
             "Waiting for disk space",
             Some("a reason"),
         ),
-        (status(gate), Waits, "Waiting for GRIN, which asked for a pause", None),
+        (
+            status(gate),
+            Waits,
+            "Waiting for GRIN, which asked for a pause",
+            Some("it answered so to another program"),
+        ),
         (status(starting), Waits, "Starting", None),
         (status(working(1)), Well, "Working", Some("1 book is in work")),
         (status(working(1_200)), Well, "Working", Some("1 200 books are in work")),
@@ -183,11 +188,72 @@ fn a_person_is_told_all_that_only_a_person_can_mend() {
         "The thread session has not answered for 75 s.",
         "The actor session_owner has stood still for 1m 15s with open_body: downloader ← session_owner.",
         "The actor state_store has stood still for 1m 15s with open_body.",
-        "The actor catalog could not be kept alive: disk",
-        "Signed out of GRIN: revoked",
-        "Waiting for the passphrase: a reason",
-        "The changed config is not in force: unknown key",
+        "The actor catalog could not be kept alive: disk.",
+        "Signed out of GRIN: revoked.",
+        "Waiting for the passphrase: a reason.",
+        "The changed config is not in force: unknown key.",
     ];
     assert_eq!(told.iter().map(|task| &*task.what).collect::<Vec<_>>(), begins);
-    assert!(told.iter().all(|task| !task.advice.is_empty()), "{told:?}");
+    for task in told {
+        let first = task.advice.chars().next();
+        assert!(
+            first.is_some_and(char::is_uppercase) && task.advice.ends_with('.'),
+            "{task:?}"
+        );
+    }
+}
+
+#[test]
+fn each_cause_has_advice_of_its_own_and_only_a_pause_is_ended_by_resuming() {
+    for cause in WaitCause::ALL {
+        let told = person_tasks(&status(|status| {
+            waiting(*cause)(status);
+            status.daemon.waiting[0].needs_person = true;
+        }));
+        let advice = &told[0].advice;
+        assert_eq!(
+            advice.contains("grind resume"),
+            *cause == WaitCause::Operator,
+            "{cause}: {advice}"
+        );
+        let goes_on = advice.contains("by itself") || matches!(cause, WaitCause::Operator | WaitCause::Members);
+        assert!(goes_on, "{cause}: {advice}");
+    }
+}
+
+#[test]
+fn a_wait_says_what_happens_next_and_when() {
+    let until = |cause| {
+        status(move |status| {
+            waiting(cause)(status);
+            status.daemon.waiting[0].until = Some(Timestamp::MAX);
+        })
+    };
+    let gate = status(|status| status.daemon.gate_closed_until = Some(Timestamp::MAX));
+    for (status, what) in [
+        (until(WaitCause::Grin), Some("next attempt at")),
+        (until(WaitCause::Passphrase), Some("next attempt at")),
+        (until(WaitCause::Operator), Some("the pause ends at")),
+        (gate, Some("it is asked again at")),
+        (status(waiting(WaitCause::Operator)), None),
+        (status(working(1)), None),
+    ] {
+        let next = PlainHeadline::of(&status).next;
+        assert_eq!(next.map(|next| next.what), what);
+        assert!(next.is_none_or(|next| next.at == Timestamp::MAX));
+    }
+}
+
+#[test]
+fn fewer_archives_at_once_are_told_with_why_and_when_there_are_more() {
+    let told = PlainHeadline::of(&status(|status| {
+        working(12)(status);
+        (status.daemon.download_places.now, status.daemon.download_places.most) = (1, 4);
+    }));
+    let why = told.why.unwrap();
+    assert!(
+        why.starts_with("12 books are in work; archives: 1 at once instead of 4: GRIN answered 429"),
+        "{why}"
+    );
+    assert!(why.contains("one more after each 30 s"), "{why}");
 }

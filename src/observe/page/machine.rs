@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::actor::HistogramSnapshot;
 use crate::log::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, ShortDuration};
-use crate::observe::daemon::{DaemonSnapshot, DownloadPlaces, TransferView};
+use crate::observe::daemon::{DaemonSnapshot, TransferView};
 use crate::observe::page::charts::{SharePart, share_bar};
 use crate::observe::page::clock::PageClock;
 use crate::session::{PermitSnapshot, SessionSnapshot};
@@ -64,7 +64,7 @@ pub fn pool(session: &SessionSnapshot, daemon: &DaemonSnapshot, clock: &PageCloc
                 } }
                 div { dt { "reuse" } dd { (reuse(session)) } }
                 div { dt { "requests under way" } dd { (session.requests_in_flight) } }
-                div { dt { "archives at once" } dd { (places(daemon.download_places)) } }
+                div { dt { "archives at once" } dd { (daemon.download_places) } }
                 div { dt { "bandwidth" } dd {
                     @match daemon.bandwidth { Some(limit) => { "at most " (DisplaySize(limit)) "/s" } None => "no limit" }
                 } }
@@ -102,14 +102,6 @@ fn kept_share(permit: &PermitSnapshot) -> String {
         0 => "–".to_owned(),
         all => format!("{:.0} %", permit.on_kept as f64 * 100.0 / all as f64),
     }
-}
-
-fn places(places: DownloadPlaces) -> String {
-    let DownloadPlaces { now, most } = places;
-    if now < most {
-        return format!("{now} instead of {most}: GRIN answered 429 or 503, or not in time");
-    }
-    format!("at most {most}")
 }
 
 fn permits(session: &SessionSnapshot) -> Markup {
@@ -187,6 +179,7 @@ pub fn storage(daemon: &DaemonSnapshot, clock: &PageClock) -> Markup {
                 @if let Some(copies) = daemon.second_copy.standing {
                     div { dt { "second copy" } dd { (copies) } }
                 }
+                @if daemon.hooks.is_used() { div { dt { "hook" } dd { (daemon.hooks) } } }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use actix_web::http::header::ContentType;
 use actix_web::web::{Data, Path, ServiceConfig};
-use actix_web::{HttpResponse, HttpResponseBuilder, get, route};
+use actix_web::{HttpResponse, HttpResponseBuilder, get, head, route};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::Markup;
@@ -19,6 +19,7 @@ pub fn all(config: &mut ServiceConfig) {
     config
         .service(document)
         .service(events)
+        .service(events_head)
         .service(book)
         .service(config_in_force)
         .service(style)
@@ -41,6 +42,12 @@ async fn events(live: Data<LivePage>) -> HttpResponse {
             .content_type(ContentType::plaintext())
             .body("too many watch already\n"),
     }
+}
+
+/// Without a place among those who watch.
+#[head("/events")]
+async fn events_head() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/event-stream").finish()
 }
 
 #[route("/book/{barcode}", method = "GET", method = "HEAD")]

@@ -7,6 +7,7 @@ use crate::log::{DisplayCount, DisplaySize, DisplaySpeed};
 use crate::observe::daemon::DaemonSnapshot;
 use crate::observe::headline::{DaemonMood, PersonTask, PlainHeadline};
 use crate::observe::page::charts::{BarChart, ChartBar, SharePart, share_bar};
+use crate::observe::page::clock::PageClock;
 use crate::observe::rates::MinuteCount;
 
 /// Days that the chart has room for.
@@ -23,12 +24,14 @@ pub fn mood_class(mood: DaemonMood) -> &'static str {
 }
 
 /// How it is, and how far the library is.
-pub fn hero(daemon: &DaemonSnapshot, headline: &PlainHeadline) -> Markup {
+pub fn hero(daemon: &DaemonSnapshot, headline: &PlainHeadline, clock: &PageClock) -> Markup {
     html! {
         section #state.card.hero aria-labelledby="headline" {
             p.mood.(mood_class(headline.mood)) { (headline.mood.as_str()) }
             h2 #headline { (headline.words) }
-            @if let Some(why) = &headline.why { p.why { (why) } }
+            @if let Some(why) = &headline.why {
+                p.why { (why) @if let Some(next) = headline.next { "; " (next.what) " " (clock.moment(next.at)) } }
+            }
             (progress(daemon))
             (tiles(daemon))
         }

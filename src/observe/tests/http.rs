@@ -89,6 +89,11 @@ fn head_says_what_get_would_and_sends_no_body() {
             "{path}: {head}"
         );
     }
+    let head = head_of(&observer, "HEAD /events");
+    assert!(
+        head.starts_with("http/1.1 200 ") && head.contains("text/event-stream"),
+        "{head}"
+    );
     let stream = TcpStream::connect(observer.local_addr().unwrap()).unwrap();
     let answer = raw(
         stream,

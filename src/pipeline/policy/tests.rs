@@ -273,3 +273,17 @@ fn what_is_not_proven_to_be_damaged_keeps_its_reason() {
         assert_eq!(fault.reason.proves_bytes_bad(), told == R::DamagedAtSource);
     }
 }
+
+#[test]
+fn a_catalog_that_is_gone_is_a_persons_matter_and_one_that_is_busy_is_not() {
+    let gone = CatalogError::Gone {
+        path: "catalog.db".into(),
+    };
+    for (error, needs_person) in [
+        (gone, true),
+        (CatalogError::Busy, false),
+        (CatalogError::Disk("i/o error".into()), false),
+    ] {
+        assert_eq!(BookFault::from(&error).needs_person, needs_person, "{error}");
+    }
+}

@@ -189,7 +189,7 @@ impl<'a, S: TaskServices> CopyTask<'a, S> {
     async fn slice(&mut self) -> SliceEnd {
         let began = Instant::now();
         if let Err(fault) = self.state.services.confirm_second_copy(&self.state.cx()).await {
-            return self.trouble(&fault);
+            return self.trouble(&fault).await;
         }
         loop {
             self.count().await;
@@ -211,12 +211,14 @@ impl<'a, S: TaskServices> CopyTask<'a, S> {
                 Err(fault) => Err(fault),
             };
             if let Err(fault) = copied {
-                return self.trouble(&fault);
+                return self.trouble(&fault).await;
             }
         }
     }
 
-    fn trouble(&mut self, fault: &TaskFault) -> SliceEnd {
+    async fn trouble(&mut self, fault: &TaskFault) -> SliceEnd {
+        // How many books wait is to be seen above all while the place is away.
+        self.count().await;
         trouble(self.state, TASK, &fault.why);
         self.counted = None;
         SliceEnd::Trouble

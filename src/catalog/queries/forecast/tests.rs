@@ -214,3 +214,20 @@ fn books_that_are_tried_again_remain_and_those_given_up_are_told_apart() {
         (failed(0, 0), "now, every book that GRIN gives out"),
     ]);
 }
+
+#[test]
+fn before_a_list_was_read_nothing_is_said_to_be_stored() {
+    let told = |is_empty| {
+        let inputs = ForecastInputs {
+            is_empty,
+            unscanned: 0,
+            ..inputs(0, 0, [None, None], FREE)
+        };
+        forecast(&inputs).to_string()
+    };
+    assert_eq!(
+        told(true),
+        "nobody can tell the day; limited by GRIN's lists, none of which was read so far"
+    );
+    assert_eq!(told(false), "now, every book that GRIN gives out");
+}

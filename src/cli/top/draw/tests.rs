@@ -4,6 +4,7 @@ use ratatui::backend::TestBackend;
 use super::*;
 use crate::actor::ActorSnapshot;
 use crate::observe::{BlockingChain, BlockingChains, ChainLink};
+use crate::vocabulary::{WaitCause, WaitReason};
 
 /// A daemon with all actors, a download, a chain and some lines of its log.
 fn data() -> TopData {
@@ -50,6 +51,7 @@ fn has(screen: &[String], part: &str) -> bool {
 fn a_screen_of_80_by_24_has_everything() {
     let screen = shown(80, 24, &data(), &TopState::default());
     for part in [
+        "how it is       waits: Starting",
         "state           starting since",
         "ACTOR▼",
         "downloader        3 / 8     0.2s      2.5  200.0ms     2.0s    50%",
@@ -62,6 +64,33 @@ fn a_screen_of_80_by_24_has_everything() {
     ] {
         assert!(has(&screen, part), "{part:?} in\n{}", screen.join("\n"));
     }
+}
+
+#[test]
+fn cause_and_next_step_are_told_to_their_end_on_80_by_24() {
+    let mut data = data();
+    let why = "no room in /var/lib/grind/library: 1.2 GiB are free, and disk_reserve keeps 249.5 GiB";
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    let wait = WaitReason {
+        until: Some(now),
+        needs_person: true,
+        ..WaitReason::new(WaitCause::Disk, why, now)
+    };
+    data.status.daemon.waiting.push(wait);
+    let screen = shown(80, 24, &data, &TopState::default());
+    let told = screen.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
+    for part in [
+        "Waiting for disk space; next attempt at 19",
+        "keeps 249.5 GiB. Make room there",
+        "work goes on by itself.",
+    ] {
+        assert!(told.contains(part), "{part:?} in\n{}", screen.join("\n"));
+    }
+    assert!(
+        has(&screen, "session_owner") && has(&screen, "Log"),
+        "{}",
+        screen.join("\n")
+    );
 }
 
 #[test]

@@ -100,6 +100,12 @@ async fn a_place_that_is_away_is_tried_again_later_and_nothing_is_begun_meanwhil
         tokio::time::sleep(MINUTE).await;
         let news = &state.progress.snapshot().tasks["second copy"];
         assert!(news.is_unfinished && news.words.contains("is away"), "{news:?}");
+        let standing = state.progress.snapshot().second_copy.standing;
+        assert_eq!(
+            standing.map(|standing| standing.waiting),
+            Some(19),
+            "counted although it is away"
+        );
         *state.services.batch_fault.borrow_mut() = None;
     };
     for_so_long(&state, HOUR, async {
