@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::actor::held_messages::{BoardWait, SlabKey, WorkDescription};
+use crate::actor::held_messages::{SlabKey, WorkDescription};
 use crate::actor::instance::ActorInstance;
 use crate::actor::{ActorName, MessageSender};
 use crate::traces::WorkSpan;
@@ -174,25 +174,25 @@ impl AskContext {
 
     pub(super) fn declare(&self, what: &'static str) -> Option<DeclaredWait<'_>> {
         let Seat { instance, key } = self.seat.as_ref()?;
-        let before = instance.declare(*key, Some((what, instance.now())));
+        let number = instance.begin_wait(*key, (what, instance.now()))?;
         Some(DeclaredWait {
             instance,
             key: *key,
-            before,
+            number,
         })
     }
 }
 
-/// A declared wait; dropping it brings back the one that was declared before.
+/// A declared wait; it is over when this is dropped.
 pub(super) struct DeclaredWait<'a> {
     instance: &'a ActorInstance,
     key: SlabKey,
-    before: Option<BoardWait>,
+    number: u64,
 }
 
 impl Drop for DeclaredWait<'_> {
     fn drop(&mut self) {
-        self.instance.declare(self.key, self.before);
+        self.instance.end_wait(self.key, self.number);
         self.instance.note_progress();
     }
 }

@@ -77,6 +77,32 @@ pub(super) enum MessagePhase {
 /// A declared wait: what for, and since when.
 pub(super) type BoardWait = (&'static str, u64);
 
+/// Waits that a handler has declared and that last. Of two at once, either may end first.
+#[derive(Debug, Default)]
+pub(super) struct BoardWaits {
+    begun: u64,
+    /// In the order in which they began, each with its number.
+    lasting: Vec<(u64, BoardWait)>,
+}
+
+impl BoardWaits {
+    /// Adds a wait; returns its number.
+    pub(super) fn begin(&mut self, wait: BoardWait) -> u64 {
+        self.begun += 1;
+        self.lasting.push((self.begun, wait));
+        self.begun
+    }
+
+    pub(super) fn end(&mut self, number: u64) {
+        self.lasting.retain(|(lasting, _)| *lasting != number);
+    }
+
+    /// The one that began last and lasts.
+    pub(super) fn innermost(&self) -> Option<BoardWait> {
+        self.lasting.last().map(|(_, wait)| *wait)
+    }
+}
+
 /// Says in one sentence what is being done about a message, whenever somebody looks.
 #[derive(Clone)]
 pub(super) struct WorkDescription(pub(super) Arc<dyn Fn() -> String + Send + Sync>);
@@ -96,8 +122,8 @@ pub(super) struct HeldMessage {
     pub(super) begun: u64,
     /// Nobody waits for the reply any more.
     pub(super) gone: bool,
-    /// What the handler has declared to wait for, and since when.
-    pub(super) waits: Option<BoardWait>,
+    /// What the handler has declared to wait for.
+    pub(super) waits: BoardWaits,
     /// What the handler has said of what it does.
     pub(super) work: Option<WorkDescription>,
 }
@@ -133,6 +159,20 @@ mod tests {
         assert_eq!(slab.remove(first), None);
         assert_eq!(slab.get_mut(second), Some(&mut 'b'));
         assert_eq!(slab.iter().count(), 1);
+    }
+
+    #[test]
+    fn of_two_waits_at_once_the_one_that_lasts_is_told_whichever_ends_first() {
+        let (outer, inner) = (("GRIN", 1), ("disk", 2));
+        for (first_to_end, left) in [(0, inner), (1, outer)] {
+            let mut waits = BoardWaits::default();
+            let numbers = [waits.begin(outer), waits.begin(inner)];
+            assert_eq!(waits.innermost(), Some(inner));
+            waits.end(numbers[first_to_end]);
+            assert_eq!(waits.innermost(), Some(left));
+            waits.end(numbers[1 - first_to_end]);
+            assert_eq!(waits.innermost(), None);
+        }
     }
 
     #[test]

@@ -304,12 +304,16 @@ impl ActorInstance {
         tracing::warn!(actor = %self.name, ?wait, "the worker will be rebuilt");
     }
 
-    /// Sets what a running message waits for; returns what it waited for before.
-    pub(super) fn declare(&self, key: SlabKey, waits: Option<BoardWait>) -> Option<BoardWait> {
-        lock(&self.held)
-            .lines
-            .get_mut(key)
-            .and_then(|line| std::mem::replace(&mut line.waits, waits))
+    /// Notes that a running message waits; returns the wait's number.
+    pub(super) fn begin_wait(&self, key: SlabKey, wait: BoardWait) -> Option<u64> {
+        let mut held = lock(&self.held);
+        held.lines.get_mut(key).map(|line| line.waits.begin(wait))
+    }
+
+    pub(super) fn end_wait(&self, key: SlabKey, number: u64) {
+        if let Some(line) = lock(&self.held).lines.get_mut(key) {
+            line.waits.end(number);
+        }
     }
 
     pub(super) fn describe(&self, key: SlabKey, work: WorkDescription) {

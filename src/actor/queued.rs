@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::actor::black_box::{EventOutcome, RawEvent};
 use crate::actor::capacity::CapacityPlace;
-use crate::actor::held_messages::{HeldMessage, MessagePhase, SlabKey};
+use crate::actor::held_messages::{BoardWaits, HeldMessage, MessagePhase, SlabKey};
 use crate::actor::instance::ActorInstance;
 use crate::actor::stats::MessageRejection;
 use crate::actor::{AskError, MessageOutcome, MessageSender, lock};
@@ -37,7 +37,7 @@ impl QueuedMessage {
             sent,
             begun: 0,
             gone: false,
-            waits: None,
+            waits: BoardWaits::default(),
             work: None,
         };
         let key = {

@@ -86,7 +86,7 @@ enum AskStage {
 
 impl AskStage {
     fn of(line: &HeldMessage) -> Self {
-        match (line.phase, line.waits) {
+        match (line.phase, line.waits.innermost()) {
             (MessagePhase::Queued, _) => Self::Queued,
             (MessagePhase::Running, Some((what, since))) => Self::Handled {
                 what: Some(what),
@@ -174,7 +174,7 @@ impl<'a> Reading<'a> {
             .map(|line| line.sent)
             .min();
         let work: Vec<_> = held.lines.iter().filter_map(|line| line.work.clone()).collect();
-        let waits = held.lines.iter().filter_map(|line| line.waits);
+        let waits = held.lines.iter().filter_map(|line| line.waits.innermost());
         let mut read = InstanceSnapshot {
             instance: instance.number(),
             state: instance.state(),

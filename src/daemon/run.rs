@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::actor::tasks::TaskHandle;
 use crate::actor::{AskContext, AskError, tasks};
-use crate::catalog::MemberRow;
+use crate::catalog::{CatalogError, MemberRow};
 use crate::daemon::build_error::BuildError;
 use crate::daemon::published_status::StatusPublisher;
 use crate::daemon::signals::{DaemonSignals, RunStage};
@@ -298,6 +298,8 @@ fn replaced_by(by: &MemberRow) -> WaitReason {
 async fn count(daemon: &Daemon, view: &LiveDaemonView) {
     match daemon.catalog.ask(view.ask_pace(), &AskContext::root("daemon")).await {
         Ok(pace) => view.counted(pace),
+        // That is said by itself.
+        Err(error @ CatalogError::Busy) => debug!(%error, "the books in the catalog could not be counted"),
         Err(error) => warn!(%error, "the books in the catalog could not be counted; the status shows the last counts"),
     }
 }

@@ -18,7 +18,7 @@ use crate::daemon::space_gauge::SpaceGauge;
 use crate::daemon::stalls::{StallLimits, stalled};
 use crate::daemon::story_reader::StoryReader;
 use crate::daemon::threads::WatchedThreads;
-use crate::daemon::view::parts::{members, pauses, signed_out, tell_tasks, transfer};
+use crate::daemon::view::parts::{members, pauses, signed_out, tell_tasks, transfer, waits};
 use crate::daemon::view::phases::{CountedBooks, finished, most_books, of, phases, reached};
 use crate::daemon::view::words::{readiness, status_line};
 use crate::daemon::watchdog::stall_limits;
@@ -271,7 +271,7 @@ impl DaemonView for LiveDaemonView {
         shown.gate_closed_until = session.gate_closed_until;
         shown.members = members(&self.membership);
         shown.signed_out = signed_out(&mut changing.signed_out_since, session.signed_out.as_deref());
-        shown.waiting = progress.paused.iter().chain(&progress.waiting).cloned().collect();
+        shown.waiting = waits(&progress, self.catalog.lock());
         shown.paused = pauses(&shown, session.turns_missing);
         shown.state = state(&changing, &progress, &shown);
         if changing.state != shown.state {

@@ -4,7 +4,7 @@ mod judge;
 mod settle;
 mod steps;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
@@ -44,7 +44,7 @@ pub(super) struct RunJudgement {
     pub memory: FailureMemory,
 }
 
-/// What the runs of all books share.
+/// What the runs of all books share, and what the fan-out sees of this one.
 #[derive(Clone)]
 pub(super) struct BookRunContext {
     pub options: WorkOptions,
@@ -53,6 +53,8 @@ pub(super) struct BookRunContext {
     pub once: bool,
     /// Cancelled: nothing new is begun.
     pub stop: CancellationToken,
+    /// The catalog is told what came of the book; then its claim ends with that.
+    pub settling: Rc<Cell<bool>>,
 }
 
 /// One answer on the plan's way, reduced to what the plan and the catalog need.

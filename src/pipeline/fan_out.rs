@@ -22,7 +22,7 @@ use crate::actor::{ActorName, AskContext};
 use crate::catalog::{CatalogError, ClaimedBook};
 use crate::pipeline::book_run::{BookRunContext, BookRunResult, RunJudgement, run_book};
 use crate::pipeline::book_services::BookServices;
-use crate::pipeline::fan_out::claims::ClaimedBooks;
+use crate::pipeline::fan_out::claims::{ClaimedBooks, ClaimedWork};
 use crate::pipeline::fan_out::left::LeftBooks;
 use crate::pipeline::fan_out::said::SaidWaits;
 use crate::pipeline::intake::{BookIntake, IntakeConfig, IntakeDecision};
@@ -273,9 +273,15 @@ impl<'a, S: BookServices> FanOut<'a, S> {
             judgement: Rc::clone(&self.judgement),
             once: self.scope.once,
             stop: self.control.stop.clone(),
+            settling: Rc::default(),
         };
         let cx = AskContext::of(ActorName::Supervisor, self.control.cut.child_token());
-        self.claims.began(&book, cx.clone());
+        let work = ClaimedWork {
+            claim: book.claim.clone(),
+            cx: cx.clone(),
+            settling: Rc::clone(&context.settling),
+        };
+        self.claims.began(work);
         let services = Rc::clone(&self.services);
         self.running.push(Box::pin(run_book(services, context, book, cx)));
     }

@@ -14,7 +14,7 @@ use crate::session::redirect_state::RedirectState;
 use crate::session::request::{OpenedRequest, RequestAttempt, RequestSpec, ResponseTime, declared};
 use crate::session::status_policy::{RefusalScope, StatusVerdict, error, is_refusal_of_host, refusal_scope, verdict};
 use crate::session::token::{BearerToken, RefusedRequest};
-use crate::session::{AnswerOrigin, SessionError};
+use crate::session::{AnswerOrigin, RequestKind, SessionError};
 
 /// Tokens that one request tries at most.
 const TOKENS: u32 = 3;
@@ -156,6 +156,7 @@ impl SessionEngine {
         let request = RefusedRequest {
             address: ask.url.as_str(),
             second: state.refusals > 0,
+            of_archive: matches!(ask.outgoing.kind, RequestKind::ArchiveHead | RequestKind::ArchiveBody),
         };
         self.keeper.refused(&bearer, request, self).await?;
         self.counters.note_retry(ask.outgoing.kind, "auth");

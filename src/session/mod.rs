@@ -54,6 +54,7 @@ pub use messages::HeadRequest;
 pub(crate) use messages::{
     CloseSession, FetchAnswer, OpenBody, OpenStream, ReconfigureSession, RequestMethod, SessionCloseReport,
 };
+pub(crate) use permits::HOOKS_AT_ONCE;
 #[cfg(test)]
 pub(crate) use snapshot::RetryCount;
 pub(crate) use snapshot::{PermitSnapshot, RequestCount, SessionSnapshot};

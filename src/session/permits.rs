@@ -26,8 +26,8 @@ const CLASSES: usize = PermitClass::ALL.len();
 /// Hosts whose accounts are kept though nobody uses them.
 const IDLE_HOSTS: usize = 64;
 
-/// Requests to the operator's hook at once: as many as books it is told of at once.
-pub(super) const HOOKS: usize = 4;
+/// Books of which the operator's hook is told at once, by a command or by a request.
+pub(crate) const HOOKS_AT_ONCE: usize = 4;
 
 /// The permits of all classes but `state` and `hook` and, apart from them, those of either.
 #[derive(Clone)]
@@ -92,7 +92,7 @@ impl RequestPermits {
         let permits = Self {
             common: Pool::new(common),
             state: Pool::new(state),
-            hook: Pool::new(&ConnectionLimits::unshared(HOOKS, HOOKS)),
+            hook: Pool::new(&ConnectionLimits::unshared(HOOKS_AT_ONCE, HOOKS_AT_ONCE)),
             counters: Arc::clone(counters),
         };
         permits.publish();

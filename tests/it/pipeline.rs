@@ -280,9 +280,20 @@ fn the_daemon_outlives_a_lock_on_its_catalog() {
     catalog.busy_timeout(Duration::from_secs(20)).unwrap();
     catalog.execute_batch("BEGIN IMMEDIATE").unwrap();
     // It waits for longer than the program's own patience with a lock.
-    service.told_when(|service| service.ask("/api/status").contains("\"what\":\"catalog\""));
+    let (locked, holder) = (std::time::Instant::now(), format!("(process {})", std::process::id()));
+    service.told_when(|service| service.ask("/api/status").contains(&holder));
+    assert!(locked.elapsed() < Duration::from_secs(30), "{:?}", locked.elapsed());
+    assert!(service.ask("/api/status").contains("\"what\":\"catalog\""));
     catalog.execute_batch("ROLLBACK").unwrap();
     service.told_when(|service| service.home.whole_books().len() == 1);
     service.signal(Signal::TERM);
-    assert!(service.finish().status.success());
+    let ended = service.finish();
+    assert!(ended.status.success());
+    for line in ["the catalog is locked by another program", "the catalog is free again"] {
+        let told = ended
+            .err
+            .lines()
+            .filter(|told| told.contains(line) && told.contains("seconds="));
+        assert_eq!(told.count(), 1, "{line}: {}", ended.err);
+    }
 }

@@ -144,6 +144,29 @@ async fn declared_waits_excuse_silence() {
 }
 
 #[actix_rt::test]
+async fn two_waits_at_once_end_in_any_order_and_none_stays_behind() {
+    tokio::time::pause();
+    let (hub, cx) = (ActorRegistry::new(), AskContext::root("test"));
+    let hand = hand(&hub, 1);
+    let message = run(|cx| async move {
+        let minutes = |minutes| tokio::time::sleep(Duration::from_mins(minutes));
+        futures::join!(cx.waiting_for("GRIN", minutes(1)), cx.waiting_for("disk", minutes(3)));
+        minutes(2).await;
+        1
+    });
+    let watch = async {
+        let told = async |minutes| {
+            tokio::time::sleep(Duration::from_mins(minutes)).await;
+            checker(&hub).protected.map(|wait| wait.what.to_string())
+        };
+        assert_eq!(told(2).await.as_deref(), Some("disk"));
+        assert_eq!(told(2).await, None, "it works itself, and may be found to stand still");
+    };
+    let (asked, ()) = futures::join!(hand.ask(message, &cx), watch);
+    assert_eq!(asked, Ok(1));
+}
+
+#[actix_rt::test]
 async fn a_context_kept_too_long_touches_no_other_message() {
     let (hub, cx) = (ActorRegistry::new(), AskContext::root("test"));
     let hand = hand(&hub, 1);

@@ -4,13 +4,18 @@ use crate::catalog::CatalogError;
 use crate::catalog::engine::value::arguments;
 use crate::catalog::lifecycle::history::{ChangeCause, ChangeNote, ChangeTopic};
 use crate::catalog::observations::absent::{MarkedBook, not_listed};
-use crate::catalog::observations::believable::PassEvidence;
+use crate::catalog::observations::believable::{OddPass, PassEvidence, gone_before};
 use crate::catalog::observations::listing::ListPartCounts;
 use crate::catalog::observations::lists;
 use crate::catalog::sharing::tasks::{SharedTask, check_fence};
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
-use crate::clock::read_stamp;
+use crate::clock::{read_stamp, stamp};
 use crate::grin::ListKind;
+
+/// How the note of a pass ends that was read to its end, with odd rows.
+const ODD_ROWS: &str = "rows do not tell which books they are about";
+/// Passes that are looked back on: days of them, however often lists are read.
+const LOOKED_BACK_ON: usize = 5_000;
 
 /// A pass over a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +52,7 @@ pub struct PassEnd {
     pub vanished: u64,
     /// The pass called itself complete, but misses so many books that nothing was concluded from it.
     pub doubtful: bool,
-    /// Rows of which it is not known which books they are about: nothing was concluded from what the list did not name.
+    /// Rows of which it is not known which books they are about: only books that no pass has named for days were taken for gone.
     pub unsure: u64,
 }
 
@@ -97,17 +102,17 @@ impl CatalogOperation for FinishPass {
 
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<PassEnd, CatalogError> {
         check_task(tx, self.pass.fence)?;
-        let (ending, mut end) = Ending::read(tx, self.pass)?;
+        let (mut ending, mut end) = Ending::read(tx, self.pass)?;
         let mut note = self.note.clone();
         let complete = self.complete && end.unsure == 0;
-        if self.complete && end.unsure > 0 {
-            note = Some(format!("{} rows do not tell which books they are about", end.unsure));
-        }
-        if complete {
+        if self.complete {
+            if end.unsure > 0 {
+                note = Some(format!("{} {ODD_ROWS}", end.unsure));
+            }
             end.doubtful = !self.none_missing && !ending.is_believable(tx)?;
             if end.doubtful {
                 note = Some("too few rows to be believed: nothing was marked as vanished".into());
-            } else {
+            } else if end.unsure == 0 || ending.looks_back(tx, &end)? {
                 end.vanished = ending.conclude(tx)?;
             }
         }
@@ -138,6 +143,9 @@ struct Ending {
     list: ListKind,
     started_at: String,
     started: i64,
+    /// A book that was named last before this moment is not listed any more: before the pass began, or earlier.
+    gone_before: i64,
+    gone_before_at: String,
 }
 
 impl Ending {
@@ -159,13 +167,36 @@ impl Ending {
         )?;
         let (name, started_at, end) = found.ok_or(CatalogError::NoPass(pass.number))?;
         let list = ListKind::ALL.into_iter().find(|list| lists::name(*list) == name);
+        let started = read_stamp(&started_at).map_or(0, jiff::Timestamp::as_millisecond);
         let ending = Self {
             pass: pass.number,
             list: list.ok_or_else(|| CatalogError::Fault(format!("a pass over {name:?}")))?,
-            started: read_stamp(&started_at).map_or(0, jiff::Timestamp::as_millisecond),
+            started,
+            gone_before: started,
+            gone_before_at: started_at.clone(),
             started_at,
         };
         Ok((ending, end))
+    }
+
+    /// Of a pass with odd rows: whether anything follows from what it and those before it did not name.
+    fn looks_back(&mut self, tx: &CatalogTransaction<'_>, end: &PassEnd) -> Result<bool, CatalogError> {
+        let sql = "SELECT started_at, rows, unsure FROM list_passes WHERE list = :list AND id < :pass \
+                   AND (complete = 1 OR note LIKE :odd) ORDER BY id DESC LIMIT :most";
+        let (list, odd) = (lists::name(self.list), format!("%{ODD_ROWS}"));
+        let given = arguments! { list: list, pass: self.pass, odd: odd, most: LOOKED_BACK_ON };
+        let before = tx.conn.all(sql, &given, |row| {
+            let started_at: String = row.get("started_at")?;
+            Ok(OddPass::read(&started_at, row.get("rows")?, row.get("unsure")?))
+        })?;
+        let this = OddPass::read(&self.started_at, end.rows, end.unsure);
+        let passes: Vec<_> = std::iter::once(this).chain(before).flatten().collect();
+        let Some(gone_before) = gone_before(&passes) else {
+            return Ok(false);
+        };
+        self.gone_before = gone_before.as_millisecond();
+        self.gone_before_at = stamp(gone_before);
+        Ok(true)
     }
 
     /// Which books the list named in this pass, and which in earlier ones only.
@@ -255,7 +286,7 @@ impl Ending {
     /// Books that the list of all books names no more.
     fn mark_vanished(&self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
         let sql = "SELECT b.id, b.barcode, b.state FROM sightings s JOIN books b ON b.id = s.book \
-                   WHERE s.list = 0 AND s.book > :after AND s.pass <> :pass AND s.observed < :started \
+                   WHERE s.list = 0 AND s.book > :after AND s.pass <> :pass AND s.observed < :gone \
                    AND b.vanished_at IS NULL AND b.state <> 'forgotten' ORDER BY s.book LIMIT :limit";
         let note = ChangeNote::of(ChangeCause::NotListed).text();
         self.each(tx, sql, |tx, book| {
@@ -272,13 +303,13 @@ impl Ending {
     fn mark_pushed_out(&self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
         tx.conn.execute(
             "UPDATE books SET listed_converted = 0 WHERE id IN \
-             (SELECT book FROM sightings WHERE list = 3 AND pass <> :pass AND observed < :started) \
+             (SELECT book FROM sightings WHERE list = 3 AND pass <> :pass AND observed < :gone) \
              AND state <> 'available'",
-            &arguments! { pass: self.pass, started: self.started },
+            &arguments! { pass: self.pass, gone: self.gone_before },
         )?;
         let sql = "SELECT id, barcode, state FROM books b WHERE state = 'available' AND id > :after \
-                   AND state_at < :started_at AND NOT EXISTS (SELECT 1 FROM sightings s WHERE s.list = 3 \
-                   AND s.book = b.id AND (s.pass = :pass OR s.observed >= :started)) \
+                   AND state_at < :gone_at AND NOT EXISTS (SELECT 1 FROM sightings s WHERE s.list = 3 \
+                   AND s.book = b.id AND (s.pass = :pass OR s.observed >= :gone)) \
                    ORDER BY id LIMIT :limit /*pg FOR UPDATE*/";
         self.each(tx, sql, not_listed)
     }
@@ -286,28 +317,28 @@ impl Ending {
     /// Conversions that were asked for and are neither in process nor converted: the request was lost.
     fn mark_lost(&self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
         let sql = "SELECT id, barcode, state FROM books WHERE state IN ('requested', 'in_process') AND id > :after \
-                   AND left_process_at < :started_at ORDER BY id LIMIT :limit /*pg FOR UPDATE*/";
+                   AND left_process_at < :gone_at ORDER BY id LIMIT :limit /*pg FOR UPDATE*/";
         self.each(tx, sql, not_listed)
     }
 
     /// Books that left the list of those in process; where to, the next pass over the converted ones tells.
     fn mark_left_process(&self, tx: &mut CatalogTransaction<'_>) -> Result<u64, CatalogError> {
         let seen = "EXISTS (SELECT 1 FROM sightings s WHERE s.list = 2 AND s.book = books.id \
-                    AND (s.pass = :pass OR s.observed >= :started))";
+                    AND (s.pass = :pass OR s.observed >= :since))";
         tx.conn.execute(
             &format!(
                 "UPDATE books SET left_process_at = NULL \
                  WHERE state IN ('requested', 'in_process') AND left_process_at IS NOT NULL AND {seen}"
             ),
-            &arguments! { pass: self.pass, started: self.started },
+            &arguments! { pass: self.pass, since: self.started },
         )?;
         tx.conn.execute(
             &format!(
                 "UPDATE books SET left_process_at = :now WHERE state IN ('requested', 'in_process') \
-                 AND left_process_at IS NULL AND ifnull(processing_request_timestamp, state_at) < :started_at AND NOT {seen}"
+                 AND left_process_at IS NULL AND ifnull(processing_request_timestamp, state_at) < :gone_at AND NOT {seen}"
             ),
             &arguments! {
-                now: tx.stamp, started_at: self.started_at, pass: self.pass, started: self.started,
+                now: tx.stamp, gone_at: self.gone_before_at, pass: self.pass, since: self.gone_before,
             },
         )
     }
@@ -315,8 +346,8 @@ impl Ending {
     /// Takes books off a list that names them no more.
     fn forget_sightings(&self, tx: &CatalogTransaction<'_>) -> Result<u64, CatalogError> {
         tx.conn.execute(
-            "DELETE FROM sightings WHERE list = :list AND pass <> :pass AND observed < :started",
-            &arguments! { list: lists::number(self.list), pass: self.pass, started: self.started },
+            "DELETE FROM sightings WHERE list = :list AND pass <> :pass AND observed < :gone",
+            &arguments! { list: lists::number(self.list), pass: self.pass, gone: self.gone_before },
         )
     }
 
@@ -330,7 +361,7 @@ impl Ending {
         let (mut last, mut done) = (0, 0);
         loop {
             let given = arguments! {
-                after: last, pass: self.pass, started: self.started, started_at: self.started_at, limit: STEP,
+                after: last, pass: self.pass, gone: self.gone_before, gone_at: self.gone_before_at, limit: STEP,
             };
             let found = tx.conn.all(sql, &given, MarkedBook::read)?;
             let Some(book) = found.last() else {

@@ -131,6 +131,48 @@ fn an_archive_that_left_the_pool_is_asked_for_again() {
 }
 
 #[test]
+fn one_odd_row_in_each_pass_keeps_no_book_available_that_is_gone() {
+    let mut shelf = Shelf::new();
+    let list = ListKind::Converted;
+    let rows = |codes: &[&str]| -> Vec<_> { codes.iter().map(|code| converted(code, "2025/06/01")).collect() };
+    shelf.odd_pass(list, rows(&["TL0001", "TL0002", "TL0003"]));
+    for (codes, vanished) in [
+        (&["TL0002", "TL0003"][..], 0),
+        (&["TL0002"], 0),
+        // Three passes over two days did not name the first book; the third one may stand behind the odd row still.
+        (&["TL0002"], 1),
+        (&["TL0002"], 1),
+        (&["TL0002"], 0),
+    ] {
+        shelf.clock.advance(DAY);
+        let end = shelf.odd_pass(list, rows(codes));
+        assert_eq!((end.unsure, end.vanished), (1, vanished));
+    }
+    let states = ["TL0001", "TL0002", "TL0003"].map(|code| shelf.state(code));
+    assert_eq!(states, [S::Known, S::Available, S::Known]);
+}
+
+#[test]
+fn odd_rows_in_each_pass_keep_no_book_from_vanishing_or_from_being_requested_again() {
+    let mut shelf = Shelf::new();
+    shelf.odd_pass(ListKind::AllBooks, all(&["TL0001", "TL0002", "TL0003"]));
+    let asked = |code| (barcode(code), ProcessOutcome::Requested, "Success".to_owned());
+    let asked = RecordConversions(vec![asked("TL0001"), asked("TL0002")]);
+    shelf.ledger.execute(asked).unwrap();
+    shelf.odd_pass(ListKind::InProcess, vec![row("TL0001", ""), row("TL0002", "")]);
+    for day in 1..=5 {
+        shelf.clock.advance(DAY);
+        shelf.odd_pass(ListKind::AllBooks, all(&["TL0001", "TL0002"]));
+        shelf.odd_pass(ListKind::InProcess, vec![row("TL0002", "")]);
+        shelf.odd_pass(ListKind::Converted, Vec::new());
+        let lost = if day < 5 { S::InProcess } else { S::Known };
+        assert_eq!(shelf.state("TL0001"), lost, "{day}");
+        assert_eq!(shelf.text("TL0003", "vanished_at").is_some(), day >= 3, "{day}");
+    }
+    assert_eq!(shelf.state("TL0002"), S::InProcess);
+}
+
+#[test]
 fn what_became_ready_during_the_pass_is_not_taken_for_gone() {
     let mut shelf = Shelf::new();
     let pass = shelf.pass(ListKind::Converted);

@@ -230,6 +230,22 @@ impl Shelf {
         self.finish(pass, true)
     }
 
+    /// The same with one odd row.
+    pub fn odd_pass(&mut self, list: ListKind, rows: Vec<ListRow>) -> PassEnd {
+        self.clock.advance(Duration::from_secs(1));
+        let pass = self.pass(list);
+        let part = ListPart {
+            list,
+            pass: Some(pass),
+            rows,
+            sighted: Vec::new(),
+            unsure: 1,
+            next: None,
+        };
+        self.ledger.execute(part).unwrap();
+        self.finish(pass, true)
+    }
+
     pub fn finish(&mut self, pass: PassId, complete: bool) -> PassEnd {
         self.ledger
             .execute(FinishPass {

@@ -7,12 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::{DurationHistogram, HistogramSnapshot};
 use crate::catalog::CatalogError;
+use crate::catalog::writer::lock_watch::LockWatch;
 
 /// Counters of one writer, over all its connections.
 #[derive(Debug, Default)]
 pub(crate) struct CatalogCounters {
     write: DurationHistogram,
     busy: AtomicU64,
+    pub(super) lock: LockWatch,
 }
 
 /// The counters at one moment.
@@ -25,11 +27,12 @@ pub struct CatalogFigures {
 }
 
 impl CatalogCounters {
-    /// A transaction is over; `errors`: of the operations in it that failed.
-    pub(super) fn note(&self, took: Duration, mut errors: impl Iterator<Item = CatalogError>) {
+    /// A transaction is over; `errors`: of the operations in it that failed. Tells whether other programs kept the catalog locked.
+    pub(super) fn note(&self, took: Duration, mut errors: impl Iterator<Item = CatalogError>) -> bool {
         self.write.observe(took);
         let busy = errors.any(|error| matches!(error, CatalogError::Busy));
         self.busy.fetch_add(busy.into(), Relaxed);
+        busy
     }
 
     pub(crate) fn figures(&self) -> CatalogFigures {

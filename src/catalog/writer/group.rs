@@ -165,16 +165,23 @@ impl WriteGroup {
             jobs.iter_mut().for_each(|job| job.fail(gone.clone()));
             return;
         }
-        match place.take().map_or_else(|| self.opening.open(), Ok) {
+        let began = Instant::now();
+        let LedgerOpening { counters, address, .. } = &self.opening;
+        let is_locked = match place.take().map_or_else(|| self.opening.open(), Ok) {
             Ok(mut ledger) => {
                 let began = Instant::now();
                 ledger.transact(&mut jobs);
                 let errors = jobs.iter().filter_map(|job| job.error());
-                self.opening.counters.note(began.elapsed(), errors);
+                let is_locked = counters.note(began.elapsed(), errors);
                 *place = Some(ledger);
+                is_locked
             }
-            Err(error) => jobs.iter_mut().for_each(|job| job.fail(error.clone())),
-        }
+            Err(error) => {
+                jobs.iter_mut().for_each(|job| job.fail(error.clone()));
+                matches!(error, CatalogError::Busy)
+            }
+        };
+        counters.lock.note(is_locked, began.elapsed(), address);
     }
 
     /// Closes the file in good order.

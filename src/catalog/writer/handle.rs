@@ -10,6 +10,7 @@ use crate::catalog::writer::counters::{CatalogCounters, CatalogFigures};
 use crate::catalog::writer::file_identity::CatalogFile;
 use crate::catalog::writer::group::{LedgerOpening, WriteGroup};
 use crate::catalog::writer::ledger::{CatalogLedger, CatalogOperation};
+use crate::catalog::writer::lock_watch::CatalogLock;
 use crate::catalog::{CatalogAddress, CatalogError, CatalogPolicy};
 use crate::clock::SystemClock;
 
@@ -75,6 +76,11 @@ impl Catalog {
     /// What its transactions took.
     pub(crate) fn figures(&self) -> CatalogFigures {
         self.counters.figures()
+    }
+
+    /// Whether another program keeps it locked, and who; asks no actor.
+    pub(crate) fn lock(&self) -> Option<CatalogLock> {
+        self.counters.lock.now()
     }
 
     /// Whether the file is still the one that was opened; asks no actor, so a locked catalog keeps nobody waiting.

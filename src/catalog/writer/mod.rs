@@ -8,4 +8,6 @@ pub(crate) mod file_identity;
 pub(crate) mod group;
 pub(crate) mod handle;
 pub(crate) mod ledger;
+mod lock_holder;
+pub(crate) mod lock_watch;
 pub(crate) mod schema;

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::catalog::MemberRow;
+use crate::catalog::{CatalogLock, MemberRow};
 use crate::observe::{DaemonSnapshot, MemberView, SignedOut, TransferView};
 use crate::pipeline::workers::UnderWay;
 use crate::pipeline::{LibraryMembership, ProgressSnapshot};
-use crate::vocabulary::WaitCause;
+use crate::vocabulary::{WaitCause, WaitReason};
 
 /// What each task says, and when it goes on.
 pub(super) fn tell_tasks(shown: &mut DaemonSnapshot, progress: &ProgressSnapshot) {
@@ -59,6 +59,15 @@ pub(super) fn signed_out(since: &mut Option<Timestamp>, why: Option<&str>) -> Op
         why: why.to_owned(),
         advice: advice.to_owned(),
     })
+}
+
+/// What the work waits for: told by the run, and by the catalog's writer, whose wait the run may not have met yet.
+pub(super) fn waits(progress: &ProgressSnapshot, lock: Option<CatalogLock>) -> Vec<WaitReason> {
+    let mut waiting: Vec<_> = progress.paused.iter().chain(&progress.waiting).cloned().collect();
+    if let Some(lock) = lock {
+        lock.add_to(&mut waiting);
+    }
+    waiting
 }
 
 /// Everything that keeps new books from being begun: what the work waits for, and what the session knows.

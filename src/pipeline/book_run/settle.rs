@@ -28,6 +28,7 @@ impl<S: BookServices> BookRun<S> {
             claim: self.book.claim.clone(),
             settlement: self.settlement(outcome, end),
         };
+        self.context.settling.set(true);
         let began = Instant::now();
         for attempt in 1.. {
             let error = match self.services.settle(settle.clone()).await {

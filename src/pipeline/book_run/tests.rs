@@ -154,6 +154,7 @@ fn context(once: bool) -> BookRunContext {
         judgement: Rc::new(RefCell::new(judgement)),
         once,
         stop: CancellationToken::new(),
+        settling: Rc::default(),
     }
 }
 

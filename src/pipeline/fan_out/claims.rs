@@ -1,6 +1,8 @@
 //! The claims of the fan-out: claimed ahead, being worked on, renewed, released.
 
+use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -31,9 +33,35 @@ const RENEW_AGAIN: Duration = Duration::from_secs(15);
 pub(super) struct ClaimedBooks {
     ahead: VecDeque<ClaimedBook>,
     /// What is worked on, to renew its claims, and to cut what was lost.
-    working: HashMap<Barcode, (ClaimToken, AskContext)>,
+    working: HashMap<Barcode, ClaimedWork>,
     taken: u64,
     renew_at: Instant,
+}
+
+/// A claimed book that is worked on.
+pub(super) struct ClaimedWork {
+    pub claim: ClaimToken,
+    /// Cancelled when the claim is lost.
+    pub cx: AskContext,
+    /// The catalog is told what came of the book.
+    pub settling: Rc<Cell<bool>>,
+}
+
+/// What it means that the catalog has no such claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LostClaim {
+    /// Somebody else may have the book by now: nothing that came of it would be recorded, so nothing more is done for it.
+    Expired,
+    /// Its end is recorded, or is refused with the reason, before the book's run is heard of.
+    Settled,
+}
+
+/// `settling`: whether the catalog is told what came of the book; `None`: nothing is done for it yet.
+fn lost_claim(settling: Option<bool>) -> LostClaim {
+    match settling {
+        Some(true) => LostClaim::Settled,
+        Some(false) | None => LostClaim::Expired,
+    }
 }
 
 impl ClaimedBooks {
@@ -80,9 +108,8 @@ impl ClaimedBooks {
         self.ahead.pop_front()
     }
 
-    pub fn began(&mut self, book: &ClaimedBook, cx: AskContext) {
-        self.working
-            .insert(book.claim.barcode.clone(), (book.claim.clone(), cx));
+    pub fn began(&mut self, work: ClaimedWork) {
+        self.working.insert(work.claim.barcode.clone(), work);
     }
 
     pub fn ended(&mut self, ended: &BookRunResult) {
@@ -96,7 +123,7 @@ impl ClaimedBooks {
     /// Renews all claims when it is time; cuts the work on books whose claim is lost.
     pub async fn renew(&mut self, services: &impl BookServices, options: &WorkOptions) -> Result<(), CatalogError> {
         self.renew_at = Instant::now() + RENEW_AGAIN.min(options.lease / 3);
-        let working = self.working.values().map(|(claim, _)| claim.clone());
+        let working = self.working.values().map(|work| work.claim.clone());
         let claims = working
             .chain(self.ahead.iter().map(|book| book.claim.clone()))
             .collect();
@@ -113,11 +140,14 @@ impl ClaimedBooks {
         Ok(())
     }
 
-    /// Somebody else may have the book by now: nothing that came of it would be recorded, so nothing more is done for it.
     fn lost(&mut self, claim: &ClaimToken) {
+        let work = self.working.get(&claim.barcode).filter(|work| work.claim == *claim);
+        if lost_claim(work.map(|work| work.settling.get())) == LostClaim::Settled {
+            return;
+        }
         warn!(barcode = %claim.barcode, "claim expired; work on the book cancelled");
-        if let Some((_, cx)) = self.working.get(&claim.barcode) {
-            cx.cancel();
+        if let Some(work) = work {
+            work.cx.cancel();
         }
         let before = self.ahead.len();
         self.ahead.retain(|book| book.claim != *claim);
@@ -242,6 +272,41 @@ impl<S: BookServices> FanOut<'_, S> {
         BookSelection {
             except: left.into_iter().chain(except).collect(),
             ..self.scope.selection(self.began, self.catalog_time())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(fence: i64) -> ClaimToken {
+        ClaimToken {
+            barcode: Barcode::parse("TL0001").unwrap(),
+            owner: "test".to_owned(),
+            fence,
+        }
+    }
+
+    #[test]
+    fn a_claim_that_ended_with_what_came_of_its_book_has_not_expired() {
+        for (settling, expected) in [
+            (None, LostClaim::Expired),
+            (Some(false), LostClaim::Expired),
+            (Some(true), LostClaim::Settled),
+        ] {
+            assert_eq!(lost_claim(settling), expected, "{settling:?}");
+            let mut claims = ClaimedBooks::new(Duration::from_mins(10));
+            let cx = AskContext::root("test").child();
+            if let Some(settling) = settling {
+                claims.began(ClaimedWork {
+                    claim: token(1),
+                    cx: cx.clone(),
+                    settling: Rc::new(Cell::new(settling)),
+                });
+            }
+            claims.lost(&token(1));
+            assert_eq!(cx.is_cancelled(), settling == Some(false), "{settling:?}");
         }
     }
 }

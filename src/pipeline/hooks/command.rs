@@ -98,26 +98,83 @@ fn last_words(errors: &mut File) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+
+    async fn run_script(script: &str, manifest: &[u8], limit: Duration) -> String {
+        let (barcode, words) = (
+            Barcode::parse("TL0001").unwrap(),
+            ["/bin/sh", "-c", script].map(str::to_owned),
+        );
+        let ended = run(&words, &barcode, manifest, limit).await;
+        ended.map_or_else(|fault| fault.to_string(), |()| "told".to_owned())
+    }
+
+    /// The process that a script noted; the file's first byte may be there before its last.
+    async fn noted(file: &Path) -> Pid {
+        loop {
+            let text = std::fs::read_to_string(file).unwrap_or_default();
+            if let Some(number) = text.strip_suffix('\n') {
+                return Pid::from_raw(number.parse().unwrap()).unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// It has ended; whether somebody took note of that is another matter.
+    fn is_over(process: Pid) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()));
+        stat.map_or(true, |stat| {
+            stat.rsplit(") ")
+                .next()
+                .is_some_and(|rest| rest.starts_with(['Z', 'X']))
+        })
+    }
 
     #[tokio::test]
     async fn a_command_is_over_when_it_ends_whatever_it_reads_and_leaves_behind() {
-        let barcode = Barcode::parse("TL0001").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let left = folder.path().join("left");
+        // Whoever stays keeps the standard input open, and reads none of it.
+        let leaves = format!("exec 3<&0; sleep 30 <&3 & echo $! > '{}'; exit 0", left.display());
         let manifest = vec![b'x'; 1 << 20];
         for (script, told) in [
             ("test $(wc -c) -eq 1048576", "told"),
             ("exit 0", "told"),
-            // Whoever stays keeps the standard input open, and reads none of it.
-            ("exec 3<&0; sleep 30 <&3 & exit 0", "told"),
+            (&leaves, "told"),
             (
                 "echo it is full >&2; exit 3",
                 "the command ended with exit status: 3: it is full",
             ),
         ] {
-            let words = ["/bin/sh", "-c", script].map(str::to_owned);
-            let ended = run(&words, &barcode, &manifest, Duration::from_secs(20)).await;
-            let ended = ended.map_or_else(|fault| fault.to_string(), |()| "told".to_owned());
-            assert_eq!(ended, told, "{script}");
+            assert_eq!(
+                run_script(script, &manifest, Duration::from_secs(20)).await,
+                told,
+                "{script}"
+            );
+        }
+        let left = noted(&left).await;
+        assert!(!is_over(left), "what a command leaves behind is its own affair");
+        rustix::process::kill_process(left, Signal::KILL).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_command_that_takes_too_long_is_ended_with_all_that_it_began() {
+        let folder = tempfile::tempdir().unwrap();
+        let (child, grandchild) = (folder.path().join("child"), folder.path().join("grandchild"));
+        let script = format!(
+            "sleep 30 & echo $! > '{}'; (sleep 31 & echo $! > '{}'; wait) & wait",
+            child.display(),
+            grandchild.display()
+        );
+        let told = tokio::spawn(async move { run_script(&script, b"{}", Duration::from_secs(2)).await });
+        let begun = [noted(&child).await, noted(&grandchild).await];
+        assert_eq!(told.await.unwrap(), "the command did not end within 2s, and was killed");
+        for process in begun {
+            while !is_over(process) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
         }
     }
 }

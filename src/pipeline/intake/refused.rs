@@ -14,8 +14,8 @@ const MOST_REFUSED: usize = 10_000;
 /// Refusals since each book was served last.
 #[derive(Debug, Default)]
 pub(super) struct RefusalMemory {
-    /// Books that were refused once, by an answer that may concern them alone; and since when others were refused alike, if that were
-    /// so many that it may have been everybody's trouble.
+    /// Books that were refused, by an answer that may concern them alone. `Some`: with others that were refused in the same way since then, so
+    /// that it may have been everybody's trouble; `None`: so few were that it was their own.
     books: BTreeMap<Barcode, Option<Instant>>,
     /// Books that failed, by the way in which they did.
     alike: BTreeMap<FailureReason, RefusalRow>,

@@ -10,11 +10,10 @@ use crate::pipeline::hooks::{HookStep, HookTurn, wait_after};
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::task_services::{TaskFault, TaskServices};
 use crate::pipeline::tasks::{finished, sleep_till};
+use crate::session::HOOKS_AT_ONCE;
 
 const TASK: &str = "hooks";
 
-/// Books of which the hook is told at once.
-const AT_ONCE: usize = 4;
 /// How often it is looked whether a book is due.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// A hook that fails is tried at least so often.
@@ -25,7 +24,7 @@ const MOST_AT_END: u32 = 3;
 /// Tells of what is due, in a daemon.
 pub(in crate::pipeline) async fn tell_hook<S: TaskServices>(state: &Rc<SupervisorState<S>>, scope: &RunScope) {
     if state.services.has_hook() && scope.sync && !scope.once {
-        futures::future::join_all((0..AT_ONCE).map(|_| tell_for_ever(state))).await;
+        futures::future::join_all((0..HOOKS_AT_ONCE).map(|_| tell_for_ever(state))).await;
     }
 }
 

@@ -149,7 +149,7 @@ impl<S: GrinSession> HandleMessage<CollectList> for CollectWorker<S> {
         report(collect.list, &seen, &state, end.unsure == 0 && !end.doubtful);
         if end.unsure > 0 {
             let rows = end.unsure;
-            warn!(list = %collect.list, rows, "rows do not tell which books they are about; nothing is concluded from what is missing");
+            warn!(list = %collect.list, rows, "rows do not tell which books they are about; of those that are missing, only what no pass has named for two days is taken for gone");
         }
         if end.doubtful {
             warn!(list = %collect.list, rows = end.rows, "the list lost more books at once than is believed; nothing is concluded until a later pass confirms it");

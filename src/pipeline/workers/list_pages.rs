@@ -135,9 +135,8 @@ impl<S: GrinSession> ListReading<'_, S> {
         };
         let mut batch = cx.waiting_for("transfer", arriving.batch()).await?;
         while !arriving.over {
-            // One wait round both: each alone would bring back the other's when it ends.
-            let both = futures::future::join(self.record(batch, None, cx), arriving.batch());
-            let (recorded, next) = cx.waiting_for("transfer", both).await;
+            let next = cx.waiting_for("transfer", arriving.batch());
+            let (recorded, next) = futures::future::join(self.record(batch, None, cx), next).await;
             recorded?;
             batch = next?;
         }

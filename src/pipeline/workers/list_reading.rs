@@ -275,20 +275,17 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
         }
     }
 
-    /// Says which words were taken for no barcodes. Where the catalog knows them all they are books, and nothing is missing.
-    pub(super) fn tell_words(&self, words: &[Barcode], unknown: u64) {
+    /// Notes words unlike the barcodes around them: books if the catalog knows them, else maybe a server's words in place of the rest,
+    /// so that nothing is concluded from what the list does not name.
+    pub(super) fn doubt_words(&mut self, words: &[Barcode], unknown: &[Barcode]) {
+        self.unsure += unknown.len() as u64;
         for word in words.iter().take(MOST_LOGGED) {
-            if unknown > 0 {
+            if unknown.contains(word) {
                 warn!(list = %self.list, barcode = %word, because = %RejectionReason::LoneWord, "skipping a row that cannot be parsed");
             } else {
                 debug!(list = %self.list, barcode = %word, "a word unlike the barcodes around it is a book of the catalog");
             }
         }
-    }
-
-    /// Notes rows of which it is not known which books they are about, so that nothing is concluded from what the list does not name.
-    pub(super) fn doubt(&mut self, rows: u64) {
-        self.unsure += rows;
     }
 
     pub(super) fn warn(&self, warnings: &[String]) {

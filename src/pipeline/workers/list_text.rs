@@ -7,6 +7,7 @@ use tracing::warn;
 use url::Url;
 
 use crate::actor::AskContext;
+use crate::catalog::{AskUnknown, CatalogError};
 use crate::diagnostics::ListReview;
 use crate::grin::{
     AnswerRefusal, Barcode, ListForm, ListPageParser, ListQuery, ListRow, RejectedRow, RejectionReason, TEXT_BEGINNING,
@@ -61,12 +62,6 @@ impl TextRead {
 struct ArrivingText {
     body: BodyStream,
     passing: PassingAnswer,
-}
-
-/// How many of the words that stand alone the catalog knows as books.
-struct LoneWords {
-    known: u64,
-    unknown: u64,
 }
 
 /// The words among the rejected rows that may be barcodes.
@@ -147,12 +142,10 @@ impl<S: GrinSession> ListReading<'_, S> {
         }
         self.warn(&end.warnings);
         self.reject(&end.rejected, end.rejected_more);
-        let words = self.lone_words(&end.rejected, cx).await?;
-        let mut rejected = end.rejected;
-        rejected.retain(|row| words.unknown > 0 || row.because != RejectionReason::LoneWord);
+        self.take_lone_words(&mut end.rejected, &mut batch, cx).await?;
         let review = ListReview {
             unknown_columns: &end.unknown_columns,
-            rejected: &rejected,
+            rejected: &end.rejected,
             ..ListReview::default()
         };
         passing.report(review, &self.parts.session.diagnostics());
@@ -160,7 +153,6 @@ impl<S: GrinSession> ListReading<'_, S> {
         // What the rejected rows were about.
         self.record(Vec::new(), None, cx).await?;
         read.count();
-        read.books += words.known;
         Ok(read)
     }
 
@@ -182,16 +174,21 @@ impl<S: GrinSession> ListReading<'_, S> {
         Ok(())
     }
 
-    /// Words unlike the barcodes around them: books if the catalog knows them, else maybe a server's words in place of the rest.
-    async fn lone_words(&mut self, rejected: &[RejectedRow], cx: &AskContext) -> Result<LoneWords, PageFault> {
-        let odd = lone(rejected);
-        let unknown = self.sight(odd.clone(), cx).await?;
-        self.tell_words(&odd, unknown);
-        self.doubt(unknown);
-        Ok(LoneWords {
-            known: (odd.len() as u64).saturating_sub(unknown),
-            unknown,
-        })
+    /// Takes words unlike the barcodes around them that the catalog knows as books: to stand in the list is all that a row without columns
+    /// says of its book.
+    async fn take_lone_words(
+        &mut self,
+        rejected: &mut Vec<RejectedRow>,
+        batch: &mut Vec<ListRow>,
+        cx: &AskContext,
+    ) -> Result<(), CatalogError> {
+        let words = lone(rejected);
+        let unknown = self.parts.catalog.ask(AskUnknown(words.clone()), cx).await?;
+        self.doubt_words(&words, &unknown);
+        rejected.retain(|row| !unknown.is_empty() || row.because != RejectionReason::LoneWord);
+        let known = words.into_iter().filter(|word| !unknown.contains(word));
+        batch.extend(known.map(ListRow::bare));
+        Ok(())
     }
 
     /// Why an answer that begins so is no text. The list's own pages say that GRIN does not make a text of it.

@@ -1,7 +1,7 @@
 //! What each class may take of the permits, leaving the others their shares.
 
 use crate::session::PermitClass;
-use crate::session::permits::{CLASSES, HOOKS};
+use crate::session::permits::{CLASSES, HOOKS_AT_ONCE};
 
 /// What a class could take of `limit` now, leaving the others what is left of their shares.
 pub(super) fn free(limit: usize, shares: &[usize; CLASSES], held: &[usize; CLASSES], class: PermitClass) -> usize {
@@ -60,7 +60,7 @@ impl PermitView {
         let bulk = PermitClass::Bulk.index();
         result[bulk] = result[bulk].min(self.bulk_places.saturating_sub(held[bulk]));
         result[PermitClass::State.index()] = self.state_limit.saturating_sub(held[PermitClass::State.index()]);
-        result[PermitClass::Hook.index()] = HOOKS.saturating_sub(held[PermitClass::Hook.index()]);
+        result[PermitClass::Hook.index()] = HOOKS_AT_ONCE.saturating_sub(held[PermitClass::Hook.index()]);
         result
     }
 }

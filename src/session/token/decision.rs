@@ -59,6 +59,8 @@ pub(super) struct TokenRecord {
     pub(super) refusals: u32,
     /// Different addresses at which it did.
     pub(super) addresses: usize,
+    /// An archive was refused, and for another one a new token was got within the last minute.
+    pub(super) renewed_lately: bool,
 }
 
 /// When GRIN accepted a token of an account last.
@@ -89,6 +91,8 @@ pub(super) enum TokenStep {
 ///
 /// A token that GRIN has accepted is stale when it is refused, not forbidden. Signed out is an account of which GRIN never accepted
 /// a token, or refused several new ones in a row at different addresses; and one to which the token address denied a new token several times.
+/// GRIN may refuse single archives to every token: for these one token a minute is replaced, and the others are the books' own trouble. A
+/// token that is stale all the same is replaced by then, or by the next request for anything else.
 pub(super) fn next_step(event: TokenEvent<'_>) -> TokenStep {
     match event {
         TokenEvent::NoAnswer => TokenStep::RetryLater,
@@ -100,6 +104,7 @@ pub(super) fn next_step(event: TokenEvent<'_>) -> TokenStep {
         TokenEvent::Denied { .. } => TokenStep::SignedOut,
         TokenEvent::Refused(token) if !token.renewable => TokenStep::SignedOut,
         TokenEvent::Refused(token) => match token.account {
+            AccountRecord::Recently if token.renewed_lately => TokenStep::AddressRefused,
             _ if !token.second && !token.unproven => TokenStep::Renew,
             AccountRecord::Never => TokenStep::SignedOut,
             _ if !token.second => TokenStep::Renew,
@@ -192,6 +197,7 @@ mod tests {
                 account,
                 refusals,
                 addresses: addresses as usize,
+                renewed_lately: false,
             };
             assert_eq!(next_step(TokenEvent::Refused(record)), step, "{record:?}");
             let fixed = TokenRecord {
@@ -199,6 +205,31 @@ mod tests {
                 ..record
             };
             assert_eq!(next_step(TokenEvent::Refused(fixed)), SignedOut);
+        }
+    }
+
+    #[test]
+    fn refused_archives_cost_one_token_a_minute() {
+        for (renewed_lately, unproven, account, step) in [
+            (false, false, Recently, Renew),
+            (true, false, Recently, AddressRefused),
+            (true, true, Recently, AddressRefused),
+            // Nothing is answered any more: it may be the token.
+            (true, false, Before, Renew),
+            (true, true, Before, Renew),
+            (true, false, Never, Renew),
+            (true, true, Never, SignedOut),
+        ] {
+            let record = TokenRecord {
+                renewable: true,
+                second: false,
+                unproven,
+                account,
+                refusals: 0,
+                addresses: 1,
+                renewed_lately,
+            };
+            assert_eq!(next_step(TokenEvent::Refused(record)), step, "{record:?}");
         }
     }
 

@@ -68,6 +68,8 @@ pub(in crate::session) struct TokenKeeper {
     signed_out: RefCell<Option<SignedOut>>,
     /// When GRIN accepted a token of this account last.
     accepted_at: Cell<Option<Instant>>,
+    /// When a token was replaced last because GRIN refused it for an archive.
+    renewed_for_archive_at: Cell<Option<Instant>>,
     /// New tokens in a row that GRIN refused.
     refusals: Cell<u32>,
     /// At which addresses; no more than tell one from several.
@@ -109,6 +111,7 @@ impl TokenKeeper {
             generation: Cell::new(0),
             signed_out: RefCell::new(None),
             accepted_at: Cell::new(None),
+            renewed_for_archive_at: Cell::new(None),
             refusals: Cell::new(0),
             refused_at: RefCell::default(),
             failures: Cell::new(0),

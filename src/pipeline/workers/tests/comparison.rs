@@ -369,3 +369,22 @@ fn one_word_of_a_shape_of_its_own_is_a_list_where_the_catalog_knows_it() {
         }
     });
 }
+
+#[test]
+fn a_word_of_a_shape_of_its_own_in_a_list_is_a_book_in_that_state_where_the_catalog_knows_it() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        let codes = ["TL0001", "TL0002", "TL0003", "e1000123"];
+        fixture.grin.list(&page(&codes, None));
+        fixture.grin.list("TL0001\nTL0002\nTL0003\ne1000123\n");
+        collect(&fixture, ListKind::AllBooks).await.unwrap();
+        let state = |code| fixture.column::<String>(code, "state");
+        assert_eq!(state("e1000123"), "known");
+        // Another word there, which nobody knows, changes nothing of that.
+        fixture.grin.list("TL0001\nTL0002\nTL0003\ne1000123\nunknown\n");
+        collect(&fixture, ListKind::InProcess).await.unwrap();
+        assert_eq!(state("TL0001"), "in_process");
+        assert_eq!(state("e1000123"), "in_process");
+        assert_eq!(known(&fixture), (4, 0), "a word that nobody knows is no book");
+    });
+}

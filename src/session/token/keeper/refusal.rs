@@ -1,5 +1,7 @@
 //! What follows when GRIN refuses a token.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use crate::session::SessionError;
@@ -15,7 +17,12 @@ pub(in crate::session) struct RefusedRequest<'a> {
     pub(in crate::session) address: &'a str,
     /// It refused another token for the same request just before.
     pub(in crate::session) second: bool,
+    /// What was asked for is an archive, and may be refused for what it is.
+    pub(in crate::session) of_archive: bool,
 }
+
+/// So long after a token was replaced because of a refused archive none is because of another one.
+const NEXT_FOR_ARCHIVE: Duration = Duration::from_mins(1);
 
 impl TokenKeeper {
     /// GRIN refused this token: gets another, unless another is there already, or another would not help.
@@ -39,9 +46,16 @@ impl TokenKeeper {
             account: self.account(),
             refusals: self.refusals.get() + 1,
             addresses: self.refused_at(request.address),
+            renewed_lately: request.of_archive
+                && (self.renewed_for_archive_at.get()).is_some_and(|at| at.elapsed() < NEXT_FOR_ARCHIVE),
         };
         match next_step(TokenEvent::Refused(record)) {
-            TokenStep::Renew => self.renew(post, Some(&token)).await,
+            TokenStep::Renew => {
+                if request.of_archive {
+                    self.renewed_for_archive_at.set(Some(Instant::now()));
+                }
+                self.renew(post, Some(&token)).await
+            }
             TokenStep::AddressRefused => {
                 let snippet = "GRIN refuses an access token for this address that it accepts for others";
                 Err(SessionError::Forbidden {

@@ -77,7 +77,11 @@ fn installed(content: &str) -> Fixture {
 
 fn asked(second: bool) -> RefusedRequest<'static> {
     let address = "https://books.google.com/libraries/TESTLIB/_all_books";
-    RefusedRequest { address, second }
+    RefusedRequest {
+        address,
+        second,
+        of_archive: false,
+    }
 }
 
 const PAST: Option<&str> = Some("2020-01-01T00:00:00Z");

@@ -41,6 +41,39 @@ async fn a_token_that_worked_and_is_refused_within_a_minute_is_replaced() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn refused_archives_cost_a_token_a_minute_and_keep_no_stale_one() {
+    let fixture = installed(&credentials("old", "r", PAST));
+    let grants = ["one", "two", "three", "four"].map(|name| (200, grant(name)));
+    let address = Address::says(&grants.each_ref().map(|(status, body)| (*status, &**body)));
+    let keeper = &fixture.keeper;
+    let archive = || RefusedRequest {
+        of_archive: true,
+        ..asked(false)
+    };
+    let mut bearer = keeper.bearer(&address).await.unwrap().unwrap();
+    for (seconds, of_archive, renewed) in [
+        (10, true, true),
+        // Other books are served in between, each time.
+        (10, true, false),
+        (10, true, false),
+        (39, true, false),
+        (1, true, true),
+        // A list is refused to a token that worked: it is stale.
+        (1, false, true),
+        (1, true, false),
+    ] {
+        keeper.accepted(&bearer);
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+        let (before, request) = (address.asked(), if of_archive { archive() } else { asked(false) });
+        let refused = keeper.refused(&bearer, request, &address).await;
+        assert_eq!(address.asked() - before, usize::from(renewed), "{seconds} {of_archive}");
+        let is_books = matches!(refused, Err(SessionError::Forbidden { .. }));
+        assert_eq!((refused.is_ok(), is_books), (renewed, !renewed), "{refused:?}");
+        bearer = keeper.bearer(&address).await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_address_that_refuses_every_token_is_not_a_lost_sign_in() {
     let fixture = installed(&credentials("old", "r", PAST));
     let address = Address::says(&[(200, &grant("one")), (200, &grant("two"))]);
