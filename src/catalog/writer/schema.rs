@@ -20,6 +20,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/0007.sql"),
     include_str!("schema/0008.sql"),
     include_str!("schema/0009.sql"),
+    include_str!("schema/0010.sql"),
 ];
 
 /// The schema version that this program writes.
@@ -94,6 +95,23 @@ mod tests {
             assert_eq!(version_of(conn.as_sqlite().unwrap(), &path).unwrap(), VERSION);
         }
         open_reader(&CatalogAddress::Sqlite(path.clone())).unwrap();
+    }
+
+    #[test]
+    fn second_copies_of_version_9_are_counted() {
+        let conn = Connection::open_in_memory().unwrap();
+        for step in &STEPS[..9] {
+            conn.execute_batch(step).unwrap();
+        }
+        conn.execute_batch(
+            "INSERT INTO second_copies (book, due_at, error) \
+             VALUES (1, NULL, NULL), (2, NULL, NULL), (3, 'then', NULL), (4, 'then', 'torn')",
+        )
+        .unwrap();
+        conn.execute_batch(STEPS[9]).unwrap();
+        let sql = "SELECT group_concat(value || ' ' || n) FROM (SELECT * FROM tallies WHERE kind = 'second_copy' ORDER BY value)";
+        let totals: String = conn.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(totals, "copied 2,failed 1,waiting 1");
     }
 
     #[test]

@@ -2,10 +2,6 @@
 
 CREATE INDEX books_pending ON books (state_at) WHERE state = 'available';
 
--- The last books that failed, for the status: read from its beginning, however many failed.
-
-CREATE INDEX books_last_failed ON books (state_at DESC, id DESC) WHERE state = 'failed';
-
 CREATE TABLE second_copies (
     book          BIGINT PRIMARY KEY,
     due_at        TEXT COLLATE "C",

@@ -1,0 +1,7 @@
+-- Catalog on PostgreSQL, the step to version 10; what each part is for stands in the step for SQLite.
+
+CREATE INDEX books_last_failed ON books (state_at DESC, id DESC) WHERE state = 'failed';
+
+INSERT INTO tallies (kind, value, n)
+    SELECT 'second_copy', CASE WHEN due_at IS NULL THEN 'copied' WHEN error IS NULL THEN 'waiting' ELSE 'failed' END, count(*)
+    FROM second_copies GROUP BY 2;
