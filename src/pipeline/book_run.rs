@@ -194,9 +194,14 @@ impl<S: BookServices> BookRun<S> {
                 ..result
             };
         };
-        let intake = &mut self.context.judgement.borrow_mut().intake;
-        let ClaimedBook { claim, attempts, .. } = &self.book;
-        let fault = intake.judged(&claim.barcode, *attempts, fault, Instant::now());
+        let RunJudgement { intake, memory } = &mut *self.context.judgement.borrow_mut();
+        let (ClaimedBook { claim, attempts, .. }, now) = (&self.book, Instant::now());
+        let fault = if fault.is_on_the_way() {
+            let served_between = memory.failed_on_the_way(&claim.barcode, now, intake.last_served());
+            fault.on_the_way(served_between)
+        } else {
+            intake.judged(&claim.barcode, *attempts, fault, now)
+        };
         StepResult {
             stored,
             ..StepResult::fault(fault)

@@ -190,6 +190,11 @@ impl BookIntake {
         self.refused.is_everybodys(reason)
     }
 
+    /// When an archive was last stored, or found to be the one that is stored.
+    pub fn last_served(&self) -> Option<Instant> {
+        self.last_served
+    }
+
     fn are_others_served(&self, now: Instant) -> bool {
         self.last_served.is_some_and(|served| now - served < SERVED_LATELY)
     }

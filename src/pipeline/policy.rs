@@ -1,7 +1,8 @@
 //! Whose fault is an error, what does it cost the book, and how long is the wait?
 //!
 //! The book's: it counts as an attempt, and attempts are days apart. The path's (network, name service, server errors,
-//! throttling, the token service): it never fails a book, however long it lasts. The operator's (not signed in, no
+//! throttling, the token service): it never fails a book, however long it lasts. Where others are served all the time and it always meets
+//! one book, only that one waits. The operator's (not signed in, no
 //! passphrase) and ours (storage, catalog, shutdown): it costs the book nothing. A refusal (403, another status, a redirect that
 //! is not allowed, a page in place of an archive, any refusal by the host to which GRIN redirects) is the book's while other
 //! archives are served; where none is and different books are refused in the same way, it is the operator's. So is damage that
@@ -10,6 +11,7 @@
 
 mod after_cut;
 mod delays;
+mod own_trouble;
 mod refusal;
 
 use std::time::Duration;

@@ -50,6 +50,7 @@ impl<S: BookServices> BookRun<S> {
             asked_wait: fault.asked_wait,
             outlook: fault.outlook,
             may_meet_all: may_meet_all(fault.reason),
+            has_own_trouble: fault.is_own_trouble(),
         };
         let due = judgement.memory.due_again(&attempt, now, &rules, rng);
         judgement.intake.failed(barcode, fault, now, rng);

@@ -550,3 +550,51 @@ async fn a_catalog_that_was_away_is_not_held_against_a_book_while_others_are_sto
         }
     }
 }
+
+/// Another book is.
+fn is_stored(context: &BookRunContext, other: &Barcode) {
+    let intake = &mut context.judgement.borrow_mut().intake;
+    intake.begun(other, Instant::now());
+    intake.succeeded(other, BookOutcome::Stored, Instant::now());
+    intake.ended(other);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_book_that_always_breaks_off_while_others_are_served_waits_longer_each_time_also_when_none_is_left() {
+    let (context, other) = (context(false), Barcode::parse("TL0002").unwrap());
+    let mut longest = Duration::ZERO;
+    for times in 0..20 {
+        let end = run(downloads(fails(&BodyError::Stalled)), context.clone(), book(0)).await;
+        let (reason, wait, counts) = end.retry();
+        assert_eq!((reason, counts, end.waits_for()), (FailureReason::Stalled, false, None));
+        longest = longest.max(wait);
+        tokio::time::advance(wait / 2).await;
+        if times < 4 {
+            is_stored(&context, &other);
+        }
+        tokio::time::advance(wait / 2 + Duration::from_secs(1)).await;
+    }
+    assert!(longest >= HOUR * 12 && longest <= HOUR * 24, "{longest:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn books_that_break_off_by_themselves_hold_the_intake_for_nobody() {
+    let (context, other) = (context(false), Barcode::parse("TL0009").unwrap());
+    let fails_of = async |code: &str| {
+        let mut book = book(0);
+        book.claim.barcode = Barcode::parse(code).unwrap();
+        run(downloads(fails(&SessionError::Reset)), context.clone(), book).await
+    };
+    for _ in 0..4 {
+        for code in ["TL0001", "TL0002", "TL0003"] {
+            fails_of(code).await;
+            tokio::time::advance(Duration::from_secs(1)).await;
+            is_stored(&context, &other);
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+    }
+    // Nothing else is left: all that breaks off is theirs.
+    for code in ["TL0001", "TL0002", "TL0003", "TL0001"] {
+        assert_eq!(fails_of(code).await.waits_for(), None, "{code}");
+    }
+}

@@ -81,6 +81,10 @@ struct BookTries {
     own: u32,
     first: Instant,
     last: Instant,
+    /// When it failed on its way to us last.
+    failed_on_the_way: Option<Instant>,
+    /// After how many of these failures another book was served before the next one.
+    served_between: u32,
 }
 
 /// How long a book is put off.
@@ -196,6 +200,16 @@ impl FailureMemory {
         is_first && may_meet_all && outlook == FaultOutlook::Open
     }
 
+    /// Notes a failure on the way; comes back with how many of them were each followed by an archive that was served to this run, and then by
+    /// another one. `last_served`: when the last of these was.
+    pub fn failed_on_the_way(&mut self, barcode: &Barcode, now: Instant, last_served: Option<Instant>) -> u32 {
+        let tries = self.remember(barcode, now);
+        let before = tries.failed_on_the_way.replace(now);
+        let was_served_between = before.zip(last_served).is_some_and(|(before, served)| served > before);
+        tries.served_between += u32::from(was_served_between);
+        tries.served_between
+    }
+
     /// Leaves a book to the next run; `false` if there is no place for it.
     fn leave(&mut self, barcode: &Barcode) -> bool {
         if self.left.len() < MOST_LEFT {
@@ -212,6 +226,8 @@ impl FailureMemory {
             own: 0,
             first: now,
             last: now,
+            failed_on_the_way: None,
+            served_between: 0,
         };
         if self.tries.len() >= REMEMBERED && !self.tries.contains_key(barcode) {
             return self.beyond.insert(new);
@@ -220,7 +236,8 @@ impl FailureMemory {
     }
 
     /// A book failed through no fault of its own. While nothing at all succeeds it shares in the outage and is put off no
-    /// longer than everybody; once others succeeded since its last failure, its own waits double up to a day.
+    /// longer than everybody; once others succeeded since its last failure, its own waits double up to a day. Where that has come to be its
+    /// own trouble, they double whether others are asked for or not: there may be none left.
     fn put_off(
         &mut self,
         attempt: &FailedAttempt<'_>,
@@ -229,7 +246,8 @@ impl FailureMemory {
         rng: &mut impl Rng,
     ) -> BookWait {
         let tries = self.remember(attempt.barcode, now);
-        if tries.tries > 0 && rules.last_good.is_some_and(|good| good > tries.last) {
+        let has_own_trouble = attempt.has_own_trouble;
+        if tries.tries > 0 && (has_own_trouble || rules.last_good.is_some_and(|good| good > tries.last)) {
             tries.own += 1;
         }
         tries.tries += 1;
@@ -262,6 +280,8 @@ pub struct FailedAttempt<'a> {
     pub outlook: FaultOutlook,
     /// Everybody may meet what it met.
     pub may_meet_all: bool,
+    /// It fails on its way while others are served.
+    pub has_own_trouble: bool,
 }
 
 /// What [`FailureMemory::due_again`] goes by.

@@ -20,6 +20,7 @@ fn on_the_way(barcode: &Barcode, outlook: FaultOutlook) -> FailedAttempt<'_> {
         asked_wait: None,
         outlook,
         may_meet_all: false,
+        has_own_trouble: false,
     }
 }
 
@@ -94,6 +95,50 @@ fn a_book_that_fails_alone_waits_longer_each_time_up_to_a_day() {
 }
 
 #[test]
+fn a_book_whose_own_trouble_it_is_waits_longer_each_time_although_no_other_is_left() {
+    let mut rng = StdRng::seed_from_u64(4);
+    let (mut memory, mut now) = (FailureMemory::default(), Instant::now());
+    let book = Barcode::parse("TL0001").unwrap();
+    let rules = PutOffRules {
+        backoff: &BACKOFF,
+        once: false,
+        last_good: None,
+    };
+    let attempt = FailedAttempt {
+        has_own_trouble: true,
+        ..on_the_way(&book, FaultOutlook::Open)
+    };
+    let mut longest = Duration::ZERO;
+    for _ in 0..16 {
+        longest = memory.put_off(&attempt, now, &rules, &mut rng).scheduled;
+        now += longest + Duration::from_secs(1);
+    }
+    assert!(longest >= 12 * HOUR && longest <= 24 * HOUR, "{longest:?}");
+}
+
+#[test]
+fn others_that_are_served_between_its_failures_are_counted() {
+    let mut memory = FailureMemory::default();
+    let (book, began) = (Barcode::parse("TL0001").unwrap(), Instant::now());
+    let minute = |minute| began + minute * MINUTE;
+    for (now, served, served_between) in [
+        // What was served before its first failure tells nothing.
+        (10, Some(9), 0),
+        (20, Some(9), 0),
+        (30, Some(29), 1),
+        (40, Some(29), 1),
+        (70, Some(50), 2),
+        (80, None, 2),
+    ] {
+        let told = memory.failed_on_the_way(&book, minute(now), served.map(minute));
+        assert_eq!(told, served_between, "{now}");
+    }
+    memory.forget(&book);
+    let told = memory.failed_on_the_way(&book, minute(90), Some(minute(85)));
+    assert_eq!(told, 0, "it was served itself");
+}
+
+#[test]
 fn a_book_that_fails_with_all_others_waits_no_longer_than_they() {
     let mut rng = StdRng::seed_from_u64(3);
     let (mut memory, mut now) = (FailureMemory::default(), Instant::now());
@@ -137,6 +182,7 @@ fn a_run_that_ends_by_itself_leaves_a_book_after_a_few_quick_tries_which_are_one
                 asked_wait: None,
                 outlook,
                 may_meet_all: true,
+                has_own_trouble: false,
             };
             let rules = PutOffRules {
                 backoff: &BACKOFF,
@@ -178,6 +224,7 @@ fn what_a_run_leaves_to_the_next_one_is_bounded_and_the_rest_is_due_later() {
             asked_wait,
             outlook: FaultOutlook::Open,
             may_meet_all: false,
+            has_own_trouble: false,
         };
         let due = (1..=6).map(|_| memory.due_again(&attempt, now, &rules, &mut rng));
         let due = due.last().unwrap();
@@ -222,6 +269,7 @@ fn a_run_that_ends_by_itself_waits_for_one_book_no_longer_than_its_bound_in_all(
                 asked_wait: Some(Duration::from_secs(300)),
                 outlook: FaultOutlook::Open,
                 may_meet_all: false,
+                has_own_trouble: false,
             };
             let due = memory.due_again(&attempt, now, &rules, &mut rng);
             now += due.delay;
@@ -249,6 +297,7 @@ fn a_first_refusal_is_charged_only_where_nobody_else_meets_it() {
             asked_wait: None,
             outlook,
             may_meet_all,
+            has_own_trouble: false,
         };
         let rules = PutOffRules {
             backoff: &BACKOFF,
@@ -288,6 +337,7 @@ fn a_book_without_a_place_is_charged_each_refusal_and_gets_no_quick_tries() {
             asked_wait: None,
             outlook: FaultOutlook::Open,
             may_meet_all: true,
+            has_own_trouble: false,
         };
         let rules = PutOffRules {
             backoff: &BACKOFF,
@@ -318,6 +368,7 @@ fn a_book_that_failed_for_good_is_forgotten() {
             asked_wait: None,
             outlook: FaultOutlook::Open,
             may_meet_all: true,
+            has_own_trouble: false,
         };
         memory.due_again(&attempt, now, &rules, &mut rng).counts
     };
