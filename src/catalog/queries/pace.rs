@@ -33,8 +33,8 @@ pub(crate) const PUT_OFF_FAILED: &str =
 /// A book that is taken, and released or put off, is pending anew from then on.
 pub(crate) const OLDEST_PENDING: &str =
     "SELECT state_at FROM books WHERE state = 'available' ORDER BY state_at LIMIT 1";
-/// Of a day, counted at the least: what was done in its first minutes says little of the rest.
-const LEAST_PART: f64 = 1.0 / 24.0;
+/// Of a day, counted at the least, ten minutes: what was done in the first of them says little of the rest.
+const LEAST_PART: f64 = 1.0 / 144.0;
 
 /// One day (UTC).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -275,7 +275,8 @@ mod tests {
             (vec![10, 0, 20, 0, 0], 0.5, Some(12.0)),
             (vec![0, 0, 20], 0.0, Some(20.0 / (2.0 + LEAST_PART))),
             (vec![30, 0, 0], 0.25, Some(120.0)),
-            (vec![1, 0, 0], 0.0, Some(24.0)),
+            (vec![1, 0, 0], 0.0, Some(144.0)),
+            (vec![200, 0, 0], 1.0 / 72.0, Some(14_400.0)),
         ] {
             let told = a_day(counts.iter().copied(), today);
             let close = told.zip(speed).is_some_and(|(told, speed)| (told - speed).abs() < 1e-9);

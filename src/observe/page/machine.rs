@@ -53,6 +53,7 @@ pub fn book_link(barcode: &str) -> Markup {
 
 /// The one session to GRIN.
 pub fn pool(session: &SessionSnapshot, daemon: &DaemonSnapshot, clock: &PageClock) -> Markup {
+    let is_narrowed = daemon.download_places.now < daemon.download_places.most;
     html! {
         section #pool.card aria-labelledby="pool-title" {
             h2 #pool-title { "Connection to GRIN" }
@@ -64,7 +65,7 @@ pub fn pool(session: &SessionSnapshot, daemon: &DaemonSnapshot, clock: &PageCloc
                 } }
                 div { dt { "reuse" } dd { (reuse(session)) } }
                 div { dt { "requests under way" } dd { (session.requests_in_flight) } }
-                div { dt { "archives at once" } dd { (daemon.download_places) } }
+                div.wide[is_narrowed] { dt { "archives at once" } dd { (daemon.download_places) } }
                 div { dt { "bandwidth" } dd {
                     @match daemon.bandwidth { Some(limit) => { "at most " (DisplaySize(limit)) "/s" } None => "no limit" }
                 } }
@@ -174,12 +175,12 @@ pub fn storage(daemon: &DaemonSnapshot, clock: &PageClock) -> Markup {
                     @match daemon.last_backup { Some(at) => (clock.moment(at)), None => "none is known" }
                 } }
                 @if let Some(fixity) = daemon.fixity.filter(|fixity| fixity.oldest.is_some()) {
-                    div { dt { "read again" } dd { (fixity) } }
+                    div.wide { dt { "read again" } dd { (fixity) } }
                 }
                 @if let Some(copies) = daemon.second_copy.standing {
-                    div { dt { "second copy" } dd { (copies) } }
+                    div.wide { dt { "second copy" } dd { (copies) } }
                 }
-                @if daemon.hooks.is_used() { div { dt { "hook" } dd { (daemon.hooks) } } }
+                @if daemon.hooks.is_used() { div.wide { dt { "hook" } dd { (daemon.hooks) } } }
             }
         }
     }

@@ -89,11 +89,16 @@ fn forecast_words(forecast: &LibraryForecast) -> Markup {
         @match (&forecast.day, forecast.days_left) {
             _ if forecast.remaining == 0 => "Every book that GRIN gives out is stored.",
             (Some(day), Some(days)) if days < 1.0 => { "All that GRIN gives out is stored " b { "within a day" } " (" (day) ")." }
-            (Some(day), Some(days)) => { "All that GRIN gives out is stored on " b { (day) } ", in " (format!("{days:.0}")) " days, if it goes on like this." }
+            (Some(day), Some(days)) => { "All that GRIN gives out is stored on " b { (day) } ", in " (format!("{days:.0}")) (days_noun(days)) ", if it goes on like this." }
             _ => "Nobody can tell yet when all will be stored.",
         }
         @if forecast.remaining > 0 && !forecast.limit.is_empty() { " What limits it: " b { (forecast.limit) } "." }
     }
+}
+
+/// For days as they are told, without a fraction.
+fn days_noun(days: f64) -> &'static str {
+    if days < 1.5 { " day" } else { " days" }
 }
 
 fn tiles(daemon: &DaemonSnapshot) -> Markup {
