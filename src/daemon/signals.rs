@@ -17,8 +17,8 @@ use crate::daemon::watchdog::WatchdogOrder;
 /// and the session waits 5 s for its requests. With the default grace that is before systemd kills the process
 /// (`TimeoutStopSec=90s`), so that the log says what happened.
 const CLOSE_LIMIT: Duration = Duration::from_secs(25);
-/// A log that cannot be written to (its reader stopped reading) must not keep the process.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+/// A log that cannot be written to (its reader stopped reading) must not keep the process, nor this thread from the next signal.
+const LOG_LIMIT: Duration = Duration::from_millis(500);
 
 /// How far a run has come, as far as a signal is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -270,7 +270,7 @@ fn stop(state: &watch::Sender<RunState>, signal: &'static str) {
     match decided {
         SignalAction::Drain => {
             notify::stopping("draining");
-            info!(signal, "draining; a second signal stops at once");
+            tell(move || info!(signal, "draining; a second signal stops at once"));
         }
         SignalAction::Exit(0) => exit(0, move || info!(signal, "stopped while starting; no book was begun")),
         SignalAction::Exit(status) => exit(status, move || {
@@ -280,22 +280,27 @@ fn stop(state: &watch::Sender<RunState>, signal: &'static str) {
             );
         }),
         SignalAction::Ignore | SignalAction::Reload => {
-            info!(signal, "stopping already; a second signal stops at once");
+            tell(move || info!(signal, "stopping already; a second signal stops at once"));
         }
     }
 }
 
-/// Ends the process; what is to be logged is given a moment.
+/// Ends the process.
 fn exit(status: i32, log: impl FnOnce() + Send + 'static) -> ! {
+    tell(log);
+    std::process::exit(status)
+}
+
+/// Logs on a thread of its own, for which this one waits a moment.
+fn tell(log: impl FnOnce() + Send + 'static) {
     let (logged, logging) = mpsc::sync_channel(1);
     let log = move || {
         log();
         logged.send(()).ok();
     };
     if std::thread::Builder::new().spawn(log).is_ok() {
-        logging.recv_timeout(LAST_WORDS).ok();
+        logging.recv_timeout(LOG_LIMIT).ok();
     }
-    std::process::exit(status)
 }
 
 #[cfg(test)]

@@ -104,6 +104,11 @@ impl BookFault {
         self.cause == Some(WaitCause::Gate)
     }
 
+    /// Nothing that all wait for names it, and it stays until a person has mended it: something stands in a place of this one book's.
+    pub fn is_this_books_to_mend(&self) -> bool {
+        self.blame == Blame::Us && self.cause.is_none() && self.outlook == FaultOutlook::Same
+    }
+
     /// Whose it is, given how others fared: a refusal of everybody is no book's.
     #[must_use]
     pub fn among_others(self, evidence: RefusalEvidence) -> Self {

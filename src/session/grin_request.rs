@@ -61,7 +61,10 @@ impl SessionEngine {
                 }
                 StatusVerdict::Redirect => {
                     self.pacer.accepted(opened.sent);
-                    let location = opened.incoming.header(LOCATION).unwrap_or_default().to_owned();
+                    let location = opened.incoming.headers().get(LOCATION);
+                    let location = location
+                        .map(|location| in_ascii(location.as_bytes()))
+                        .unwrap_or_default();
                     opened.drain().await;
                     match self.config().redirect.judge(&state.url, &location, state.hops) {
                         Ok(hop) => state.follow(hop.url, status),
@@ -193,6 +196,15 @@ impl SessionEngine {
     }
 }
 
+/// An address in the form in which it is sent: what some servers write as it is, is percent-encoded, as browsers do.
+fn in_ascii(address: &[u8]) -> String {
+    let encoded = address.iter().map(|byte| match byte.is_ascii() {
+        true => char::from(*byte).to_string(),
+        false => format!("%{byte:02X}"),
+    });
+    encoded.collect()
+}
+
 /// How long the server asks to wait.
 fn asked_wait(incoming: &IncomingAnswer) -> Option<Duration> {
     let text = incoming.header(RETRY_AFTER)?;
@@ -205,5 +217,22 @@ fn refused_by_host(url: &Url, status: u16, snippet: String, retry_after: Option<
         status,
         snippet,
         retry_after,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_may_hold_any_bytes() {
+        for (sent, read) in [
+            (&b"/a?b=c%20d"[..], "/a?b=c%20d"),
+            ("/T\u{fc}r".as_bytes(), "/T%C3%BCr"),
+            (&b"/T\xfcr"[..], "/T%FCr"),
+            (&b""[..], ""),
+        ] {
+            assert_eq!(in_ascii(sent), read);
+        }
     }
 }

@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+use std::cell::Cell;
 use std::fs;
+use std::io::Write as _;
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use crate::support::service::Service;
@@ -134,6 +137,41 @@ fn a_second_signal_stops_at_once() {
     service.signal(Signal::TERM);
     let ended = service.finish();
     assert_eq!(ended.status.code(), Some(130), "{}", ended.err);
+}
+
+/// The thread that hears signals wrote to the log itself, and stood there.
+#[test]
+fn signals_are_heard_while_nobody_reads_the_log() {
+    let (unread, mut log) = std::io::pipe().unwrap();
+    let mut service = Service::logging_to(Home::new(small(), ""), log.try_clone().unwrap().into());
+    service.told("READY=1");
+    let fill = std::thread::spawn(move || log.write_all(&vec![b'\n'; 1 << 20]));
+    let filled = Cell::new(0);
+    service.told_when(|_| {
+        let before = filled.replace(rustix::io::ioctl_fionread(&unread).unwrap());
+        before > 0 && filled.get() == before
+    });
+    service.signal(Signal::TERM);
+    service.told("STOPPING=1");
+    service.signal(Signal::TERM);
+    assert_eq!(service.finish().status.code(), Some(130));
+    drop(unread);
+    assert!(fill.join().unwrap().is_err(), "it was never full");
+}
+
+/// What an earlier run left there is looked for at the start, which waited for the answer.
+#[test]
+fn a_storage_that_never_answers_delays_no_start() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = silent.local_addr().unwrap();
+    let place =
+        format!("[storage]\nurl = \"s3://bucket/x\"\nendpoint = \"http://{endpoint}\"\nregion = \"us-east-1\"\n");
+    let keys = [("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")];
+    let mut service = Service::with(Home::new(small(), &place), &keys);
+    service.told("READY=1");
+    service.signal(Signal::TERM);
+    let ended = service.finish();
+    assert!(ended.status.success(), "{}", ended.err);
 }
 
 /// Locks the catalog as another program's transaction does, until dropped.

@@ -67,6 +67,10 @@ impl<S: BookServices> BookRun<S> {
                 let (error_kind, detail) = (fault.reason.as_str(), &fault.detail);
                 warn!(%barcode, error_kind, detail, "the newer archive was not taken; what was published before is recorded as stored");
             }
+            (Some(fault), BookOutcome::Released) if fault.is_this_books_to_mend() => {
+                let error_kind = fault.reason.as_str();
+                warn!(%barcode, error_kind, detail = fault.detail, "book cannot be stored; it is tried again later");
+            }
             (Some(fault), BookOutcome::Released) => {
                 // Not the book's fault: what all wait for is said once, where the intake closes.
                 let (error_kind, blame) = (fault.reason.as_str(), fault.blame.as_str());

@@ -183,6 +183,22 @@ fn each_error_has_one_to_blame() {
 }
 
 #[test]
+fn what_stands_in_one_books_place_is_told_of_that_book() {
+    let place = String::new;
+    for (fault, is_told) in [
+        (BookFault::from(&StorageError::NotAFile { place: place() }), true),
+        // Everybody waits for these, and is told so.
+        (BookFault::from(&StorageError::Unsafe { place: place() }), false),
+        (BookFault::from(&SessionError::Reset), false),
+        // Nothing is to be mended.
+        (BookFault::from(&SessionError::Cancelled), false),
+        (BookFault::from(&SessionError::Busy), false),
+    ] {
+        assert_eq!(fault.is_this_books_to_mend(), is_told, "{fault:?}");
+    }
+}
+
+#[test]
 fn a_redirect_host_that_is_away_may_be_one_books() {
     let away = SessionError::HostAway {
         host: "files.example".to_owned(),

@@ -129,6 +129,12 @@ pub(super) fn refresh_ahead(life: Duration) -> Duration {
     AHEAD.min(life / 4)
 }
 
+/// How long after an attempt that failed another one is made, where we have been signed out for so long. What kept everybody out for some
+/// minutes, after a restart too, is over soon after its end: the intake's own pause, of up to 30 s, may begin at the end of this one.
+pub(super) fn signed_out_pause(signed_out: Duration) -> Duration {
+    (signed_out / 20).clamp(Duration::from_secs(15), Duration::from_mins(5))
+}
+
 /// RFC 6749, 5.2, and words of Google's own; anything else may pass.
 fn is_final(error: &str) -> bool {
     matches!(
@@ -295,6 +301,21 @@ mod tests {
             (Some(f64::INFINITY), 86_400.0),
         ] {
             assert_eq!(life(told), Duration::from_secs_f64(seconds), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn who_is_signed_out_tries_again_soon_at_first() {
+        for (signed_out, pause) in [
+            (0, 15),
+            (60, 15),
+            (300, 15),
+            (1_200, 60),
+            (6_000, 300),
+            (1_000_000, 300),
+        ] {
+            let found = signed_out_pause(Duration::from_secs(signed_out));
+            assert_eq!(found, Duration::from_secs(pause), "{signed_out}");
         }
     }
 

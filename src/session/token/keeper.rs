@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::grin::{CredentialsFile, Secret};
 use crate::session::counters::RefreshOutcome;
-use crate::session::token::decision::{DENIALS, TokenEvent, TokenStep, next_step, refresh_ahead};
+use crate::session::token::decision::{DENIALS, TokenEvent, TokenStep, next_step, refresh_ahead, signed_out_pause};
 use crate::session::token::exchange::{PostForm, TokenDenied, TokenGranted, read_answer};
 pub(in crate::session) use crate::session::token::keeper::refusal::RefusedRequest;
 use crate::session::token::source;
@@ -36,14 +36,10 @@ const DENIAL_PAUSES: RetryBackoff = RetryBackoff {
 };
 
 /// Between new tokens that GRIN refuses though it accepted others before.
-const REFUSAL_PAUSES: RetryBackoff = RetryBackoff {
-    base: Duration::from_secs(30),
-    cap: Duration::from_mins(5),
-    attempts: u32::MAX,
-};
+const REFUSAL_PAUSE: Duration = Duration::from_secs(30);
 
-/// Signed out, another attempt is made this often.
-const SIGNED_OUT_PAUSE: Duration = Duration::from_mins(5);
+/// How often the log says why we are signed out.
+const TELL_AGAIN: Duration = Duration::from_mins(5);
 
 /// An account counts as accepted for this long after GRIN accepted a token of it.
 const RECENTLY: Duration = Duration::from_mins(5);
@@ -96,6 +92,9 @@ struct Current {
 struct SignedOut {
     why: String,
     look: FileLook,
+    since: Instant,
+    /// When the log said so last.
+    told: Instant,
     /// When the next attempt is made.
     until: Instant,
     /// GRIN refused a token; the token address gave it out.
@@ -283,19 +282,27 @@ impl TokenKeeper {
     }
 
     fn sign_out(&self, why: String, by_grin: bool) -> SessionError {
-        tracing::error!(why, "signed out: sign in with `grind auth login`");
+        let now = Instant::now();
+        let mut state = self.signed_out.borrow_mut();
+        let before = state.take();
+        let since = before.as_ref().map_or(now, |before| before.since);
+        let told = before.filter(|before| before.why == why && before.told + TELL_AGAIN > now);
+        if told.is_none() {
+            tracing::error!(why, "signed out: sign in with `grind auth login`");
+        }
         self.counters.set_signed_out(Some(&why));
-        let look = source::watched(&self.source).map(FileLook::of).unwrap_or_default();
-        *self.signed_out.borrow_mut() = Some(SignedOut {
+        *state = Some(SignedOut {
             why: why.clone(),
-            look,
-            until: Instant::now() + SIGNED_OUT_PAUSE,
+            look: source::watched(&self.source).map(FileLook::of).unwrap_or_default(),
+            since,
+            told: told.map_or(now, |before| before.told),
+            until: now + signed_out_pause(now - since),
             by_grin,
         });
         SessionError::SignedOut { why }
     }
 
-    /// Denials in a row that count as made already; an error while signed out, until the file changes or some minutes have passed.
+    /// Denials in a row that count as made already; an error while signed out, until the file changes or it is time for another attempt.
     fn denials_so_far(&self) -> Result<u32, SessionError> {
         let signed_out = self.signed_out.borrow();
         let Some(state) = signed_out.as_ref() else {

@@ -1,7 +1,7 @@
 //! A daemon under test, told a notify socket as systemd does.
 
 use std::os::unix::net::UnixDatagram;
-use std::process::Child;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use grind::lab::simulator::SimulatorConfig;
@@ -11,12 +11,11 @@ use super::{Finished, Home, finish};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn begin(home: &Home, environment: &[(&str, &str)]) -> Child {
-    home.command(&["run"])
-        .env("NOTIFY_SOCKET", home.folder.path().join("notify.sock"))
-        .envs(environment.iter().copied())
-        .spawn()
-        .expect("a daemon that can be spoken with")
+fn begin(home: &Home, prepare: impl FnOnce(&mut Command)) -> Child {
+    let mut command = home.command(&["run"]);
+    command.env("NOTIFY_SOCKET", home.folder.path().join("notify.sock"));
+    prepare(&mut command);
+    command.spawn().expect("a daemon that can be spoken with")
 }
 
 /// A daemon that is told a notify socket, as systemd does.
@@ -39,12 +38,25 @@ impl Service {
 
     /// With more variables of the environment.
     pub fn with(home: Home, environment: &[(&str, &str)]) -> Self {
+        Self::begun(home, |command| {
+            command.envs(environment.iter().copied());
+        })
+    }
+
+    /// What it logs goes there.
+    pub fn logging_to(home: Home, log: Stdio) -> Self {
+        Self::begun(home, |command| {
+            command.stderr(log);
+        })
+    }
+
+    fn begun(home: Home, prepare: impl FnOnce(&mut Command)) -> Self {
         let path = home.folder.path().join("notify.sock");
         let notify = UnixDatagram::bind(&path).expect("a daemon that can be spoken with");
         notify
             .set_read_timeout(Some(PATIENCE))
             .expect("a daemon that can be spoken with");
-        let child = begin(&home, environment);
+        let child = begin(&home, prepare);
         let process = Pid::from_child(&child);
         Self {
             home,
@@ -56,7 +68,7 @@ impl Service {
 
     /// Starts it again after its end.
     pub fn start_again(&mut self) {
-        let child = begin(&self.home, &[]);
+        let child = begin(&self.home, |_| {});
         (self.process, self.child) = (Pid::from_child(&child), Some(child));
     }
 

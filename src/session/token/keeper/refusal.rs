@@ -8,7 +8,7 @@ use crate::session::SessionError;
 use crate::session::TokenSource;
 use crate::session::token::decision::{AccountRecord, TokenEvent, TokenRecord, TokenStep, next_step};
 use crate::session::token::exchange::PostForm;
-use crate::session::token::keeper::{BearerToken, RECENTLY, REFUSAL_PAUSES, TokenKeeper};
+use crate::session::token::keeper::{BearerToken, RECENTLY, REFUSAL_PAUSE, TokenKeeper};
 
 /// A request to which GRIN refused a token.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +65,7 @@ impl TokenKeeper {
             TokenStep::RetryLater | TokenStep::TryAgain => {
                 self.refusals.set(record.refusals);
                 let why = "GRIN refused a new access token; it accepted others before";
-                Err(self.wait(why, REFUSAL_PAUSES.bound(record.refusals)))
+                Err(self.wait(why, REFUSAL_PAUSE))
             }
             TokenStep::SignedOut => {
                 let why = "GRIN rejected a new access token; check that the account has access to this library";
