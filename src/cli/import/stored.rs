@@ -130,7 +130,7 @@ impl RunFiles {
         }
         judged.sort_by_key(|(worth, ..)| std::cmp::Reverse(*worth));
         let keys: Vec<_> = judged.iter().map(|(_, key, _)| key.as_str()).collect();
-        tracing::warn!(%barcode, archives = ?keys, "a book has several archives; the first of these is taken if it is whole");
+        tracing::warn!(%barcode, archives = keys.join(", "), "a book has several archives; the first of these is taken if it is whole");
         Ok(judged.into_iter().map(|(_, key, stat)| (key, stat)).collect())
     }
 
