@@ -3,6 +3,7 @@
 mod conformance;
 mod connect;
 mod faults;
+mod kills;
 mod proxy;
 mod publish;
 mod run;
