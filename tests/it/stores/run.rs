@@ -33,13 +33,16 @@ pub fn configured(home: &Home, store: &TestStore, endpoint: &str) {
         ),
     };
     let folder = home.folder.path().join("grind.toml.d");
-    let mut settings = format!("[storage]\nurl = {:?}\n", config.url);
-    if let Some(endpoint) = config.endpoint {
-        let file = home.folder.path().join("storage-keys");
-        fs::write(&file, keys).unwrap();
-        let file = file.display();
-        settings += &format!("endpoint = \"{endpoint}\"\ncredentials_file = \"{file}\"\n{more}");
-    }
+    let place = match config.endpoint {
+        None => String::new(),
+        Some(endpoint) => {
+            let file = home.folder.path().join("storage-keys");
+            fs::write(&file, keys).unwrap();
+            let file = file.display();
+            format!("endpoint = \"{endpoint}\"\ncredentials_file = \"{file}\"\n{more}")
+        }
+    };
+    let settings = format!("[storage]\nurl = {:?}\n{place}", config.url);
     fs::write(folder.join("30-store.toml"), settings).unwrap();
 }
 
