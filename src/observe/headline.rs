@@ -132,7 +132,10 @@ fn at_work(daemon: &DaemonSnapshot) -> PlainHeadline {
         next: None,
     };
     let narrowed = match daemon.download_places {
-        places if places.now < places.most => format!("; archives: {places}"),
+        places if places.now < places.most => {
+            let (now, most) = (places.now, places.most);
+            format!("; archives: {now} at once instead of {most}, as GRIN cannot keep up")
+        }
         _ => String::new(),
     };
     let books = daemon.books_in_hand;
@@ -186,7 +189,7 @@ fn stall_words(status: &DaemonStatus, stall: &ActorStall) -> String {
 /// Threads and actors that come no step further.
 fn what_stands_still(status: &DaemonStatus) -> Vec<PersonTask> {
     let threads = status.stuck.iter().map(|silence| {
-        let advice = "systemd starts the daemon again if that lasts; see grind actors --chain and the log.";
+        let advice = "If that lasts, systemd starts the daemon again; see grind actors --chain and the log.";
         PersonTask::of(&silence.to_string(), advice)
     });
     let actors = status.stalled.iter().map(|stall| {
