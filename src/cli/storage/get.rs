@@ -1,7 +1,6 @@
 //! `grind storage get`: an object of a book, or one file of its archive, into a file, which appears only if it has the digest that is recorded.
 
 mod member;
-mod target;
 
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -14,7 +13,7 @@ use crate::catalog::RecordedPlace;
 use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
-use crate::cli::storage::get::target::TargetFile;
+use crate::cli::output_file::{OutputFile, not_written};
 use crate::cli::storage::look::{BookPart, StorageLook, objects};
 use crate::cli::storage::refused;
 use crate::cli::{load, output};
@@ -159,9 +158,10 @@ fn absent(error: &StorageError) -> CliError {
     }
 }
 
-/// Beside the file first, then under its name.
+/// Under another name first.
 fn fetch(look: &StorageLook, wanted: &WantedObject, path: &Path) -> Result<u64, CliError> {
-    let mut target = TargetFile::begin(path)?;
+    let failed = |error: io::Error| not_written(path, &error);
+    let mut target = OutputFile::begin(path).map_err(failed)?;
     let mut object = look.storage.open_read(&wanted.key).map_err(|error| absent(&error))?;
     let (mut digest, mut buffer, mut bytes) = (Context::new(&SHA256), vec![0; 256 << 10], 0);
     loop {
@@ -172,9 +172,7 @@ fn fetch(look: &StorageLook, wanted: &WantedObject, path: &Path) -> Result<u64, 
             break;
         }
         digest.update(&buffer[..count]);
-        target
-            .write_all(&buffer[..count])
-            .map_err(|error| target.failed(&error))?;
+        target.write_all(&buffer[..count]).map_err(failed)?;
         bytes += count as u64;
     }
     let found = hex(digest.finish().as_ref());
@@ -186,6 +184,6 @@ fn fetch(look: &StorageLook, wanted: &WantedObject, path: &Path) -> Result<u64, 
         .cause(format!("its SHA-256 is {found}, and {expected} is recorded"))
         .advise("`grind verify BARCODE` records it."));
     }
-    target.finish()?;
+    target.finish().map_err(failed)?;
     Ok(bytes)
 }
