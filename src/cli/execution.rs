@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::progress::{ProgressDisplay, ProgressStyle};
-use crate::cli::reading;
+use crate::cli::{reading, storage};
 use crate::daemon;
 use crate::daemon::{BuildError, DaemonEnd, LiveDaemonView, RunOptions, StartError};
 use crate::log;
@@ -15,6 +15,7 @@ use crate::vocabulary::WaitCause;
 
 /// Runs what the options say on an actix system of its own, with progress shown if wanted, and says how it ended.
 pub fn execute(mut options: RunOptions, show: ProgressStyle) -> Result<(DaemonEnd, Arc<LiveDaemonView>), CliError> {
+    let by_itself = options.step.is_none() && !options.scope.once;
     let (seen, shown) = std::sync::mpsc::channel();
     let before = std::mem::replace(&mut options.on_ready, Box::new(|_| {}));
     options.on_ready = Box::new(move |view: Arc<LiveDaemonView>| {
@@ -33,7 +34,7 @@ pub fn execute(mut options: RunOptions, show: ProgressStyle) -> Result<(DaemonEn
     if let Some(log) = log::running() {
         log.draw_above(None);
     }
-    let ended = ended.map_err(|error| explain(&error))?;
+    let ended = ended.map_err(|error| explain(&error, by_itself))?;
     let (progress, view) =
         shown.map_err(|_| CliError::new(ExitStatus::Internal, "the run ended before it was ready"))?;
     progress.finish();
@@ -60,7 +61,11 @@ pub fn verdict(ended: &DaemonEnd, once: bool) -> CommandResult {
     if let Some(error) = cut(ended.report.cut) {
         return Err(error);
     }
-    match unfinished(&ended.report, ended.signed_out.as_deref(), once) {
+    let grin = GrinAtEnd {
+        signed_out: ended.signed_out.as_deref(),
+        is_away: ended.is_grin_away,
+    };
+    match unfinished(&ended.report, grin, once) {
         Some(error) => Err(error),
         None if once && ended.report.failed > 0 => Ok(ExitStatus::Failed),
         None => Ok(ExitStatus::Done),
@@ -83,18 +88,28 @@ fn cut(books: u64) -> Option<CliError> {
 const SIGN_IN: &str =
     "Sign in with `grind auth login` and run it again. Nothing is lost; stored books are not fetched twice.";
 
+const LATER: &str = "Nothing is lost. Run it again later to resume; stored books are not fetched twice.";
+
+/// How GRIN was left.
+#[derive(Debug, Clone, Copy, Default)]
+struct GrinAtEnd<'a> {
+    signed_out: Option<&'a str>,
+    /// It gave no answer to the last request.
+    is_away: bool,
+}
+
 /// Unknown barcodes that are named.
 const NAMED: usize = 20;
 
 /// What was not done, why, and what to do about it.
-fn unfinished(report: &RunReport, signed_out: Option<&str>, once: bool) -> Option<CliError> {
+fn unfinished(report: &RunReport, grin: GrinAtEnd<'_>, once: bool) -> Option<CliError> {
     let stopped = report.stopped_by.as_ref();
     let incomplete = once && !(report.incomplete.is_empty() && report.left.is_empty());
     let causes = stopped.map(ToString::to_string).into_iter();
     let not_done = report.incomplete.iter().chain(&report.left);
     let causes = causes.chain(not_done.filter(|_| once).cloned());
     let explained = |error: CliError| causes.fold(error, |error, why| error.cause(why));
-    if let Some(why) = signed_out.filter(|_| stopped.is_some() || incomplete) {
+    if let Some(why) = grin.signed_out.filter(|_| stopped.is_some() || incomplete) {
         let error = CliError::new(ExitStatus::NotPermitted, "not signed in to GRIN").cause(why);
         return Some(explained(error).advise(SIGN_IN));
     }
@@ -102,9 +117,14 @@ fn unfinished(report: &RunReport, signed_out: Option<&str>, once: bool) -> Optio
         let exit = exit_of_stop(waiting.cause, waiting.needs_person);
         let advice = match waiting.cause {
             WaitCause::SignIn => SIGN_IN,
+            _ if exit == ExitStatus::Unavailable => LATER,
             _ => "Nothing is lost. Correct this and run it again; stored books are not fetched twice.",
         };
         return Some(explained(CliError::new(exit, "stopped before the end")).advise(advice));
+    }
+    if incomplete && grin.is_away && !report.incomplete.is_empty() {
+        let error = explained(CliError::new(ExitStatus::Unavailable, "GRIN cannot be reached"));
+        return Some(with_unknown(error, report).advise(LATER));
     }
     if incomplete {
         let error = explained(CliError::new(ExitStatus::Failed, "run incomplete"));
@@ -128,6 +148,12 @@ fn unfinished(report: &RunReport, signed_out: Option<&str>, once: bool) -> Optio
 /// The exit code of a run that something stopped before its end.
 fn exit_of_stop(cause: WaitCause, needs_person: bool) -> ExitStatus {
     match cause {
+        // They do not answer, or ask for patience.
+        WaitCause::Grin | WaitCause::Gate | WaitCause::Token | WaitCause::Storage | WaitCause::Catalog
+            if !needs_person =>
+        {
+            ExitStatus::Unavailable
+        }
         _ if !needs_person => ExitStatus::Failed,
         // No room, or no right to write there.
         WaitCause::Disk | WaitCause::Mount | WaitCause::Storage | WaitCause::Catalog => ExitStatus::CannotCreate,
@@ -142,10 +168,11 @@ fn with_unknown(error: CliError, report: &RunReport) -> CliError {
 
 /// Why a command that is to be a member of the catalog is none.
 pub fn cannot_start(error: BuildError) -> CliError {
-    explain(&StartError::Build(error))
+    explain(&StartError::Build(error), false)
 }
 
-fn explain(error: &StartError) -> CliError {
+/// `by_itself`: this is the daemon, which is started again without a person, unless the code says that one must act.
+fn explain(error: &StartError, by_itself: bool) -> CliError {
     let (exit, advice) = match error {
         StartError::Build(BuildError::Settings(_)) => (ExitStatus::Config, CHECK_CONFIG),
         StartError::Build(BuildError::Session(_)) => (ExitStatus::Unavailable, CHECK_CONFIG),
@@ -153,8 +180,13 @@ fn explain(error: &StartError) -> CliError {
             reading::exit_of(error),
             "catalog.url names the catalog; nothing was changed.",
         ),
-        StartError::Build(BuildError::Storage(_)) => (
-            ExitStatus::Unavailable,
+        StartError::Build(BuildError::Storage(error)) => (
+            // Where a volume is not mounted yet, the folder in its place may be root's.
+            if by_itself {
+                ExitStatus::Unavailable
+            } else {
+                storage::exit_of(error)
+            },
             "storage.url names the storage; this user must be able to write there. Nothing was changed.",
         ),
         StartError::Build(BuildError::InstanceTaken { .. }) => (
@@ -199,6 +231,7 @@ mod tests {
 
     use super::*;
     use crate::catalog::CatalogError;
+    use crate::storage::StorageError;
     use crate::vocabulary::WaitReason;
 
     #[test]
@@ -256,12 +289,20 @@ mod tests {
         ];
         let of_catalog = of_catalog.map(|(error, exit)| (catalog(error), exit, "catalog.url"));
         for (error, exit, advice) in cases.into_iter().chain(of_catalog) {
-            let explained = explain(&error);
+            let explained = explain(&error, true);
             assert_eq!(explained.exit(), exit, "{explained}");
             let last = explained.to_string();
             let last = last.lines().last().unwrap();
             assert!(last.contains(advice), "{last}");
         }
+    }
+
+    #[test]
+    fn a_storage_without_rights_ends_a_command_for_a_person_and_the_daemon_for_a_while() {
+        let (place, detail) = ("/srv/library".to_owned(), "x".to_owned());
+        let denied = StartError::Build(BuildError::Storage(StorageError::Denied { place, detail }));
+        assert_eq!(explain(&denied, false).exit(), ExitStatus::NotPermitted);
+        assert_eq!(explain(&denied, true).exit(), ExitStatus::Unavailable);
     }
 
     fn report(stopped: Option<WaitCause>, not_done: &[&str], unknown: &[&str]) -> RunReport {
@@ -293,15 +334,16 @@ mod tests {
         for (cause, needs_person, exit) in [
             (W::Disk, true, ExitStatus::CannotCreate),
             (W::Storage, true, ExitStatus::CannotCreate),
-            (W::Storage, false, ExitStatus::Failed),
+            (W::Storage, false, ExitStatus::Unavailable),
             (W::Catalog, true, ExitStatus::CannotCreate),
-            (W::Catalog, false, ExitStatus::Failed),
+            (W::Catalog, false, ExitStatus::Unavailable),
             (W::Failures, true, ExitStatus::NotPermitted),
             (W::Failures, false, ExitStatus::Failed),
             (W::Passphrase, true, ExitStatus::NotPermitted),
             (W::SignIn, true, ExitStatus::NotPermitted),
-            (W::Grin, false, ExitStatus::Failed),
-            (W::Gate, false, ExitStatus::Failed),
+            (W::Grin, false, ExitStatus::Unavailable),
+            (W::Gate, false, ExitStatus::Unavailable),
+            (W::Token, false, ExitStatus::Unavailable),
         ] {
             assert_eq!(exit_of_stop(cause, needs_person), exit, "{cause:?} {needs_person}");
         }
@@ -317,25 +359,37 @@ mod tests {
             "X2: forbidden",
         ][..];
         let gone = Some("revoked");
+        let away = &["_all_books: cannot connect to GRIN"][..];
         for (stopped, incomplete, unknown, signed_out, code, says) in [
-            (None, list, &[][..], gone, 77, "grind auth login"),
+            (None, away, &["X1"][..], None, 69, "Run it again later"),
+            (None, away, &[], gone, 77, "grind auth login"),
+            (None, list, &[], gone, 77, "grind auth login"),
             (Some(W::SignIn), &[], &[], gone, 77, "revoked"),
             (Some(W::SignIn), &[], &[], None, 77, "grind auth login"),
-            (Some(W::Grin), book, &[], None, 1, "1 book could not be fetched"),
+            (Some(W::Grin), book, &[], None, 69, "1 book could not be fetched"),
+            (Some(W::Grin), &[], &[], None, 69, "Run it again later"),
             (Some(W::Passphrase), &[], &[], None, 77, "a reason"),
             (None, book, &["X1"], None, 1, "X1 is unknown"),
             (None, book, &[], None, 1, "when their time has come"),
             (None, part, &[], None, 1, "Run it again to resume"),
             (None, &[], &["X1"], None, 1, "1 barcode is unknown"),
         ] {
-            let error = unfinished(&report(stopped, incomplete, unknown), signed_out, true).unwrap();
+            let grin = GrinAtEnd {
+                signed_out,
+                is_away: incomplete == away || incomplete == book,
+            };
+            let error = unfinished(&report(stopped, incomplete, unknown), grin, true).unwrap();
             let text = error.to_string();
             assert_eq!(error.exit().code(), code, "{text}");
             assert!(text.contains(says) && !text.contains("list"), "{text}");
         }
         let done = report(None, &[], &[]);
-        assert_eq!(unfinished(&done, gone, true), None, "nothing needed the sign-in");
+        let grin = GrinAtEnd {
+            signed_out: gone,
+            is_away: true,
+        };
+        assert_eq!(unfinished(&done, grin, true), None, "nothing needed the sign-in");
         let daemon = report(None, list, &["X1"]);
-        assert_eq!(unfinished(&daemon, gone, false), None, "a daemon goes on by itself");
+        assert_eq!(unfinished(&daemon, grin, false), None, "a daemon goes on by itself");
     }
 }

@@ -12,6 +12,7 @@ use crate::cli::barcode_args::BarcodeArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::moment::moment_before;
+use crate::cli::output_file::{OutputFile, not_written};
 use crate::cli::reading;
 use crate::grin::barcode_file::BarcodesError;
 use crate::vocabulary::BookState;
@@ -122,41 +123,21 @@ impl CatalogExport {
         Ok(())
     }
 
-    /// Beside the file first, then under its name.
     fn to_file(&self, path: &Path) -> Result<(), CliError> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let write = || -> Result<(), ExportError> {
-            let mut file = tempfile::Builder::new()
-                .prefix(".grind-export-")
-                .tempfile_in(folder.unwrap_or(Path::new(".")))?;
-            self.write(BufWriter::new(file.as_file_mut()))?;
-            let_others_read(file.as_file())?;
-            file.as_file().sync_all()?;
-            file.persist(path).map_err(|error| error.error)?;
-            Ok(())
+            let mut file = OutputFile::begin(path)?;
+            self.write(BufWriter::new(&mut file))?;
+            file.let_others_read()?;
+            Ok(file.finish()?)
         };
         write().map_err(|error| refused(&error, Some(path)))
     }
-}
-
-/// Temporary files are for their owner alone; an export is made to be handed on.
-#[cfg(unix)]
-pub(super) fn let_others_read(file: &std::fs::File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-pub(super) fn let_others_read(_: &std::fs::File) -> io::Result<()> {
-    Ok(())
 }
 
 pub(super) fn refused(error: &ExportError, path: Option<&Path>) -> CliError {
     match (error, path) {
         (ExportError::Catalog(error), _) => reading::refused(error),
         (ExportError::Write(error), None) => CliError::output(error),
-        (ExportError::Write(error), Some(path)) => {
-            CliError::new(ExitStatus::CannotCreate, format!("cannot write {}", path.display())).because(error)
-        }
+        (ExportError::Write(error), Some(path)) => not_written(path, error),
     }
 }

@@ -73,10 +73,12 @@ book is among them.",
         path: "init",
         notes: "\
 What no flag says is asked for on the terminal. Each answer is checked at once: the storage takes a small object and gives it back, files
-are read. Two files are written, and none that is there already (exit code 73): the configuration, and a drop-in of the systemd unit with a
-LoadCredential= line for each secret. Secrets themselves are not copied.",
+are read. An object store is tried with the keys in --storage-keys-file, which hold aws_access_key_id = … and aws_secret_access_key = …, or what
+storage.credentials_file holds of another provider (grind.toml(5)). Two files are written, and none that is there already (exit code 73): the
+configuration, and a drop-in of the systemd unit with a LoadCredential= line for each secret. Secrets themselves are not copied.",
         examples: &[
             "grind init",
+            "grind init --storage s3://our-books/library --region us-east-1 --storage-keys-file /etc/grind/storage_keys",
             "grind init --library Harvard --storage file:///srv/library --service-account-file /etc/grind/service_account.json \
              --passphrase-file /etc/grind/gpg_passphrase --connect",
         ],

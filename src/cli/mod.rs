@@ -27,6 +27,7 @@ pub(crate) mod init;
 pub(crate) mod load;
 mod moment;
 pub(crate) mod output;
+mod output_file;
 mod packages;
 pub mod parse;
 mod preflight;

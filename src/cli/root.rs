@@ -47,7 +47,7 @@ impl FolderOwner {
         };
         words
             .iter()
-            .fold(program, |line, word| format!("{line} {}", quoted(word)))
+            .fold(program, |line, word| format!("{line} {}", shell_quoted(word)))
     }
 }
 
@@ -103,7 +103,7 @@ fn name_of(users: &str, id: u32) -> Option<&str> {
 }
 
 /// A word as a shell reads it.
-fn quoted(word: &str) -> String {
+pub fn shell_quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,@%+".contains(c);
     match !word.is_empty() && word.chars().all(is_plain) {
         true => word.to_owned(),

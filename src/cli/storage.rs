@@ -102,10 +102,60 @@ pub(super) fn not_usable(error: &MountError) -> CliError {
 
 /// The same of an error of the storage's.
 pub(super) fn refused(error: &StorageError) -> CliError {
-    let (exit, what) = match error.class() {
-        _ if matches!(error, StorageError::OtherLayout { .. }) => (ExitStatus::Config, "the storage cannot be used"),
-        StorageErrorClass::NeedsPerson => (ExitStatus::CannotCreate, "the storage cannot be used"),
-        _ => (ExitStatus::Unavailable, "the storage cannot be reached"),
+    let exit = exit_of(error);
+    let what = match exit {
+        ExitStatus::Unavailable => "the storage cannot be reached",
+        _ => "the storage cannot be used",
     };
     CliError::new(exit, what).because(error)
+}
+
+/// The code that the shell shall see of a storage's error.
+pub(super) fn exit_of(error: &StorageError) -> ExitStatus {
+    match error {
+        StorageError::Denied { .. } => ExitStatus::NotPermitted,
+        StorageError::OtherLayout { .. } | StorageError::NoBucket(_) | StorageError::Url { .. } => ExitStatus::Config,
+        _ if error.class() == StorageErrorClass::NeedsPerson => ExitStatus::CannotCreate,
+        _ => ExitStatus::Unavailable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_fault_of_the_storage_has_one_code() {
+        let (place, detail) = (|| "/srv/library".to_owned(), || "x".to_owned());
+        let cases = [
+            (
+                StorageError::Denied {
+                    place: place(),
+                    detail: detail(),
+                },
+                ExitStatus::NotPermitted,
+            ),
+            (
+                StorageError::Full {
+                    place: place(),
+                    detail: detail(),
+                },
+                ExitStatus::CannotCreate,
+            ),
+            (StorageError::ReadOnly { place: place() }, ExitStatus::CannotCreate),
+            (StorageError::NoBucket(place()), ExitStatus::Config),
+            (
+                StorageError::Url {
+                    url: place(),
+                    why: detail(),
+                },
+                ExitStatus::Config,
+            ),
+            (StorageError::store(place(), &"503"), ExitStatus::Unavailable),
+            (StorageError::Broken, ExitStatus::Unavailable),
+        ];
+        for (error, exit) in cases {
+            assert_eq!((exit_of(&error), refused(&error).exit()), (exit, exit), "{error}");
+        }
+    }
 }

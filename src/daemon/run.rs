@@ -59,6 +59,8 @@ pub struct DaemonEnd {
     pub gave_up: Option<String>,
     /// Why the sign-in to GRIN is gone, where that was proven and nobody has signed in since.
     pub signed_out: Option<String>,
+    /// GRIN gave no answer to the last request.
+    pub is_grin_away: bool,
 }
 
 /// Why a run did not begin.
@@ -153,7 +155,7 @@ async fn finish(
         .has_given_up()
         .map(|who| format!("{}: {}", who.actor, who.fault.unwrap_or_default()));
     notify::status(&view.line());
-    let signed_out = daemon.session.counters().snapshot().signed_out;
+    let session = daemon.session.counters().snapshot();
     let ledger = daemon.close(|phase| view.phase(phase)).await;
     let observed = observer.is_some();
     if let Some(observer) = observer {
@@ -171,7 +173,8 @@ async fn finish(
         report,
         ledger,
         gave_up: gave_up.or(lost),
-        signed_out,
+        signed_out: session.signed_out,
+        is_grin_away: session.is_grin_away,
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use actix_rt::ArbiterHandle;
 
-use crate::actor::{ActorName, HubSnapshot};
+use crate::actor::{ActorName, HubSnapshot, WaitEdge};
 use crate::observe::ThreadSilence;
 
 /// How long a thread may be silent where systemd sets no watchdog.
@@ -163,7 +163,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What the actors of a silent thread have in hand, and who waits for them, a line each.
+/// What these actors have in hand, who waits for them, and for whom they wait, a line each.
 pub(crate) fn in_hand(actors: &[ActorName], hub: &HubSnapshot) -> Vec<String> {
     let mut lines = Vec::new();
     for actor in hub.actors.iter().filter(|actor| actors.contains(&actor.name)) {
@@ -181,7 +181,9 @@ pub(crate) fn in_hand(actors: &[ActorName], hub: &HubSnapshot) -> Vec<String> {
             ));
         }
     }
-    let waits = hub.waits.iter().filter(|edge| actors.contains(&edge.to));
+    let is_asked_by = |edge: &WaitEdge| actors.iter().any(|actor| edge.from == actor.as_str());
+    let waits = hub.waits.iter();
+    let waits = waits.filter(|edge| actors.contains(&edge.to) || is_asked_by(edge));
     lines.extend(waits.map(|edge| {
         let (waiting, longest) = (edge.waiting, edge.longest_seconds);
         format!(
@@ -262,5 +264,31 @@ mod tests {
             threads.ask(later);
             assert_eq!(silences(much_later)[0], Duration::ZERO, "it has ended");
         });
+    }
+
+    #[test]
+    fn what_is_in_hand_names_who_waits_on_either_side() {
+        let edge = |from: &'static str, to| WaitEdge {
+            from: from.into(),
+            to,
+            waiting: 1,
+            for_room: 0,
+            queued: 0,
+            handled: Vec::new(),
+            longest_seconds: 11.0,
+        };
+        let mut hub = crate::actor::ActorRegistry::new().snapshot();
+        hub.waits = vec![
+            edge("supervisor", ActorName::Downloader),
+            edge("downloader", ActorName::SessionOwner),
+            edge("collector", ActorName::Catalog),
+        ];
+        assert_eq!(
+            in_hand(&[ActorName::Downloader], &hub),
+            [
+                "supervisor waits for downloader: 1 asked, the longest ago 11 s",
+                "downloader waits for session_owner: 1 asked, the longest ago 11 s",
+            ]
+        );
     }
 }

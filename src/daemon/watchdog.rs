@@ -172,12 +172,13 @@ impl Seen {
     /// Says once of each actor for which the daemon is to end, and whether there is one.
     fn tell_stalled(&mut self, stalled: &[ActorStall], hub: &HubSnapshot) -> bool {
         let ending = stalled.iter().filter(|stall| stall.ends_daemon);
-        let now: Vec<_> = ending.map(|stall| stall.actor).collect();
-        for actor in now.iter().filter(|actor| !self.stalled.contains(actor)) {
-            let held = threads::in_hand(&[*actor], hub).join("; ");
-            error!(%actor, held, "an actor stands still; systemd ends the daemon if that lasts, and starts it again");
+        let now: Vec<_> = ending.collect();
+        for stall in now.iter().filter(|stall| !self.stalled.contains(&stall.actor)) {
+            let (actor, seconds) = (stall.actor, stall.seconds.round());
+            let held = threads::in_hand(&[actor], hub).join("; ");
+            error!(%actor, seconds, held, "an actor stands still; systemd ends the daemon if that lasts, and starts it again");
         }
-        self.stalled = now;
+        self.stalled = now.into_iter().map(|stall| stall.actor).collect();
         !self.stalled.is_empty()
     }
 }

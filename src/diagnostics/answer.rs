@@ -78,6 +78,12 @@ pub struct UnrecognisedAnswer {
     pub words: Vec<String>,
     /// What was asked for.
     pub url: Option<String>,
+    /// Of the answer, where that is what was not recognised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The host that it redirected to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirected_to: Option<String>,
     /// As its head says.
     pub content_type: String,
     /// The answer, or what of a long one is needed to meet the same again.
@@ -94,6 +100,8 @@ impl UnrecognisedAnswer {
             shape: without_secrets(&without_numbers(shape)),
             words: Vec::new(),
             url: None,
+            status: None,
+            redirected_to: None,
             content_type: String::new(),
             body: String::new(),
             kept_at: None,

@@ -110,6 +110,11 @@ impl RequestKind {
         self as usize
     }
 
+    /// To GRIN, or for the token that it wants; not to a service of the operator's.
+    pub const fn is_of_grin(self) -> bool {
+        !matches!(self, Self::State | Self::Hook)
+    }
+
     /// The metric label.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -40,6 +40,8 @@ pub struct SessionCounters {
     on_new: [AtomicU64; CLASSES],
     on_kept: [AtomicU64; CLASSES],
     requests: [[AtomicU64; STATUS_CLASSES.len()]; KINDS],
+    /// The last request to GRIN got no answer.
+    is_grin_away: AtomicBool,
     pub(super) head: [DurationHistogram; KINDS],
     body: [DurationHistogram; KINDS],
     pub(super) pace_wait: DurationHistogram,
@@ -114,6 +116,7 @@ impl SessionCounters {
     pub(super) fn note_answer(&self, kind: RequestKind, status: u16, head: Duration) {
         self.requests[kind.index()][usize::from(status / 100).min(5)].fetch_add(1, Relaxed);
         self.head[kind.index()].observe(head);
+        self.note_grin(kind, false);
     }
 
     /// A request was answered; `is_kept`: over a connection that was open before.
@@ -129,6 +132,13 @@ impl SessionCounters {
 
     pub(super) fn note_no_answer(&self, kind: RequestKind) {
         self.requests[kind.index()][0].fetch_add(1, Relaxed);
+        self.note_grin(kind, true);
+    }
+
+    fn note_grin(&self, kind: RequestKind, is_away: bool) {
+        if kind.is_of_grin() {
+            self.is_grin_away.store(is_away, Relaxed);
+        }
     }
 
     /// What is not recognised is reported there.
@@ -209,6 +219,7 @@ impl SessionCounters {
             bulk_most: self.bulk_most.load(Relaxed),
             bandwidth: Some(self.bandwidth.load(Relaxed)).filter(|limit| *limit > 0),
             bandwidth_waiting: self.bandwidth_waiting.load(Relaxed),
+            is_grin_away: self.is_grin_away.load(Relaxed),
             signed_out: locked(&self.signed_out).clone(),
             token_ends_at: (*locked(&self.token_end)).and_then(|ends| self.told(ends)),
             unrecognised: self.unrecognised(),

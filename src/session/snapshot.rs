@@ -73,6 +73,9 @@ pub struct SessionSnapshot {
     /// Bodies that wait for this limit at this moment; one that is set and not reached holds none back.
     #[serde(default)]
     pub bandwidth_waiting: usize,
+    /// The last request to GRIN, or for its token, got no answer.
+    #[serde(default)]
+    pub is_grin_away: bool,
     /// Why a person has to sign in, while that is so.
     pub signed_out: Option<String>,
     /// When the access token in use ends; `None` where there is none, or nobody knows.
@@ -84,13 +87,11 @@ pub struct SessionSnapshot {
 }
 
 impl SessionSnapshot {
-    /// Requests that GRIN counts: all but those for tokens and those of a state store.
+    /// Requests that GRIN counts: all but those for tokens and those to services of the operator's.
     pub fn grin_requests(&self) -> u64 {
-        let [token, state] = [RequestKind::Token, RequestKind::State].map(RequestKind::as_str);
-        let of_grin = self
-            .requests
-            .iter()
-            .filter(|count| count.kind != token && count.kind != state);
+        let others = [RequestKind::Token, RequestKind::State, RequestKind::Hook].map(RequestKind::as_str);
+        let is_of_grin = |count: &&RequestCount| others.iter().all(|other| count.kind != *other);
+        let of_grin = self.requests.iter().filter(is_of_grin);
         of_grin.map(|count| count.count).sum()
     }
 }

@@ -10,7 +10,17 @@ use crate::session::SessionError;
 pub(super) fn unrecognised(error: &SessionError) -> Option<UnrecognisedAnswer> {
     let kind = match error {
         SessionError::Redirect(RedirectRefused::SignIn) => return None,
-        SessionError::Redirect(_) => UnrecognisedKind::Redirect,
+        SessionError::Redirect(refused) => {
+            let answer = UnrecognisedAnswer::new(UnrecognisedKind::Redirect, &error.to_string());
+            let redirected_to = match refused {
+                RedirectRefused::ForeignHost(host) => Some(host.clone()),
+                _ => None,
+            };
+            return Some(UnrecognisedAnswer {
+                redirected_to,
+                ..answer
+            });
+        }
         SessionError::NoLength { .. } | SessionError::Protocol(_) => UnrecognisedKind::Header,
         SessionError::Unexpected { status, snippet } => {
             let reason = StatusCode::from_u16(*status)
@@ -18,7 +28,10 @@ pub(super) fn unrecognised(error: &SessionError) -> Option<UnrecognisedAnswer> {
                 .and_then(|code| code.canonical_reason());
             let shape = format!("status {}", reason.unwrap_or("without a name"));
             let answer = UnrecognisedAnswer::new(UnrecognisedKind::Answer, &shape);
-            return Some(answer.answered("", format!("{status} {snippet}").as_bytes()));
+            return Some(UnrecognisedAnswer {
+                status: Some(*status),
+                ..answer.answered("", snippet.as_bytes())
+            });
         }
         _ => return None,
     };
@@ -57,5 +70,18 @@ mod tests {
             let found = unrecognised(&error).map(|answer| format!("{}: {}", answer.kind.as_str(), answer.shape));
             assert_eq!(found.as_deref(), expected, "{error}");
         }
+    }
+
+    #[test]
+    fn what_is_needed_to_meet_it_again_is_kept() {
+        let gone = SessionError::Unexpected {
+            status: 410,
+            snippet: "Gone <b>fishing</b>".to_owned(),
+        };
+        let kept = unrecognised(&gone).unwrap();
+        assert_eq!((kept.status, kept.body.as_str()), (Some(410), "Gone <b>fishing</b>"));
+        let elsewhere = SessionError::Redirect(RedirectRefused::ForeignHost("files12.example".to_owned()));
+        let kept = unrecognised(&elsewhere).unwrap();
+        assert_eq!(kept.redirected_to.as_deref(), Some("files12.example"));
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::service::Service;
-use crate::support::{Finished, Home, states};
+use crate::support::{Finished, Home, finish, states};
 use grind::lab::simulator::{RefusedList, SimulatorConfig, SimulatorRequest};
 use rustix::process::Signal;
 
@@ -139,4 +139,20 @@ fn a_daemon_says_once_what_it_asks_for_in_every_round() {
     // Nor is it said of the list that the signal interrupts.
     let said = ended.err.lines().filter(|line| line.contains("_in_process"));
     assert_eq!(said.count(), 1, "{}", ended.err);
+}
+
+/// Each step meets a port at which nobody listens any more.
+#[test]
+fn a_grin_that_is_away_has_a_code_of_its_own() {
+    let home = Home::new(refusing(&[]), "");
+    assert_eq!(home.grind(&["collect"]).status.code(), Some(0));
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let away = format!("http://{}/libraries/", listener.local_addr().unwrap());
+    drop(listener);
+    for step in [&["collect", "--queue", "converted"][..], &["sync"], &["run", "--once"]] {
+        let mut command = home.command(step);
+        let ended = finish(command.env("GRIND__GRIN__BASE_URL", &away).spawn().unwrap());
+        assert_eq!(ended.status.code(), Some(69), "{step:?}: {} {}", ended.out, ended.err);
+        assert!(ended.err.contains("Run it again later"), "{step:?}: {}", ended.err);
+    }
 }

@@ -122,4 +122,11 @@ fn some_books_are_exported_and_a_file_appears_whole_or_not_at_all() {
     assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
     let missing = home.grind(&["export", "parquet", "--output", "/nowhere/books.parquet"]);
     assert_eq!(missing.status.code(), Some(73), "{}", missing.err);
+    let device = home.folder.path().join("device");
+    std::os::unix::fs::symlink("/dev/null", &device).unwrap();
+    done(&home, &["export", "csv", "--output", device.to_str().unwrap()]);
+    assert!(
+        fs::symlink_metadata(&device).unwrap().is_symlink(),
+        "no file takes the place of a device"
+    );
 }

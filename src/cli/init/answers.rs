@@ -7,6 +7,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::init::InitArgs;
 use crate::cli::init::checks;
+use crate::settings::StorageAddress;
 
 /// How often a person may answer a question wrongly.
 const TRIES: usize = 3;
@@ -29,6 +30,8 @@ pub struct InitAnswers {
     pub library: String,
     /// `storage.url`.
     pub storage: String,
+    /// The file with the keys of an object store; `None`: they come from elsewhere, or there is nothing to open.
+    pub storage_keys: Option<PathBuf>,
     /// The sign-in.
     pub sign_in: SignInAnswer,
     /// The file with the passphrase.
@@ -52,6 +55,13 @@ struct Question<'a> {
     given: Option<&'a str>,
 }
 
+impl Question<'_> {
+    /// The answer that was given will not do.
+    fn unfit(&self, why: &str) -> CliError {
+        CliError::new(ExitStatus::Config, format!("{}: {why}", self.flag)).advise("Nothing was written.")
+    }
+}
+
 impl InitAnswers {
     /// Gathers them.
     pub fn gather<R: BufRead, W: Write>(args: &InitArgs, source: &mut AnswerSource<R, W>) -> Result<Self, CliError> {
@@ -67,6 +77,7 @@ impl InitAnswers {
             given: args.storage.as_deref(),
         };
         let storage = source.answer(&storage, |url| checks::storage(url, args))?;
+        let storage_keys = storage_keys(args, &storage, source)?;
         let sign_in = sign_in(args, source)?;
         let passphrase = Question {
             flag: "--passphrase-file",
@@ -77,6 +88,7 @@ impl InitAnswers {
         Ok(Self {
             library,
             storage,
+            storage_keys,
             sign_in,
             passphrase,
             asks_for_conversions: source.conversions(args.ask_for_conversions.as_deref())?,
@@ -86,6 +98,23 @@ impl InitAnswers {
 
 fn path(path: Option<&PathBuf>) -> Option<&str> {
     path.and_then(|path| path.to_str())
+}
+
+fn storage_keys<R: BufRead, W: Write>(
+    args: &InitArgs,
+    url: &str,
+    source: &mut AnswerSource<R, W>,
+) -> Result<Option<PathBuf>, CliError> {
+    let question = Question {
+        flag: "--storage-keys-file",
+        words: "The file with the keys of the object store (empty: those of the environment, or this machine's own)",
+        given: path(args.storage_keys_file.as_ref()),
+    };
+    match (StorageAddress::provider_of(url), question.given) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(question.unfit(&format!("{url} is no object store and has no keys"))),
+        (Some(_), _) => source.answer_or_nothing(&question, |file| checks::storage_keys(file, url, args)),
+    }
 }
 
 fn sign_in<R: BufRead, W: Write>(args: &InitArgs, source: &mut AnswerSource<R, W>) -> Result<SignInAnswer, CliError> {
@@ -134,9 +163,8 @@ impl<R: BufRead, W: Write> AnswerSource<R, W> {
 
     /// The answer to one question. One that a flag gives is wrong for good; a person is asked again.
     fn answer<T>(&mut self, question: &Question<'_>, check: impl Fn(&str) -> Result<T, String>) -> Result<T, CliError> {
-        let unfit = |why: String| CliError::new(ExitStatus::Config, format!("{}: {why}", question.flag));
         if let Some(given) = question.given {
-            return check(given).map_err(|why| unfit(why).advise("Nothing was written."));
+            return check(given).map_err(|why| question.unfit(&why));
         }
         let mut why = String::new();
         for _ in 0..TRIES {
@@ -149,24 +177,37 @@ impl<R: BufRead, W: Write> AnswerSource<R, W> {
                 }
             }
         }
-        Err(unfit(why).advise("Nothing was written."))
+        Err(question.unfit(&why))
+    }
+
+    /// The same of an answer that may be empty, which it is without a flag and without a person.
+    fn answer_or_nothing<T>(
+        &mut self,
+        question: &Question<'_>,
+        check: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<T, CliError> {
+        match (question.given, &self.typed) {
+            (None, None) => check("").map_err(|why| question.unfit(&why)),
+            _ => self.answer(question, check),
+        }
     }
 
     fn ask(&mut self, question: &Question<'_>) -> Result<String, CliError> {
-        let missing = || {
+        let missing = |why| {
             CliError::new(ExitStatus::Usage, format!("{} is missing", question.flag))
                 .cause(format!("wanted: {}", question.words))
-                .cause("there is no terminal to ask for it")
+                .cause(why)
                 .advise("Give the flag. Nothing was written.")
         };
-        let typed = self.typed.as_mut().ok_or_else(missing)?;
+        let no_terminal = || missing("there is no terminal to ask for it");
+        let typed = self.typed.as_mut().ok_or_else(no_terminal)?;
         say(&mut self.asked, &format!("{}: ", question.words))?;
         let mut line = String::new();
         let read = typed.by_ref().take(LONGEST).read_line(&mut line);
         match read {
             Ok(bytes) if bytes > 0 => Ok(line.trim().to_owned()),
             // The terminal is gone, or Ctrl-D was pressed.
-            _ => Err(missing()),
+            _ => Err(missing("no answer was given")),
         }
     }
 }

@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::init::InitArgs;
 use crate::cli::preflight;
-use crate::grin::{ClientSecretFile, LibraryDirectory, ServiceAccountKey, TokenUriPolicy, read_passphrase};
+use crate::grin::{
+    ClientSecretFile, LibraryDirectory, ServiceAccountKey, TokenUriPolicy, read_passphrase, read_secret_bytes,
+};
 use crate::session::service_account_can_sign;
+use crate::settings::StorageAddress;
 use crate::storage::StorageConfig;
 
 /// GRIN's directory.
@@ -16,14 +19,34 @@ pub fn library(text: &str) -> Result<String, String> {
     }
 }
 
-/// An address that takes an object.
+/// An address. A folder takes an object; an object store is tried with its keys.
 pub fn storage(url: &str, args: &InitArgs) -> Result<String, String> {
+    if StorageAddress::provider_of(url).is_none() {
+        tried(url, None, args)?;
+    }
+    Ok(url.to_owned())
+}
+
+/// Keys with which the object store takes an object; empty: those of the environment, or the machine's own.
+pub fn storage_keys(file: &str, url: &str, args: &InitArgs) -> Result<Option<PathBuf>, String> {
+    if file.is_empty() {
+        return tried(url, None, args).map(|()| None);
+    }
+    let file = absolute(file)?;
+    read_secret_bytes(&file).map_err(|error| error.to_string())?;
+    tried(url, Some(&file), args)?;
+    Ok(Some(file))
+}
+
+fn tried(url: &str, keys: Option<&Path>, args: &InitArgs) -> Result<(), String> {
     let config = StorageConfig {
         endpoint: args.endpoint.clone(),
         region: args.region.clone(),
+        account: args.account.clone(),
+        credentials_file: keys.map(Path::to_owned),
         ..StorageConfig::of_url(url)
     };
-    preflight::storage_fault(&config).map_or_else(|| Ok(url.to_owned()), Err)
+    preflight::storage_fault(&config).map_or(Ok(()), Err)
 }
 
 /// `true`: as a person.

@@ -27,45 +27,10 @@ pub struct NewFile {
     pub mode: u32,
 }
 
-/// A secret as configuration and unit name it: the name of the credential, and the file.
-pub struct NamedSecret<'a> {
-    /// The key.
-    pub key: &'static str,
-    /// The name.
-    pub name: String,
-    /// The file.
-    pub file: &'a Path,
-}
-
 impl InitAnswers {
-    /// Its secrets; two files of one name cannot both be credentials.
-    pub fn secrets(&self) -> Result<[NamedSecret<'_>; 2], CliError> {
-        let (key, file) = match &self.sign_in {
-            SignInAnswer::ServiceAccount(file) => ("service_account_file", file),
-            SignInAnswer::Person(file) => ("client_secret_file", file),
-        };
-        let secrets = [(key, file), ("passphrase_file", &self.passphrase)].map(|(key, file)| NamedSecret {
-            key,
-            name: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            file,
-        });
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        let is_name = |name: &str| !name.is_empty() && name.chars().all(is_plain);
-        match &secrets {
-            [one, other] if one.name != other.name && is_name(&one.name) && is_name(&other.name) => Ok(secrets),
-            _ => Err(
-                CliError::new(ExitStatus::Config, "systemd cannot hand over files with these names")
-                    .cause(secrets.map(|secret| secret.file.display().to_string()).join(", "))
-                    .advise(
-                        "Give each a name of its own, of ASCII letters, digits, dots, - and _. Nothing was written.",
-                    ),
-            ),
-        }
-    }
-
     /// The configuration file.
     pub fn configuration(&self, args: &InitArgs) -> Result<String, CliError> {
-        let [sign_in, passphrase] = self.secrets()?;
+        let secrets = self.secrets()?;
         let mut text = String::from(
             "# Written by grind init. Every key with its default: grind check-config --print.\n\
              # Files of secrets are named without a folder: systemd hands them over (credentials.conf), and commands that are run by hand\n\
@@ -73,7 +38,9 @@ impl InitAnswers {
         );
         let mut section = |name: &str, pairs: &[(&str, Option<&str>)]| {
             let _ = writeln!(text, "[{name}]");
-            for (key, value) in pairs {
+            let own = secrets.iter().filter(|secret| secret.section == name);
+            let own = own.map(|secret| (secret.key, Some(secret.name.as_str())));
+            for (key, value) in pairs.iter().copied().chain(own) {
                 let value = value.map(|value| toml::Value::from(value).to_string());
                 let _ = value.map(|value| writeln!(text, "{key} = {value}"));
             }
@@ -81,16 +48,14 @@ impl InitAnswers {
         };
         section("library", &[("directory", Some(&self.library))]);
         let credentials = matches!(self.sign_in, SignInAnswer::Person(_)).then_some(CREDENTIALS);
-        section(
-            "auth",
-            &[(sign_in.key, Some(&sign_in.name)), ("credentials_file", credentials)],
-        );
-        section("archive", &[(passphrase.key, Some(&passphrase.name))]);
+        section("auth", &[("credentials_file", credentials)]);
+        section("archive", &[]);
         let endpoint = args.endpoint.as_ref().map(url::Url::as_str);
         let place = [
             ("url", Some(self.storage.as_str())),
             ("endpoint", endpoint),
             ("region", args.region.as_deref()),
+            ("account", args.account.as_deref()),
         ];
         section("storage", &place);
         let queues = match self.asks_for_conversions {
@@ -113,7 +78,8 @@ impl InitAnswers {
             let _ = writeln!(text, "LoadCredential={}:{}", secret.name, literal(secret.file));
         }
         if let Some(folder) = StorageAddress::folder_of(&self.storage) {
-            let _ = writeln!(text, "ReadWritePaths=\"-{}\"", literal(&folder));
+            let folder = literal(&folder).replace('\\', r"\\").replace('"', r#"\""#);
+            let _ = writeln!(text, "ReadWritePaths=\"-{folder}\"");
         }
         Ok(text)
     }
@@ -254,6 +220,7 @@ mod tests {
         InitAnswers {
             library: "Harvard".to_owned(),
             storage: "file:///srv/library".to_owned(),
+            storage_keys: None,
             sign_in: SignInAnswer::Person("/etc/grind/client.json".into()),
             passphrase: "/root/100%/gpg".into(),
             asks_for_conversions: false,
@@ -274,6 +241,31 @@ mod tests {
         );
         assert!(unit.contains("\nLoadCredential=gpg:/root/100%%/gpg\n"), "{unit}");
         assert!(unit.contains("\nReadWritePaths=\"-/srv/library\"\n"), "{unit}");
+    }
+
+    #[test]
+    fn keys_of_an_object_store_are_a_credential_and_odd_folders_are_quoted() {
+        let in_bucket = InitAnswers {
+            storage: "s3://bucket".to_owned(),
+            storage_keys: Some("/root/s3 keys/aws".into()),
+            ..answers()
+        };
+        let args = InitArgs {
+            account: Some("books2".to_owned()),
+            ..InitArgs::default()
+        };
+        let read: toml::Table = in_bucket.configuration(&args).unwrap().parse().unwrap();
+        assert_eq!(read["storage"]["credentials_file"].as_str(), Some("aws"));
+        assert_eq!(read["storage"]["account"].as_str(), Some("books2"));
+        let unit = in_bucket.drop_in().unwrap();
+        assert!(unit.contains("\nLoadCredential=aws:/root/s3 keys/aws\n"), "{unit}");
+        assert!(!unit.contains("ReadWritePaths"), "{unit}");
+        let odd = InitAnswers {
+            storage: r#"file:///srv/a "b" \c"#.to_owned(),
+            ..answers()
+        };
+        let unit = odd.drop_in().unwrap();
+        assert!(unit.contains(r#"ReadWritePaths="-/srv/a \"b\" "#), "{unit}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod answers;
 mod checks;
 mod files;
+mod secrets;
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
@@ -16,6 +17,7 @@ use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::init::answers::{AnswerSource, InitAnswers, SignInAnswer};
 use crate::cli::init::files::{NewFile, refuse_existing, write_all};
+use crate::cli::root::shell_quoted;
 use crate::cli::{load, output, preflight};
 use crate::settings::{LoadedSettings, Settings, SettingsSources, StorageAddress};
 
@@ -40,6 +42,12 @@ pub struct InitArgs {
     /// Region of the bucket
     #[arg(long, value_name = "NAME", help_heading = "Answers")]
     pub region: Option<String>,
+    /// Storage account of an Azure container
+    #[arg(long, value_name = "NAME", help_heading = "Answers")]
+    pub account: Option<String>,
+    /// File with the keys of an object store [default: asked for on a terminal, else those of the environment, or this machine's own]
+    #[arg(long, value_name = "FILE", help_heading = "Answers")]
+    pub storage_keys_file: Option<PathBuf>,
     /// Sign in by this key of a service account, the better way for a daemon
     #[arg(
         long,
@@ -141,12 +149,7 @@ fn proven(answers: &InitAnswers, text: &str) -> Result<LoadedSettings, CliError>
         ..SettingsSources::of_process(Some(&file))
     };
     for secret in answers.secrets()? {
-        let section = if secret.key == "passphrase_file" {
-            "ARCHIVE"
-        } else {
-            "AUTH"
-        };
-        let key = format!("GRIND__{section}__{}", secret.key.to_ascii_uppercase());
+        let key = format!("GRIND__{}__{}", secret.section, secret.key).to_ascii_uppercase();
         sources.env.insert(key, secret.file.display().to_string());
     }
     Settings::load(&sources).map_err(|error| load::refused(&sources, &error))
@@ -154,34 +157,27 @@ fn proven(answers: &InitAnswers, text: &str) -> Result<LoadedSettings, CliError>
 
 /// What is left to do, in this order: first everything that the commands after it, which run as the daemon's user, must be able to read.
 fn next_steps(args: &InitArgs, answers: &InitAnswers, configuration: &Path) -> Result<Vec<String>, CliError> {
-    let mut steps = Vec::new();
     let is_elsewhere = args.config.config.is_some() && configuration != Path::new(CONFIGURATION);
-    let folder = configuration.parent().unwrap_or(Path::new("/"));
-    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-    for secret in answers.secrets()? {
-        let (name, file) = (&secret.name, secret.file.display());
-        steps.push(match secret.file.parent() == Some(&folder) {
-            true => format!("Let the daemon's user alone read {name}: chown grind:grind {file} && chmod 600 {file}"),
-            false => format!(
-                "For commands by hand, put {name} beside the configuration: install -o grind -g grind -m 600 {file} {}",
-                folder.join(name).display()
-            ),
-        });
-    }
+    let mut steps = steps_for_secrets(answers, configuration)?;
     if is_elsewhere {
         steps.push(format!(
             "Let the daemon's user read the configuration: chgrp grind {}",
-            configuration.display()
+            as_word(configuration)
         ));
     }
     if let Some(folder) = StorageAddress::folder_of(&answers.storage) {
         steps.push(format!(
             "Let the storage belong to the daemon's user: install -d -o grind -g grind -m 750 {}",
-            folder.display()
+            as_word(&folder)
         ));
     }
+    if StorageAddress::provider_of(&answers.storage).is_some() && answers.storage_keys.is_none() {
+        let step = "Unless this machine has an identity of its own in the cloud, give the daemon the keys of the storage, which are not those of \
+                    this shell (EnvironmentFile= under [Service]; or begin again with --storage-keys-file and --force): systemctl edit grind";
+        steps.push(step.to_owned());
+    }
     let config = match &args.config.config {
-        Some(named) => format!(" --config {}", named.display()),
+        Some(named) => format!(" --config {}", as_word(named)),
         None => String::new(),
     };
     if matches!(answers.sign_in, SignInAnswer::Person(_)) {
@@ -196,11 +192,34 @@ fn next_steps(args: &InitArgs, answers: &InitAnswers, configuration: &Path) -> R
     if is_elsewhere {
         steps.push(format!(
             "Put the configuration where the unit reads it (-b keeps what is there): install -b -g grind -m 640 {} {CONFIGURATION}",
-            configuration.display()
+            as_word(configuration)
         ));
     }
     steps.push("Start it: systemctl daemon-reload && systemctl enable --now grind".to_owned());
     Ok(steps)
+}
+
+/// How commands by hand come to read what systemd hands to the daemon.
+fn steps_for_secrets(answers: &InitAnswers, configuration: &Path) -> Result<Vec<String>, CliError> {
+    let folder = configuration.parent().unwrap_or(Path::new("/"));
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let secrets = answers.secrets()?.into_iter();
+    let steps = secrets.map(|secret| {
+        let (name, file) = (&secret.name, as_word(secret.file));
+        match secret.file.parent() == Some(&folder) {
+            true => format!("Let the daemon's user alone read {name}: chown grind:grind {file} && chmod 600 {file}"),
+            false => format!(
+                "For commands by hand, put {name} beside the configuration: install -o grind -g grind -m 600 {file} {}",
+                as_word(&folder.join(name))
+            ),
+        }
+    });
+    Ok(steps.collect())
+}
+
+/// A path as a shell reads it.
+fn as_word(path: &Path) -> String {
+    shell_quoted(&path.display().to_string())
 }
 
 #[cfg(test)]
@@ -219,6 +238,7 @@ mod tests {
         let answers = InitAnswers {
             library: "Harvard".to_owned(),
             storage: "s3://bucket/books".to_owned(),
+            storage_keys: Some("/root/it's keys/s3".into()),
             sign_in: SignInAnswer::ServiceAccount(key),
             passphrase,
             asks_for_conversions: false,
@@ -235,6 +255,7 @@ mod tests {
         let expected = [
             "chown grind:grind /etc/grind/key.json && chmod 600 /etc/grind/key.json",
             "install -o grind -g grind -m 600 /root/gpg /etc/grind/gpg",
+            r"install -o grind -g grind -m 600 '/root/it'\''s keys/s3' /etc/grind/s3",
             "sudo -u grind grind check-config --connect",
             "sudo -u grind grind rehearse",
             start,
@@ -246,6 +267,7 @@ mod tests {
         let expected = [
             "chown grind:grind /srv/other/key.json && chmod 600 /srv/other/key.json",
             "chown grind:grind /srv/other/gpg && chmod 600 /srv/other/gpg",
+            r"install -o grind -g grind -m 600 '/root/it'\''s keys/s3' /srv/other/s3",
             "chgrp grind /srv/other/grind.toml",
             "sudo -u grind grind check-config --connect --config /srv/other/grind.toml",
             "sudo -u grind grind rehearse --config /srv/other/grind.toml",
@@ -253,6 +275,28 @@ mod tests {
             start,
         ];
         assert_eq!(elsewhere, expected);
+    }
+
+    #[test]
+    fn who_names_no_keys_of_an_object_store_is_told_that_the_daemon_has_none() {
+        let of = |storage: &str| InitAnswers {
+            library: "Harvard".to_owned(),
+            storage: storage.to_owned(),
+            storage_keys: None,
+            sign_in: SignInAnswer::ServiceAccount("/etc/grind/key.json".into()),
+            passphrase: "/etc/grind/gpg".into(),
+            asks_for_conversions: false,
+        };
+        for (storage, is_told) in [
+            ("s3://bucket", true),
+            ("az://container/books", true),
+            ("file:///srv/library", false),
+        ] {
+            let args = InitArgs::default();
+            let steps = next_steps(&args, &of(storage), &places(&args)[0]).unwrap();
+            let told = steps.iter().any(|step| step.contains("--storage-keys-file"));
+            assert_eq!(told, is_told, "{steps:?}");
+        }
     }
 
     #[test]

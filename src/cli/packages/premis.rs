@@ -1,6 +1,6 @@
 //! `grind export premis`: the evidence of checks, for other archives.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -10,7 +10,8 @@ use crate::cli::args::ConfigArgs;
 use crate::cli::barcode_args::BarcodeArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
-use crate::cli::export::{let_others_read, refused};
+use crate::cli::export::refused;
+use crate::cli::output_file::OutputFile;
 use crate::cli::packages::{chosen, library};
 use crate::cli::{load, reading};
 use crate::grin::Barcode;
@@ -48,18 +49,13 @@ pub fn run(args: &PremisArgs) -> CommandResult {
     judge(&counts.map_err(|error| refused(&error, path))?)
 }
 
-/// Beside the file first, then under its name; without evidence nothing.
+/// Without evidence nothing appears.
 fn to_file(reader: &CatalogReader, selection: &PremisSelection, path: &Path) -> Result<PremisCounts, ExportError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut file = tempfile::Builder::new()
-        .prefix(".grind-export-")
-        .tempfile_in(folder.unwrap_or(Path::new(".")))?;
-    let counts = reader.export_premis(selection, file.as_file_mut())?;
+    let mut file = OutputFile::begin(path)?;
+    let counts = reader.export_premis(selection, &mut file)?;
     if counts.objects > 0 {
-        file.flush()?;
-        let_others_read(file.as_file())?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
+        file.let_others_read()?;
+        file.finish()?;
     }
     Ok(counts)
 }

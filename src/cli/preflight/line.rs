@@ -80,6 +80,11 @@ impl CheckLine {
     pub fn is_passed(&self) -> bool {
         self.verdict == CheckVerdict::Passed
     }
+
+    /// What was found, for whoever asked about this key alone.
+    pub fn into_text(self) -> String {
+        self.text
+    }
 }
 
 impl fmt::Display for CheckLine {

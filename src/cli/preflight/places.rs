@@ -97,7 +97,7 @@ pub fn storage_fault(config: &StorageConfig) -> Option<String> {
         Err(error) => Some(failed(STORAGE, "cannot be opened", &error)),
     };
     made.remove();
-    fault.map(|line| line.to_string())
+    fault.map(CheckLine::into_text)
 }
 
 fn tried(storage: &Storage, setting: &'static str, folder: &str) -> CheckLine {

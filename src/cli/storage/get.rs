@@ -1,7 +1,6 @@
 //! `grind storage get`: an object of a book, or one file of its archive, into a file, which appears only if it has the digest that is recorded.
 
 mod member;
-mod target;
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -13,7 +12,7 @@ use crate::catalog::RecordedPlace;
 use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
-use crate::cli::storage::get::target::TargetFile;
+use crate::cli::output_file::{OutputFile, not_written};
 use crate::cli::storage::look::{BookPart, StorageLook, objects};
 use crate::cli::storage::refused;
 use crate::cli::{load, output};
@@ -158,14 +157,15 @@ fn absent(error: &StorageError) -> CliError {
     }
 }
 
-/// Beside the file first, then under its name.
+/// Under another name first.
 fn fetch(look: &StorageLook, wanted: &WantedObject, path: &Path) -> Result<u64, CliError> {
-    let mut target = TargetFile::begin(path)?;
+    let failed = |error: io::Error| not_written(path, &error);
+    let mut target = OutputFile::begin(path).map_err(failed)?;
     let object = look.storage.open_read(&wanted.key).map_err(|error| absent(&error))?;
     let copied = match copy_digested(object, &mut target) {
         Ok(copied) => copied,
         Err(TransferFault::Source(error)) => return Err(refused(&StorageError::from_read(error))),
-        Err(TransferFault::Target(error)) => return Err(target.failed(&error)),
+        Err(TransferFault::Target(error)) => return Err(failed(error)),
     };
     let found = copied.sha256;
     if let Some(expected) = wanted.sha256.as_ref().filter(|expected| **expected != found) {
@@ -176,6 +176,6 @@ fn fetch(look: &StorageLook, wanted: &WantedObject, path: &Path) -> Result<u64, 
         .cause(format!("its SHA-256 is {found}, and {expected} is recorded"))
         .advise("`grind verify BARCODE` records it."));
     }
-    target.finish()?;
+    target.finish().map_err(failed)?;
     Ok(copied.bytes)
 }

@@ -81,6 +81,7 @@ pub(super) fn without_books(
         shape: said(&answer.shape, answer.words.iter().all(is_kept)),
         words: answer.words.iter().map(|word| said(word, is_kept(word))).collect(),
         url: answer.url.as_deref().map(plain),
+        redirected_to: answer.redirected_to.as_deref().map(plain),
         body: if is_page(&answer.body) {
             cells.page(&answer.body)
         } else {

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse};
 use flate2::read::GzDecoder;
 use url::Url;
@@ -24,7 +26,7 @@ const PLACES: [&str; 2] = ["first", "ctoken"];
 pub struct ReplayedAnswers {
     /// The directory of the library, which stands in its answers' links.
     pub library: Option<String>,
-    /// What cannot be given again, such as redirects and archives, and why.
+    /// What cannot be given again, such as archives, and why.
     pub left_out: Vec<String>,
     answers: Vec<ReplayedAnswer>,
 }
@@ -34,6 +36,9 @@ struct ReplayedAnswer {
     /// The last part of its path.
     name: String,
     url: Url,
+    status: StatusCode,
+    /// Where it redirects to.
+    location: Option<String>,
     content_type: String,
     body: String,
     given: Arc<AtomicUsize>,
@@ -74,7 +79,7 @@ impl ReplayedAnswers {
                     if replayed
                         .answers
                         .iter()
-                        .any(|old| old.url == new.url && old.body == new.body) => {}
+                        .any(|old| (&old.url, old.status, &old.body) == (&new.url, new.status, &new.body)) => {}
                 Ok(new) => replayed.answers.push(new),
                 Err(why) => {
                     let what = format!("{}: {} ({why})", answer.kind.as_str(), answer.shape);
@@ -118,12 +123,19 @@ impl ReplayedAnswer {
         let name = name
             .ok_or("it is no list, search or request for conversion")?
             .to_owned();
-        if answer.body.is_empty() || answer.content_type.is_empty() {
+        let location = answer.redirected_to.as_ref().map(|host| format!("https://{host}/"));
+        let usual = if location.is_some() { 302 } else { 200 };
+        let status =
+            StatusCode::from_u16(answer.status.unwrap_or(usual)).map_err(|_| "its status is not one of HTTP")?;
+        if status == StatusCode::OK && (answer.body.is_empty() || answer.content_type.is_empty()) {
             return Err("its text or its type was not kept");
         }
+        let content_type = Some(answer.content_type.as_str()).filter(|kept| !kept.is_empty());
         Ok(Self {
             name,
-            content_type: answer.content_type.clone(),
+            status,
+            location,
+            content_type: content_type.unwrap_or("text/html").to_owned(),
             body: answer.body.clone(),
             url,
             given: Arc::default(),
@@ -159,11 +171,11 @@ pub(super) fn answer(shared: &SimulatorState, request: &HttpRequest, name: &str,
         None => asked.extend(split_barcodes(&text)),
     }
     let body = replayed.body(&shared.origin(), &asked);
-    Some(
-        HttpResponse::Ok()
-            .content_type(replayed.content_type.as_str())
-            .body(body),
-    )
+    let mut answer = HttpResponse::build(replayed.status);
+    if let Some(location) = &replayed.location {
+        answer.insert_header((LOCATION, location.as_str()));
+    }
+    Some(answer.content_type(replayed.content_type.as_str()).body(body))
 }
 
 #[cfg(test)]
@@ -204,6 +216,32 @@ mod tests {
             ("_failed", "", None),
         ] {
             assert_eq!(given(name, query).as_deref(), expected, "{name} {query}");
+        }
+    }
+
+    #[test]
+    fn statuses_and_redirects_are_given_again() {
+        let list = "https://books.example/libraries/L/_failed";
+        let of = |status, redirected_to: Option<&str>| UnrecognisedAnswer {
+            status,
+            redirected_to: redirected_to.map(str::to_owned),
+            content_type: String::new(),
+            ..kept(list, "")
+        };
+        for (answer, status, location) in [
+            (of(Some(418), None), Some(418), None),
+            (
+                of(None, Some("files0.example")),
+                Some(302),
+                Some("https://files0.example/"),
+            ),
+            (of(None, None), None, None),
+            (of(Some(7), None), None, None),
+        ] {
+            let replayed = ReplayedAnswer::of(&answer).ok();
+            let head = replayed.as_ref().map(|answer| answer.status.as_u16());
+            assert_eq!(head, status, "{answer:?}");
+            assert_eq!(replayed.and_then(|answer| answer.location).as_deref(), location);
         }
     }
 

@@ -64,7 +64,21 @@ fn of_object(what: &str, place: String, key: Option<&ObjectKey>, error: Error) -
         {
             StorageError::denied(place, &error)
         }
-        (error, _) => StorageError::store(format!("{what} {place}"), &error),
+        (error, _) => StorageError::store(format!("{what} {place}"), &from_its_root(&error)),
+    }
+}
+
+/// The error's words, after those of what lies behind all of it, where it leaves them out: a certificate that is not trusted, a refused
+/// connection.
+fn from_its_root(error: &Error) -> String {
+    let mut root: &dyn std::error::Error = error;
+    while let Some(source) = root.source() {
+        root = source;
+    }
+    let (text, root) = (error.to_string(), root.to_string());
+    match text.contains(&root) {
+        true => text,
+        false => format!("{root} ({text})"),
     }
 }
 
@@ -155,6 +169,28 @@ mod tests {
                 (sorted.reason(), sorted.class()),
                 (reason, StorageErrorClass::NeedsPerson)
             );
+        }
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("error sending request")]
+    struct Unsent(#[source] std::io::Error);
+
+    #[test]
+    fn what_lies_behind_an_unsent_request_is_said_first() {
+        for (cause, words) in [
+            (
+                "invalid peer certificate: UnknownIssuer",
+                "failed: invalid peer certificate: UnknownIssuer (Generic S3",
+            ),
+            (
+                "error sending request",
+                "failed: Generic S3 error: error sending request",
+            ),
+        ] {
+            let source = Unsent(std::io::Error::other(cause)).into();
+            let text = sorted("reading", "s3://b", None, Error::Generic { store: "S3", source }).to_string();
+            assert!(text.contains(words), "{text}");
         }
     }
 

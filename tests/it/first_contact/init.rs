@@ -36,8 +36,12 @@ impl Desk {
 
     fn init(&self, extra: &[&str], environment: &[(&str, String)]) -> Finished {
         let storage = format!("file://{}", self.path("library").display());
+        self.init_at(&storage, extra, environment)
+    }
+
+    fn init_at(&self, storage: &str, extra: &[&str], environment: &[(&str, String)]) -> Finished {
         let mut command = Command::new(env!("CARGO_BIN_EXE_grind"));
-        command.args(["init", "--storage", &storage]).args(extra);
+        command.args(["init", "--storage", storage]).args(extra);
         command.arg("--root").arg(self.folder.path());
         command
             .arg("--client-secret-file")
@@ -135,4 +139,36 @@ fn with_connect_the_answers_are_tried_against_the_services() {
     assert!(ended.out.contains("ok: storage.url: "), "{}", ended.out);
     assert_eq!(ended.status.code(), Some(77), "{}", ended.out);
     assert!(ended.out.contains("Next:\n1. "), "{}", ended.out);
+}
+
+#[test]
+fn an_object_store_is_tried_with_the_keys_that_the_daemon_will_have() {
+    let server = crate::storage_s3::server::Server::start();
+    let desk = Desk::new("secret\n");
+    let keys = desk.path("etc/grind/store_keys");
+    let said = |secret: &str| format!("aws_access_key_id = key\naws_secret_access_key = {secret}\n");
+    fs::write(&keys, said("another")).unwrap();
+    let endpoint = server.endpoint();
+    let flags = ["--library", "TESTLIB", "--endpoint", &endpoint, "--region", "us-east-1"];
+    let flags = [&flags[..], &["--storage-keys-file", keys.to_str().unwrap()]].concat();
+    let init = || desk.init_at("s3://books/library", &flags, &[]);
+    fs::set_permissions(&keys, fs::Permissions::from_mode(0o644)).unwrap();
+    let exposed = init();
+    assert_eq!(exposed.status.code(), Some(78), "{}", exposed.err);
+    assert!(exposed.err.contains("--storage-keys-file"), "{}", exposed.err);
+    fs::set_permissions(&keys, fs::Permissions::from_mode(0o600)).unwrap();
+    let refused = init();
+    assert_eq!(refused.status.code(), Some(78), "{}", refused.err);
+    assert!(!desk.path("etc/grind/grind.toml").exists());
+    fs::write(&keys, said("secret")).unwrap();
+    let ended = init();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.err);
+    let settings = Settings::load(&SettingsSources::of_file(&desk.path("etc/grind/grind.toml")))
+        .unwrap()
+        .settings;
+    assert_eq!(settings.storage.credentials_file.as_ref(), Some(&keys));
+    let unit = read(&desk.path("etc/systemd/system/grind.service.d/credentials.conf"));
+    assert_eq!(unit.matches("LoadCredential=").count(), 3, "{unit}");
+    let none = desk.init(&[&flags[..], &["--force"]].concat(), &[]);
+    assert!(none.err.contains("is no object store"), "{}", none.err);
 }

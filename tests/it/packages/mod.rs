@@ -276,7 +276,7 @@ fn books_in_a_bucket_are_packed_and_a_killed_export_leaves_nothing_that_stays() 
     let refused = export(&home, "bagit", &books, &into.path().join("none"));
     assert_eq!(
         refused.run.status.code(),
-        Some(73),
+        Some(77),
         "{}\n{}",
         refused.run.out,
         refused.run.err

@@ -97,6 +97,10 @@ impl Server {
         format!("[storage]\nurl = \"s3://{BUCKET}/library\"\nendpoint = \"http://{address}\"\nregion = \"us-east-1\"\n")
     }
 
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// The bucket's folder `library`.
     pub fn storage(&self) -> Storage {
         Storage::open(&self.config("/library")).unwrap()

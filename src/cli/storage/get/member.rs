@@ -10,7 +10,7 @@ use crate::archive::{
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::output;
-use crate::cli::storage::get::target::TargetFile;
+use crate::cli::output_file::{OutputFile, not_written};
 use crate::cli::storage::get::{ArchivePlace, absent};
 use crate::cli::storage::look::StorageLook;
 use crate::cli::storage::refused;
@@ -40,7 +40,8 @@ pub(super) fn get(look: &StorageLook, barcode: &Barcode, name: &str, into: Optio
     };
     let own = Path::new(&member.name).file_name().map(PathBuf::from);
     let path = into.map(Path::to_owned).or(own).unwrap_or_default();
-    let mut target = TargetFile::begin(&path)?;
+    let failed = |error: io::Error| not_written(&path, &error);
+    let mut target = OutputFile::begin(&path).map_err(failed)?;
     let span = index.span(member);
     let packed = look
         .storage
@@ -48,10 +49,10 @@ pub(super) fn get(look: &StorageLook, barcode: &Barcode, name: &str, into: Optio
         .map_err(|error| absent(&error))?;
     let read = read_member(packed, span.from, member, &mut target).map_err(|error| match error {
         MemberReadError::Input(error) => refused(&StorageError::from_read(error)),
-        MemberReadError::Sink(error) => target.failed(&error),
+        MemberReadError::Sink(error) => failed(error),
         error => damaged(&raw, format!("of {}: {error}", member.name)),
     })?;
-    target.finish()?;
+    target.finish().map_err(failed)?;
     let cost = match source {
         IndexSource::Recorded(_) => format!("{} of the archive read", DisplaySize(read.packed_bytes)),
         IndexSource::Archive(_, why) => {
