@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use awc::http::header::{AUTHORIZATION, DATE, LOCATION, RETRY_AFTER};
+use awc::http::header::{AUTHORIZATION, DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use url::Url;
 
 use crate::actor::AskContext;
@@ -24,6 +24,12 @@ struct SignedRequest {
     /// The token that it carries, if it carries one.
     bearer: Option<BearerToken>,
     outgoing: OutgoingRequest,
+}
+
+/// Where a redirect leads, as an address is written; empty where it does not say.
+fn location_of(headers: &HeaderMap) -> String {
+    let location = headers.get(LOCATION);
+    location.map_or_else(String::new, |location| in_ascii(location.as_bytes()))
 }
 
 impl SessionEngine {
@@ -61,10 +67,7 @@ impl SessionEngine {
                 }
                 StatusVerdict::Redirect => {
                     self.pacer.accepted(opened.sent);
-                    let location = opened.incoming.headers().get(LOCATION);
-                    let location = location
-                        .map(|location| in_ascii(location.as_bytes()))
-                        .unwrap_or_default();
+                    let location = location_of(opened.incoming.headers());
                     opened.drain().await;
                     match self.config().redirect.judge(&state.url, &location, state.hops) {
                         Ok(hop) => state.follow(hop.url, status),
