@@ -95,7 +95,7 @@ pub(super) fn trouble_in(text: &str) -> Option<&'static str> {
 }
 
 /// Words before a phrase that are looked at.
-const NEAR: usize = 6;
+const NEAR: usize = 12;
 
 /// Is what follows only supposed: "If something went wrong", "in case of an internal error"?
 fn is_supposed(before: &str) -> bool {
