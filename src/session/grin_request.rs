@@ -61,7 +61,7 @@ impl SessionEngine {
                 }
                 StatusVerdict::Redirect => {
                     self.pacer.accepted(opened.sent);
-                    let location = opened.incoming.header(LOCATION).unwrap_or_default().to_owned();
+                    let location = location_of(&opened.incoming);
                     opened.drain().await;
                     match self.config().redirect.judge(&state.url, &location, state.hops) {
                         Ok(hop) => state.follow(hop.url, status),
@@ -192,6 +192,23 @@ impl SessionEngine {
     }
 }
 
+/// Where the answer redirects; empty where it does not say.
+fn location_of(incoming: &IncomingAnswer) -> String {
+    let location = incoming.headers().get(LOCATION);
+    location
+        .map(|location| in_ascii(location.as_bytes()))
+        .unwrap_or_default()
+}
+
+/// An address in the form in which it is sent: what some servers write as it is, is percent-encoded, as browsers do.
+fn in_ascii(address: &[u8]) -> String {
+    let encoded = address.iter().map(|byte| match byte.is_ascii() {
+        true => char::from(*byte).to_string(),
+        false => format!("%{byte:02X}"),
+    });
+    encoded.collect()
+}
+
 /// How long the server asks to wait.
 fn asked_wait(incoming: &IncomingAnswer) -> Option<Duration> {
     let text = incoming.header(RETRY_AFTER)?;
@@ -204,5 +221,22 @@ fn refused_by_host(url: &Url, status: u16, snippet: String, retry_after: Option<
         status,
         snippet,
         retry_after,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_may_hold_any_bytes() {
+        for (sent, read) in [
+            (&b"/a?b=c%20d"[..], "/a?b=c%20d"),
+            ("/T\u{fc}r".as_bytes(), "/T%C3%BCr"),
+            (&b"/T\xfcr"[..], "/T%FCr"),
+            (&b""[..], ""),
+        ] {
+            assert_eq!(in_ascii(sent), read);
+        }
     }
 }
