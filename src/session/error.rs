@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::actor::AskError;
 use crate::grin::RedirectRefused;
+use crate::log::DisplayDuration;
 use crate::vocabulary::FailureReason;
 
 /// Which part of a request took too long.
@@ -143,7 +144,7 @@ pub enum SessionError {
         retry_after: Option<Duration>,
     },
     /// 429 or 503, with or without `Retry-After`, that speaks for all of GRIN: the gate is closed.
-    #[error("throttled{}", in_brackets(*status))]
+    #[error("throttled{}{}", in_brackets(*status), pause_of(*retry_after))]
     Throttled {
         /// The status; `None`: another program of this library got it.
         status: Option<u16>,
@@ -227,6 +228,16 @@ pub enum SessionError {
 
 fn of(expected: Option<u64>) -> String {
     expected.map(|expected| format!(" of {expected}")).unwrap_or_default()
+}
+
+fn pause_of(asked: Option<Duration>) -> String {
+    let told = |asked: Duration| {
+        format!(
+            ": GRIN asks everybody to wait for {}",
+            DisplayDuration(asked.as_secs_f64())
+        )
+    };
+    asked.map(told).unwrap_or_default()
 }
 
 impl From<AskError> for SessionError {

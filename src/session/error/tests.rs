@@ -36,6 +36,26 @@ fn each_error_says_what_follows() {
 }
 
 #[test]
+fn a_pause_that_grin_asks_for_is_told() {
+    for (status, retry_after, told) in [
+        (
+            Some(429),
+            Some(86_400),
+            "throttled (429): GRIN asks everybody to wait for 1d 0h",
+        ),
+        (None, Some(2), "throttled: GRIN asks everybody to wait for 2.0s"),
+        (Some(503), None, "throttled (503)"),
+    ] {
+        let error = SessionError::Throttled {
+            status,
+            retry_after: retry_after.map(Duration::from_secs),
+            longest: None,
+        };
+        assert_eq!(error.to_string(), told);
+    }
+}
+
+#[test]
 fn a_status_that_asks_for_a_pause_is_no_server_error() {
     let (status, retry_after) = (503, None);
     for error in [
