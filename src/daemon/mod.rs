@@ -5,6 +5,7 @@ mod build_error;
 mod control;
 mod course;
 mod ledger;
+mod leftovers;
 mod membership;
 mod notify;
 mod published_status;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_rt::{Arbiter, ArbiterHandle};
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::actor::{ActorRegistry, AskContext, AskError, ConcurrentRunner, Mailbox, SpawnOptions, WorkerPool, spawn};
 use crate::catalog::{Catalog, CatalogAddress, CatalogPolicy, CatalogThread, OperatorPause};
@@ -12,6 +12,7 @@ use crate::clock::SystemClock;
 use crate::daemon::build_error::BuildError;
 use crate::daemon::control::{DaemonControl, pause_of};
 use crate::daemon::ledger::ShutdownLedger;
+use crate::daemon::leftovers;
 use crate::daemon::membership::{self, MembershipTask};
 use crate::daemon::published_status::state_store;
 use crate::daemon::shared_rate::CatalogRate;
@@ -230,7 +231,7 @@ impl OpenedServices {
         let unusable = |error: &dyn std::fmt::Display| BuildError::Settings(error.to_string());
         let library = LibraryDirectory::parse(&settings.library.directory).map_err(|error| unusable(&error))?;
         let addresses = GrinAddresses::new(&settings.grin.base_url, &library).map_err(|error| unusable(&error))?;
-        sweep(&self.storage);
+        leftovers::sweep(&self.storage);
         let store = state_store(settings, &self.hub, &self.session)?;
         let progress = Arc::new(RunProgress::default());
         let lists = Arbiter::new();
@@ -267,20 +268,6 @@ impl OpenedServices {
             lists,
             threads: Arc::new(WatchedThreads::new(threads, silence_limit())),
         })
-    }
-}
-
-/// Removes what an earlier run left half-written.
-fn sweep(storage: &Storage) {
-    let swept = storage.sweep();
-    if swept.removed > 0 {
-        info!(swept.removed, "leftovers of an earlier run removed from the storage");
-    }
-    for failure in &swept.failures {
-        warn!(
-            failure,
-            "a leftover of an earlier run stays in the storage; it is tried again at the next start"
-        );
     }
 }
 

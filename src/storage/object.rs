@@ -149,7 +149,9 @@ impl ObjectStorage {
             head: true,
             ..GetOptions::default()
         };
-        let got = self.runtime.wait(async move { store.get_opts(&path, options).await })?;
+        let got = self
+            .runtime
+            .wait(async move { in_time(0, store.get_opts(&path, options)).await })?;
         let got = got.map_err(|why| sorted("asking for", &self.place, Some(key), why))?;
         Ok((got.meta.size, meta_of(&got.attributes), got.meta.e_tag))
     }
@@ -160,7 +162,10 @@ impl ObjectStorage {
             return Ok(false);
         }
         let (store, path) = (Arc::clone(&self.store), self.path(key));
-        match self.runtime.wait(async move { store.delete(&path).await })? {
+        match self
+            .runtime
+            .wait(async move { in_time(0, store.delete(&path)).await })?
+        {
             Ok(()) => Ok(true),
             Err(object_store::Error::NotFound { .. }) => Ok(false),
             Err(why) => Err(sorted("removing", &self.place, Some(key), why)),

@@ -5,6 +5,7 @@
 use std::cell::Cell;
 use std::fs;
 use std::io::Write as _;
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use crate::support::service::Service;
@@ -156,6 +157,21 @@ fn signals_are_heard_while_nobody_reads_the_log() {
     assert_eq!(service.finish().status.code(), Some(130));
     drop(unread);
     assert!(fill.join().unwrap().is_err(), "it was never full");
+}
+
+/// What an earlier run left there is looked for at the start, which waited for the answer.
+#[test]
+fn a_storage_that_never_answers_delays_no_start() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = silent.local_addr().unwrap();
+    let place =
+        format!("[storage]\nurl = \"s3://bucket/x\"\nendpoint = \"http://{endpoint}\"\nregion = \"us-east-1\"\n");
+    let keys = [("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")];
+    let mut service = Service::with(Home::new(small(), &place), &keys);
+    service.told("READY=1");
+    service.signal(Signal::TERM);
+    let ended = service.finish();
+    assert!(ended.status.success(), "{}", ended.err);
 }
 
 /// Locks the catalog as another program's transaction does, until dropped.

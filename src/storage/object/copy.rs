@@ -29,6 +29,7 @@ use crate::storage::object::again::{StoreAttempt, persistently};
 use crate::storage::object::error::sorted_write;
 use crate::storage::object::multipart::PART;
 use crate::storage::object::parts::{PartStore, PartUpload};
+use crate::storage::object::patience::in_time;
 
 /// Copied in one request; S3 takes up to 5 GiB.
 const PIECE: u64 = 1 << 30;
@@ -178,7 +179,7 @@ impl CopyPlan {
     }
 
     async fn compare(&self) -> Result<(), CopyError> {
-        let got = self.store.objects().head(&self.to).await?.size;
+        let got = in_time(0, self.store.objects().head(&self.to)).await?.size;
         if got == self.bytes {
             return Ok(());
         }

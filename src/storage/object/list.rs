@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use futures::StreamExt;
 use futures::stream::BoxStream;
 
 use crate::storage::ListedObject;
@@ -11,6 +10,7 @@ use crate::storage::error::StorageError;
 use crate::storage::key::ObjectKey;
 use crate::storage::object::ObjectStorage;
 use crate::storage::object::error::sorted;
+use crate::storage::object::patience::next_in_time;
 
 /// As many as S3 gives in one answer.
 const BATCH: usize = 1000;
@@ -43,7 +43,13 @@ impl ObjectNames {
             return Ok(());
         };
         let (found, rest) = self.objects.runtime.wait(async move {
-            let found: Vec<Found> = stream.by_ref().take(BATCH).collect().await;
+            let mut found: Vec<Found> = Vec::new();
+            while found.len() < BATCH && found.last().is_none_or(Result::is_ok) {
+                let Some(next) = next_in_time(&mut stream).await else {
+                    break;
+                };
+                found.push(next);
+            }
             (found, stream)
         })?;
         if found.len() == BATCH {

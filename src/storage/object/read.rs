@@ -12,10 +12,11 @@ use crate::storage::error::StorageError;
 use crate::storage::key::ObjectKey;
 use crate::storage::object::ObjectStorage;
 use crate::storage::object::error::sorted;
+use crate::storage::object::patience::in_time;
 use crate::storage::object::runtime::PendingTask;
 
 /// Asked for at once; at most two are held.
-const RANGE: u64 = 4 << 20;
+const RANGE: usize = 4 << 20;
 
 /// An object being read; if it is replaced meanwhile, reading fails rather than mixing the two.
 pub(in crate::storage) struct ObjectReader {
@@ -57,7 +58,7 @@ impl ObjectReader {
     }
 
     fn ask(&mut self) {
-        let range = self.next..self.next.saturating_add(RANGE).min(self.end);
+        let range = self.next..self.next.saturating_add(RANGE as u64).min(self.end);
         if range.is_empty() {
             return;
         }
@@ -68,7 +69,8 @@ impl ObjectReader {
             ..GetOptions::default()
         };
         let (store, path) = (Arc::clone(&self.objects.store), self.objects.path(&self.key));
-        self.ahead = Some(self.objects.runtime.begin(get(store, path, options)));
+        let got = async move { in_time(RANGE, get(store, path, options)).await };
+        self.ahead = Some(self.objects.runtime.begin(got));
     }
 
     /// The next range; `false` at the end.

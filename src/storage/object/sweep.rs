@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use futures::StreamExt;
+use futures::StreamExt as _;
 use object_store::path::Path;
 
 use crate::storage::SweepResult;
 use crate::storage::object::parts::PartStore;
+use crate::storage::object::patience::next_in_time;
 use crate::storage::object::{ObjectStorage, TEMPORARY};
 
 /// A temporary object without a note may be another machine's; after so long nobody works on it any more.
@@ -76,7 +77,7 @@ fn noted(objects: &ObjectStorage, store: &Arc<PartStore>, swept: &mut SweepResul
 async fn old(store: &PartStore, folder: &Path) -> (u64, Vec<String>) {
     let (mut removed, mut failures) = (0, Vec::new());
     let mut listed = store.objects().list(Some(folder)).take(MOST);
-    while let Some(found) = listed.next().await {
+    while let Some(found) = next_in_time(&mut listed).await {
         let outcome = match found {
             Ok(found) if !is_old(found.last_modified.into()) => continue,
             Ok(found) => store.delete(&found.location).await,
