@@ -207,6 +207,26 @@ fn what_a_manifest_of_an_earlier_version_does_not_say_is_asked_of_the_archive() 
 }
 
 #[test]
+fn an_archive_without_the_alto_of_the_stored_one_is_kept_aside() {
+    let with_alto = |pages: u32| {
+        let files = (1..=pages).fold(Files::bare(3, 100), |files, page| {
+            files.with(&format!("alto/{page:08}.xml"), b"<alto/>")
+        });
+        proven_volume(files, str::to_owned)
+    };
+    for (storage, _folder) in stores() {
+        publish_stored(&recipe(&storage, "\"a\""), &with_alto(2));
+        let published = publish(&recipe(&storage, "\"b\""), &with_alto(1)).unwrap();
+        let reason = KeepReason::FewerAlto;
+        assert!(
+            matches!(published, VolumePublished::KeptAside { reason: why, .. } if why == reason),
+            "{published:?}"
+        );
+        publish_stored(&recipe(&storage, "\"c\""), &with_alto(3));
+    }
+}
+
+#[test]
 fn stand_ins_for_images_do_not_replace_them() {
     for (storage, _folder) in stores() {
         publish_stored(&recipe(&storage, "\"a\""), &Files::volume(3, 4_000).tar_gz());
