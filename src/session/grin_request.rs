@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use awc::http::header::{AUTHORIZATION, DATE, LOCATION, RETRY_AFTER};
+use awc::http::header::{AUTHORIZATION, DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use url::Url;
 
 use crate::actor::AskContext;
@@ -14,7 +14,7 @@ use crate::session::redirect_state::RedirectState;
 use crate::session::request::{OpenedRequest, RequestAttempt, RequestSpec, ResponseTime, declared};
 use crate::session::status_policy::{RefusalScope, StatusVerdict, error, is_refusal_of_host, refusal_scope, verdict};
 use crate::session::token::{BearerToken, RefusedRequest};
-use crate::session::{AnswerOrigin, SessionError};
+use crate::session::{AnswerOrigin, RequestKind, SessionError};
 
 /// Tokens that one request tries at most.
 const TOKENS: u32 = 3;
@@ -24,6 +24,12 @@ struct SignedRequest {
     /// The token that it carries, if it carries one.
     bearer: Option<BearerToken>,
     outgoing: OutgoingRequest,
+}
+
+/// Where a redirect leads, as an address is written; empty where it does not say.
+fn location_of(headers: &HeaderMap) -> String {
+    let location = headers.get(LOCATION);
+    location.map_or_else(String::new, |location| in_ascii(location.as_bytes()))
 }
 
 impl SessionEngine {
@@ -61,7 +67,7 @@ impl SessionEngine {
                 }
                 StatusVerdict::Redirect => {
                     self.pacer.accepted(opened.sent);
-                    let location = location_of(&opened.incoming);
+                    let location = location_of(opened.incoming.headers());
                     opened.drain().await;
                     match self.config().redirect.judge(&state.url, &location, state.hops) {
                         Ok(hop) => state.follow(hop.url, status),
@@ -156,6 +162,7 @@ impl SessionEngine {
         let request = RefusedRequest {
             address: ask.url.as_str(),
             second: state.refusals > 0,
+            of_archive: matches!(ask.outgoing.kind, RequestKind::ArchiveHead | RequestKind::ArchiveBody),
         };
         self.keeper.refused(&bearer, request, self).await?;
         self.counters.note_retry(ask.outgoing.kind, "auth");
@@ -190,14 +197,6 @@ impl SessionEngine {
             longest: None,
         })
     }
-}
-
-/// Where the answer redirects; empty where it does not say.
-fn location_of(incoming: &IncomingAnswer) -> String {
-    let location = incoming.headers().get(LOCATION);
-    location
-        .map(|location| in_ascii(location.as_bytes()))
-        .unwrap_or_default()
 }
 
 /// An address in the form in which it is sent: what some servers write as it is, is percent-encoded, as browsers do.
