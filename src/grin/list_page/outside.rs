@@ -18,6 +18,8 @@ const LONGEST_STATEMENT: usize = 1_024;
 #[expect(clippy::struct_excessive_bools, reason = "findings that do not exclude each other")]
 pub(super) struct OutsideTable {
     text: String,
+    /// Bytes of it that were searched already, with all that stood before them.
+    searched: usize,
     title: String,
     after_blank: bool,
     anything: bool,
@@ -132,6 +134,9 @@ impl OutsideTable {
     }
 
     fn search(&mut self) {
+        if self.text.len() == self.searched {
+            return;
+        }
         let shown = text::from_html(&self.text);
         self.unavailable |= says_unavailable(&shown);
         self.tells_of_more |= tells_of_more(&shown);
@@ -140,6 +145,7 @@ impl OutsideTable {
         }
         let keep = self.text.floor_char_boundary(self.text.len().saturating_sub(OVERLAP));
         self.text.drain(..keep);
+        self.searched = self.text.len();
     }
 
     /// Text of `<title>`.
