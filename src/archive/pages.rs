@@ -3,6 +3,7 @@
 mod count;
 mod duplicates;
 mod forms;
+mod noted;
 mod numbering;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,8 +27,6 @@ use crate::archive::scan::FileSeen;
 const IN_MEMORY: usize = 2 << 20;
 /// Letters and digits that a text has which is more than trivial; dirt on a page is often read as fewer.
 const WORDED: usize = 8;
-/// Page numbers named in one finding.
-const NAMED: usize = 5;
 /// The lines of a volume without pages.
 #[expect(clippy::reversed_empty_ranges, reason = "an empty range")]
 const NO_LINES: RangeInclusive<u32> = 1..=0;
@@ -314,69 +313,6 @@ impl VolumePages {
         }
         (images - self.images.len()) as u64
     }
-
-    fn note_void_images(&self, findings: &mut FindingList) {
-        let kinds = [
-            (
-                FindingCode::EmptyPageImage,
-                ImageContent::Empty,
-                "page images without a single byte, on pages",
-            ),
-            (
-                FindingCode::NotAnImage,
-                ImageContent::NotAnImage,
-                "page images with bytes that no image has, on pages",
-            ),
-        ];
-        for (code, kind, what) in kinds {
-            let of_kind = self.void_images.iter().filter(|(_, content)| **content == kind);
-            let pages: Vec<u32> = of_kind.map(|(page, _)| *page).collect();
-            if !pages.is_empty() {
-                let text = format!("{} {}", pages.len(), listed(what, &pages));
-                findings.note(code, None, text);
-            }
-        }
-    }
-
-    fn note_texts(&self, findings: &mut FindingList) {
-        if self.lines.is_empty() {
-            findings.note(FindingCode::NoPages, None, "there is no page in it");
-        } else if self.texts.is_empty() {
-            findings.note(FindingCode::NoText, None, "there is no page text in it");
-        } else if self.nonblank_texts() == 0 {
-            findings.note(FindingCode::NoText, None, "all of its page texts are blank");
-        }
-        let tallies: [(FindingCode, LineCount, &str); 4] = [
-            (
-                FindingCode::BadUtf8,
-                |line| line.replaced,
-                "runs of bytes that are not UTF-8, on pages",
-            ),
-            (
-                FindingCode::ControlChars,
-                |line| line.control,
-                "control characters, on pages",
-            ),
-            (
-                FindingCode::ByteOrderMark,
-                |line| line.is_marked.into(),
-                "byte order marks, removed, on pages",
-            ),
-            (
-                FindingCode::TextInUtf16,
-                |line| line.is_utf16.into(),
-                "texts in UTF-16, decoded, on pages",
-            ),
-        ];
-        for (code, count, what) in tallies {
-            let found = self.texts.iter().filter(|(_, line)| count(line) > 0);
-            let pages: Vec<u32> = found.map(|(page, _)| *page).collect();
-            let count: usize = self.texts.values().map(count).sum();
-            if count > 0 {
-                findings.note(code, None, listed(&format!("{count} {what}"), &pages));
-            }
-        }
-    }
 }
 
 /// Is there nothing to read in a page's text? White space, control characters, marks without width and what stands for bytes that are no
@@ -389,16 +325,6 @@ fn is_blank(text: &str) -> bool {
 /// Has a page's text more than a few letters and digits?
 fn is_worded(text: &str) -> bool {
     text.chars().filter(|c| c.is_alphanumeric()).nth(WORDED - 1).is_some()
-}
-
-fn listed(what: &str, pages: &[u32]) -> String {
-    let first: Vec<String> = pages.iter().take(NAMED).map(u32::to_string).collect();
-    let more = if pages.len() > NAMED {
-        format!(" and {} more", pages.len() - NAMED)
-    } else {
-        String::new()
-    };
-    format!("{what}: {}{more}", first.join(", "))
 }
 
 #[cfg(test)]

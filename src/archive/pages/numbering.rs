@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::archive::findings::{FindingCode, FindingList};
-use crate::archive::pages::{VolumePages, listed};
+use crate::archive::pages::VolumePages;
+use crate::archive::pages::noted::listed;
 
 /// How far a page number may lie beyond the number of pages: `factor * pages + slack`.
 const FACTOR: u64 = 2;
