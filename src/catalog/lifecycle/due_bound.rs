@@ -35,6 +35,37 @@ fn latest_due(policy: &CatalogPolicy, now: Timestamp) -> Option<Timestamp> {
     (now.as_second() >= CLOCK_IS_SET).then(|| later(now, longest))
 }
 
+/// By less than this a clock is set right again and again, and nobody waits for so little.
+const LEAST_STEP: i64 = 2_000;
+/// Everything that waits until a moment of the wall clock.
+const WAITING: [&str; 3] = [
+    "UPDATE books SET next_attempt_at = strftime('%Y-%m-%dT%H:%M:%fZ', next_attempt_at, :by) WHERE next_attempt_at > :now",
+    "UPDATE books SET hook_due_at = strftime('%Y-%m-%dT%H:%M:%fZ', hook_due_at, :by) WHERE hook_due_at > :now",
+    "UPDATE second_copies SET due_at = strftime('%Y-%m-%dT%H:%M:%fZ', due_at, :by) WHERE due_at > :now",
+];
+
+/// How what waits is moved where the machine's clock was set back by so many milliseconds, as SQLite writes it; `None`: not at all.
+fn moved_by(set_back: i64) -> Option<String> {
+    (set_back >= LEAST_STEP).then(|| format!("-{}.{:03} seconds", set_back / 1_000, set_back % 1_000))
+}
+
+/// Lets nothing wait longer because the machine's clock was set back: what was put off for seconds would wait for hours. A clock that is set
+/// forward only makes it due earlier. A step while no program ran is not seen.
+pub(crate) fn follow_clock(tx: &CatalogTransaction<'_>) -> Result<(), CatalogError> {
+    let Some(by) = moved_by(tx.clock_set_back()) else {
+        return Ok(());
+    };
+    let mut waiting = 0;
+    for sql in WAITING {
+        waiting += tx.conn.execute(sql, &arguments! { now: tx.stamp, by: by })?;
+    }
+    warn!(
+        by,
+        waiting, "the clock of this machine was set back; what waits until a time of day waits no longer for it"
+    );
+    Ok(())
+}
+
 /// Makes books due that are to wait for longer than any wait takes.
 pub(crate) fn end_endless_waits(tx: &CatalogTransaction<'_>) -> Result<(), CatalogError> {
     let Some(latest) = latest_due(tx.policy, tx.now) else {
@@ -60,6 +91,18 @@ pub(crate) fn end_endless_waits(tx: &CatalogTransaction<'_>) -> Result<(), Catal
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_waits_is_moved_with_a_clock_that_is_set_back() {
+        for (set_back, expected) in [
+            (0, None),
+            (1_999, None),
+            (2_000, Some("-2.000 seconds")),
+            (7_200_045, Some("-7200.045 seconds")),
+        ] {
+            assert_eq!(moved_by(set_back).as_deref(), expected, "{set_back}");
+        }
+    }
 
     #[test]
     fn the_latest_moment_for_which_a_book_waits() {

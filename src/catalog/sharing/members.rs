@@ -8,6 +8,7 @@ use crate::catalog::CatalogError;
 use crate::catalog::engine::value::arguments;
 use crate::catalog::engine::{SqlConnection, SqlRow};
 use crate::catalog::lifecycle::claim::{EXPIRED, LeaseSpan, release};
+use crate::catalog::lifecycle::due_bound::follow_clock;
 use crate::catalog::lifecycle::history::ChangeCause;
 use crate::catalog::sharing::tasks::{SharedTask, tasks_of};
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
@@ -228,7 +229,8 @@ fn note(tx: &CatalogTransaction<'_>, member: &MemberCard) -> Result<(), CatalogE
     if member.program == COPIER {
         return Ok(());
     }
-    tx.note_session()
+    tx.note_session()?;
+    follow_clock(tx)
 }
 
 /// Adds a member; `false` if its name is taken.

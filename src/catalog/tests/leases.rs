@@ -1,6 +1,9 @@
 //! Claims, clocks and publications.
 
-use crate::catalog::tests::shelf::{LEASE, Shelf, barcode, codes, only, queue, stored, three};
+use std::time::Duration;
+
+use crate::catalog::tests::sharing::{card, join, renew as renew_member};
+use crate::catalog::tests::shelf::{HOUR, LEASE, Shelf, barcode, codes, only, queue, retry, stored, three};
 use crate::catalog::*;
 
 use BookState as S;
@@ -28,6 +31,40 @@ fn a_wall_clock_that_steps_by_hours_ends_no_claim_and_keeps_none() {
         shelf.clock.advance(LEASE);
         let late = shelf.claim_of("three", queue(&[Queue::Converted]), 9);
         assert_eq!(late.len(), 3, "leases run out all the same: {late:?}");
+    }
+}
+
+/// On a server the server's clock counts, and nobody moves what waits by it.
+#[test]
+fn what_was_put_off_for_seconds_does_not_wait_for_hours_where_the_clock_is_set_back() {
+    for (step, waits_on) in [(-2, false), (2, true), (0, true)] {
+        let mut shelf = Shelf::new();
+        three(&mut shelf);
+        let member = card("a", "1");
+        join(&mut shelf, &member);
+        let claimed = shelf.claim_of("one", queue(&[Queue::Converted]), 2);
+        let due = shelf.now_plus(Duration::from_secs(30));
+        shelf.settle(&claimed[0], retry(due)).unwrap();
+        shelf.settle(&claimed[1], retry(shelf.now_plus(3 * HOUR))).unwrap();
+        shelf.clock.step(step * 3_600_000);
+        renew_member(&mut shelf, &member);
+        renew_member(&mut shelf, &member);
+        let is_file = shelf.ledger.conn().as_sqlite().is_some();
+        let expected = if is_file && !waits_on {
+            due.checked_sub(2 * HOUR).unwrap()
+        } else {
+            due
+        };
+        let code = claimed[0].claim.barcode.as_str();
+        let at = shelf.text(code, "next_attempt_at");
+        assert_eq!(at, Some(crate::clock::stamp(expected)), "set by {step} h");
+        shelf.clock.advance(Duration::from_secs(31));
+        let again = shelf.claim_of("two", queue(&[Queue::Converted]), 9);
+        assert_eq!(
+            again.len(),
+            if is_file || step >= 0 { 2 } else { 1 },
+            "set by {step} h: {again:?}"
+        );
     }
 }
 

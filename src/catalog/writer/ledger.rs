@@ -141,7 +141,7 @@ impl CatalogLedger {
 
     /// Runs operations in one transaction. Each job then has its outcome; none is good unless the commit was.
     pub(crate) fn transact(&mut self, jobs: &mut [&mut dyn QueuedJob]) {
-        let noted = self.session.number();
+        let noted = self.session.notes();
         let done = if self.conn.is_remote() {
             outside_runtime(|| self.transact_on_server(jobs))
         } else {
@@ -205,7 +205,7 @@ impl CatalogLedger {
     }
 
     fn run_one(&self, job: &mut dyn QueuedJob) -> Result<bool, CatalogError> {
-        let noted = self.session.number();
+        let noted = self.session.notes();
         let mut tx = CatalogTransaction::of(&self.conn, &self.clock, &self.policy, &self.session);
         let mut good = job.run(&mut tx);
         if good && let Err(error) = tx.write_pending() {

@@ -26,7 +26,7 @@ impl CatalogLedger {
     /// Again where another transaction was in the way or the connection broke; never what may have been recorded.
     pub(super) fn transact_on_server(&mut self, jobs: &mut [&mut dyn QueuedJob]) -> Result<(), CatalogError> {
         let mut last = CatalogError::Busy;
-        let noted = self.session.number();
+        let noted = self.session.notes();
         for tried in 0..MOST_TRIES {
             if !self.conn.is_usable() {
                 self.conn = connection::open_writer(&self.address)?;

@@ -88,16 +88,29 @@ pub(crate) struct OpenedSession {
     number: Cell<i64>,
     /// The time of its first transaction: it is compared with times of books, and those are by the same clock.
     opened_at: OnceCell<String>,
+    /// By how many milliseconds the wall clock was ahead of the time since the machine started, when that was last looked at.
+    ahead: Cell<Option<i64>>,
+}
+
+/// What a transaction that is undone leaves as it was.
+#[derive(Clone, Copy)]
+pub(crate) struct SessionNotes {
+    number: i64,
+    ahead: Option<i64>,
 }
 
 impl OpenedSession {
-    pub(super) fn number(&self) -> i64 {
-        self.number.get()
+    pub(super) fn notes(&self) -> SessionNotes {
+        SessionNotes {
+            number: self.number.get(),
+            ahead: self.ahead.get(),
+        }
     }
 
     /// What was noted since then is undone.
-    pub(super) fn go_back_to(&self, number: i64) {
-        self.number.set(number);
+    pub(super) fn go_back_to(&self, notes: SessionNotes) {
+        self.number.set(notes.number);
+        self.ahead.set(notes.ahead);
     }
 }
 
@@ -222,7 +235,7 @@ impl CatalogTransaction<'_> {
 
     /// The number by which histories name this program.
     pub(crate) fn session(&self) -> i64 {
-        self.session.number()
+        self.session.number.get()
     }
 
     /// Notes in the catalog, once, that this program has it open; histories name it from now on.
@@ -239,6 +252,16 @@ impl CatalogTransaction<'_> {
             |row| row.at(0),
         )?);
         end_endless_waits(self)
+    }
+
+    /// By how many milliseconds the machine's clock was set back since this was last asked; 0 on a server, whose own clock counts.
+    pub(crate) fn clock_set_back(&self) -> i64 {
+        if self.conn.server_time().is_some() {
+            return 0;
+        }
+        let ahead = self.now.as_millisecond() - self.clock.lease_now;
+        let before = self.session.ahead.replace(Some(ahead));
+        before.map_or(0, |before| (before - ahead).max(0))
     }
 
     /// Today (UTC), as the daily totals name it.
