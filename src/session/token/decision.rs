@@ -57,7 +57,7 @@ pub(super) struct TokenRecord {
     pub(super) account: AccountRecord,
     /// New tokens in a row that GRIN refused.
     pub(super) refusals: u32,
-    /// Different addresses at which it did.
+    /// Different addresses at which it refused tokens, this one included, since it accepted one.
     pub(super) addresses: usize,
     /// An archive was refused, and for another one a new token was got within the last minute.
     pub(super) renewed_lately: bool,
@@ -92,7 +92,7 @@ pub(super) enum TokenStep {
 /// A token that GRIN has accepted is stale when it is refused, not forbidden. Signed out is an account of which GRIN never accepted
 /// a token, or refused several new ones in a row at different addresses; and one to which the token address denied a new token several times.
 /// GRIN may refuse single archives to every token: for these one token a minute is replaced, and the others are the books' own trouble. A
-/// token that is stale all the same is replaced by then, or by the next request for anything else.
+/// token that is stale all the same is known by the second address that refuses it while GRIN accepts nothing in between.
 pub(super) fn next_step(event: TokenEvent<'_>) -> TokenStep {
     match event {
         TokenEvent::NoAnswer => TokenStep::RetryLater,
@@ -104,7 +104,7 @@ pub(super) fn next_step(event: TokenEvent<'_>) -> TokenStep {
         TokenEvent::Denied { .. } => TokenStep::SignedOut,
         TokenEvent::Refused(token) if !token.renewable => TokenStep::SignedOut,
         TokenEvent::Refused(token) => match token.account {
-            AccountRecord::Recently if token.renewed_lately => TokenStep::AddressRefused,
+            AccountRecord::Recently if token.renewed_lately && token.addresses < ADDRESSES => TokenStep::AddressRefused,
             _ if !token.second && !token.unproven => TokenStep::Renew,
             AccountRecord::Never => TokenStep::SignedOut,
             _ if !token.second => TokenStep::Renew,
@@ -216,15 +216,18 @@ mod tests {
 
     #[test]
     fn refused_archives_cost_one_token_a_minute() {
-        for (renewed_lately, unproven, account, step) in [
-            (false, false, Recently, Renew),
-            (true, false, Recently, AddressRefused),
-            (true, true, Recently, AddressRefused),
+        for (renewed_lately, unproven, account, addresses, step) in [
+            (false, false, Recently, 1, Renew),
+            (true, false, Recently, 1, AddressRefused),
+            (true, true, Recently, 1, AddressRefused),
+            // Nothing is answered in between: it is the token.
+            (true, false, Recently, 2, Renew),
+            (true, true, Recently, 2, Renew),
             // Nothing is answered any more: it may be the token.
-            (true, false, Before, Renew),
-            (true, true, Before, Renew),
-            (true, false, Never, Renew),
-            (true, true, Never, SignedOut),
+            (true, false, Before, 1, Renew),
+            (true, true, Before, 1, Renew),
+            (true, false, Never, 1, Renew),
+            (true, true, Never, 1, SignedOut),
         ] {
             let record = TokenRecord {
                 renewable: true,
@@ -232,7 +235,7 @@ mod tests {
                 unproven,
                 account,
                 refusals: 0,
-                addresses: 1,
+                addresses,
                 renewed_lately,
             };
             assert_eq!(next_step(TokenEvent::Refused(record)), step, "{record:?}");

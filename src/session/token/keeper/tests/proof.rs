@@ -74,6 +74,29 @@ async fn refused_archives_cost_a_token_a_minute_and_keep_no_stale_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_that_dies_within_a_minute_of_the_last_is_replaced_at_the_second_archive() {
+    let fixture = installed(&credentials("old", "r", PAST));
+    let address = Address::says(&[(200, &grant("one")), (200, &grant("two")), (200, &grant("three"))]);
+    let keeper = &fixture.keeper;
+    let one = keeper.bearer(&address).await.unwrap().unwrap();
+    keeper.accepted(&one);
+    let archive = |address| RefusedRequest {
+        address,
+        second: false,
+        of_archive: true,
+    };
+    keeper.refused(&one, archive("TL0001"), &address).await.unwrap();
+    let two = keeper.bearer(&address).await.unwrap().unwrap();
+    keeper.accepted(&two);
+    for _ in 0..2 {
+        let refused = keeper.refused(&two, archive("TL0002"), &address).await;
+        assert!(matches!(refused, Err(SessionError::Forbidden { .. })), "{refused:?}");
+    }
+    keeper.refused(&two, archive("TL0003"), &address).await.unwrap();
+    assert_eq!(token(keeper, &address).await, "Bearer three");
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_address_that_refuses_every_token_is_not_a_lost_sign_in() {
     let fixture = installed(&credentials("old", "r", PAST));
     let address = Address::says(&[(200, &grant("one")), (200, &grant("two"))]);
