@@ -51,10 +51,11 @@ impl TokenKeeper {
         };
         match next_step(TokenEvent::Refused(record)) {
             TokenStep::Renew => {
+                self.renew(post, Some(&token)).await?;
                 if request.of_archive {
                     self.renewed_for_archive_at.set(Some(Instant::now()));
                 }
-                self.renew(post, Some(&token)).await
+                Ok(())
             }
             TokenStep::AddressRefused => {
                 let snippet = "GRIN refuses an access token for this address that it accepts for others";
