@@ -180,3 +180,42 @@ fn what_is_missing_or_of_another_size_beside_an_archive_is_found_and_what_can_be
     );
     home.text_is_right(&books[3]);
 }
+
+#[test]
+fn an_object_that_cannot_be_looked_at_keeps_no_other_book_from_being_compared() {
+    let home = library(8);
+    let books: Vec<Barcode> = home.simulator.barcodes().collect();
+    let raw = |barcode: &Barcode| format!("raw/{barcode}/{barcode}.tar.gz");
+    let manifest = |barcode: &Barcode| format!("meta/{barcode}.json");
+    for odd in [raw(&books[0]), manifest(&books[1]), text_of(&books[2])] {
+        let odd = place(&home, &odd);
+        let aside = odd.with_extension("aside");
+        fs::rename(&odd, &aside).unwrap();
+        std::os::unix::fs::symlink(&aside, &odd).unwrap();
+    }
+    fs::write(place(&home, &manifest(&books[3])), "").unwrap();
+    fs::remove_file(place(&home, &raw(&books[4]))).unwrap();
+    let pair = |outcome: &str, key: String| (outcome.to_owned(), key);
+    let mut expected = vec![
+        pair("could_not_check", raw(&books[0])),
+        pair("could_not_check", manifest(&books[1])),
+        pair("could_not_check", text_of(&books[2])),
+        pair("damaged", manifest(&books[3])),
+        pair("missing", raw(&books[4])),
+    ];
+    expected.sort();
+    let of_books = |ran: &Finished| {
+        let mut found = listed(ran);
+        found.retain(|(outcome, _)| outcome != "unknown");
+        found
+    };
+    assert_eq!(of_books(&home.grind(&["verify", "--quick", "--json"])), expected);
+    let mended = home.grind(&["verify", "--quick", "--repair", "--json"]);
+    let (_, summary) = lines(&mended);
+    let repairs = ["ok", "repaired", "fetched_again", "made_anew"].map(|name| summary[name].as_u64().unwrap());
+    assert_eq!(repairs, [3, 2, 1, 1], "{}", mended.out);
+    let sync = home.grind(&["sync"]);
+    assert!(sync.status.success(), "{}", sync.err);
+    expected.retain(|(outcome, _)| outcome == "could_not_check");
+    assert_eq!(of_books(&home.grind(&["verify", "--quick", "--json"])), expected);
+}

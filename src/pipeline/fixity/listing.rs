@@ -2,6 +2,7 @@
 //! but one by which the catalog may be mended, and no object is removed.
 
 mod finding;
+mod look;
 mod mend;
 mod standing;
 
@@ -13,9 +14,8 @@ use crate::archive::PassOptions;
 use crate::catalog::{AskWhetherStored, CatalogError, CatalogLedger, ListKept, ListRecorded, RecordedBook};
 use crate::grin::Barcode;
 use crate::pipeline::fixity::check::{BookChecker, CheckStop};
-use crate::pipeline::fixity::judge::ManifestRead;
 use crate::pipeline::fixity::listing::finding::{finding, unknown};
-use crate::pipeline::fixity::listing::standing::{ListedStanding, SeenBook, SeenKinds, judge};
+use crate::pipeline::fixity::listing::standing::{ListedStanding, SeenBook, SeenKinds, SeenSize, judge};
 use crate::pipeline::fixity::owner::{ObjectOwner, owner_of};
 use crate::storage::{BookObjectKind, ListedObject, ObjectKey};
 
@@ -202,10 +202,12 @@ impl<'a> StoreListing<'a> {
             if repair.is_some() && key != raw {
                 continue;
             }
-            if self.size(&key)?.is_none() {
-                continue;
-            }
             let mut finding = unknown(&owner_of(&self.checker.layout, &key), &key, why);
+            match self.size(&key)? {
+                SeenSize::Absent => continue,
+                SeenSize::Bytes(_) => {}
+                SeenSize::Unread(why) => (finding.outcome, finding.detail) = (ListingFault::CouldNotCheck, why),
+            }
             if let Some(repair) = repair {
                 finding.mended(repair);
             }
@@ -235,24 +237,23 @@ impl<'a> StoreListing<'a> {
             self.counts.ok += 1;
             return Ok(());
         }
-        // Looked for once more in a storage that is proven now.
-        self.proven()?;
-        seen.found = self.size(&path)?;
-        let manifest = self.checker.layout.manifest(barcode);
-        if self.size(&manifest)?.is_some() {
-            seen.kinds.add(BookObjectKind::Manifest);
-        }
-        let mut findings = self.findings(book, seen, barcode)?;
+        let mut findings = match self.look_again(&mut seen, &path, barcode)? {
+            Some(unread) => vec![unread],
+            None => self.findings(book, seen, barcode)?,
+        };
         if findings.is_empty() {
             self.counts.ok += 1;
             return Ok(());
         }
+        let is_read = findings
+            .iter()
+            .all(|finding| finding.outcome != ListingFault::CouldNotCheck);
         if book.begun.is_some() {
             for finding in &mut findings {
                 finding.outcome = ListingFault::CouldNotCheck;
                 "the book is being stored anew".clone_into(&mut finding.detail);
             }
-        } else if self.repair {
+        } else if self.repair && is_read {
             let standing = judge(seen, book.has_manifest, self.usual);
             self.mend(book, &path, standing, &mut findings)?;
         }
@@ -261,73 +262,6 @@ impl<'a> StoreListing<'a> {
             tell(finding);
         }
         Ok(())
-    }
-
-    /// What is not as it is recorded.
-    fn findings(
-        &self,
-        book: &RecordedBook,
-        seen: SeenBook,
-        barcode: &Barcode,
-    ) -> Result<Vec<ListingFinding>, ListingStop> {
-        let archive = |outcome, detail: &str| ListingFinding {
-            part: ListingPart::Archive,
-            ..finding(outcome, &book.path, detail)
-        };
-        Ok(match judge(seen, book.has_manifest, self.usual) {
-            ListedStanding::Agreed => Vec::new(),
-            ListedStanding::NoArchive => vec![archive(ListingFault::Missing, ABSENT)],
-            ListedStanding::OtherSize => {
-                let of = |bytes: Option<u64>| bytes.unwrap_or_default();
-                let (found, recorded) = (of(seen.found), of(seen.recorded));
-                let words = format!("it has {found} bytes, and {recorded} are recorded");
-                vec![archive(ListingFault::Damaged, &words)]
-            }
-            ListedStanding::NoManifest => vec![self.of_manifest(barcode, ListingFault::Missing, ABSENT)],
-            ListedStanding::Unsure => self.wrong_companions(barcode)?,
-        })
-    }
-
-    fn of_manifest(&self, barcode: &Barcode, outcome: ListingFault, detail: &str) -> ListingFinding {
-        ListingFinding {
-            part: ListingPart::Manifest,
-            ..finding(outcome, self.checker.layout.manifest(barcode).as_str(), detail)
-        }
-    }
-
-    /// The objects that its manifest names beside the archive, and that are not there or of another size.
-    fn wrong_companions(&self, barcode: &Barcode) -> Result<Vec<ListingFinding>, ListingStop> {
-        let manifest = match self.checker.manifest(&self.checker.layout.manifest(barcode))? {
-            ManifestRead::Found(manifest) if manifest.barcode == *barcode => manifest,
-            ManifestRead::Found(other) => {
-                let why = format!("it is the manifest of {}", other.barcode);
-                return Ok(vec![self.of_manifest(barcode, ListingFault::Damaged, &why)]);
-            }
-            ManifestRead::Other(why) => return Ok(vec![self.of_manifest(barcode, ListingFault::Damaged, &why)]),
-            ManifestRead::Failed(why) => return Ok(vec![self.of_manifest(barcode, ListingFault::CouldNotCheck, &why)]),
-            ManifestRead::Absent => return Ok(vec![self.of_manifest(barcode, ListingFault::Missing, ABSENT)]),
-        };
-        let mut wrong = Vec::new();
-        for companion in &manifest.companions {
-            let found = match ObjectKey::parse(&companion.key) {
-                Ok(key) => self.size(&key)?,
-                Err(_) => None,
-            };
-            let of = |outcome, detail: &str| ListingFinding {
-                part: ListingPart::Companion,
-                ..finding(outcome, &companion.key, detail)
-            };
-            let named = companion.bytes;
-            match found {
-                Some(found) if found == named => {}
-                None => wrong.push(of(ListingFault::Missing, ABSENT)),
-                Some(found) => {
-                    let words = format!("it has {found} bytes, and its manifest names {named}");
-                    wrong.push(of(ListingFault::Damaged, &words));
-                }
-            }
-        }
-        Ok(wrong)
     }
 
     /// What is not there is fetched or made anew; an archive that its manifest proves is recorded. Everything else is left as it is.
@@ -349,19 +283,15 @@ impl<'a> StoreListing<'a> {
         let repair = match standing {
             ListedStanding::NoArchive => self.record_loss(book)?,
             ListedStanding::OtherSize => self.record_again(barcode, path, Some(book.stored_at.clone()))?,
-            ListedStanding::NoManifest | ListedStanding::Unsure if can_be_made => self.make_anew(book)?,
-            ListedStanding::NoManifest | ListedStanding::Unsure | ListedStanding::Agreed => None,
+            ListedStanding::NoManifest => self.make_anew(book)?,
+            ListedStanding::Unsure if can_be_made => self.make_anew(book)?,
+            ListedStanding::Unsure | ListedStanding::Agreed => None,
         };
         if let Some(repair) = repair {
             self.counts.ok += u64::from(repair == ListingRepair::Recorded);
             findings.iter_mut().for_each(|finding| finding.mended(repair));
         }
         Ok(())
-    }
-
-    fn size(&self, key: &ObjectKey) -> Result<Option<u64>, ListingStop> {
-        let found = self.checker.storage.stat(key).map_err(CheckStop::Away)?;
-        Ok(found.map(|found| found.bytes))
     }
 
     fn proven(&self) -> Result<(), ListingStop> {

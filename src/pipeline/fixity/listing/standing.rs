@@ -56,6 +56,14 @@ pub(super) struct SeenBook {
 
 const _: () = assert!(size_of::<SeenBook>() == 40);
 
+/// What a look at one object tells.
+pub(super) enum SeenSize {
+    Absent,
+    Bytes(u64),
+    /// Why it cannot be looked at.
+    Unread(String),
+}
+
 /// What is known of a book after the storage was listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ListedStanding {
