@@ -185,7 +185,13 @@ impl StoredHook {
                     auth: AuthMode::None,
                     limit: LONGEST_ANSWER,
                 };
-                match self.session.ask(post, cx).await?.status {
+                let status = match self.session.ask(post, cx).await {
+                    Ok(answer) => answer.status,
+                    // What it says is of no matter.
+                    Err(SessionError::TooLarge { status, .. }) => status,
+                    Err(error) => return Err(error.into()),
+                };
+                match status {
                     200..=299 => Ok(()),
                     status => Err(HookFault::Refused(status)),
                 }

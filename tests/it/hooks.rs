@@ -256,10 +256,17 @@ fn server(statuses: &'static [u16]) -> (u16, mpsc::Receiver<Posted>) {
         for status in statuses {
             let (mut stream, _) = listener.accept().unwrap();
             let posted = read_request(&stream);
+            // Whoever takes it may say more than anybody reads.
+            let body = if *status < 300 {
+                "x".repeat(100_000)
+            } else {
+                String::new()
+            };
+            let length = body.len();
             let answer = format!(
-                "HTTP/1.1 {status} Answer\r\ncontent-length: 0\r\nconnection: close\r\nlocation: /elsewhere\r\n\r\n"
+                "HTTP/1.1 {status} Answer\r\ncontent-length: {length}\r\nconnection: close\r\nlocation: /elsewhere\r\n\r\n{body}"
             );
-            stream.write_all(answer.as_bytes()).unwrap();
+            drop(stream.write_all(answer.as_bytes()));
             told.send(posted).unwrap();
         }
     });

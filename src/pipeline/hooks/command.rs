@@ -1,12 +1,15 @@
 //! A command that is given a manifest on its standard input, without a shell, in an environment of its own.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Seek, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe;
 use tokio::time::timeout;
 
 use crate::grin::Barcode;
@@ -14,8 +17,10 @@ use crate::pipeline::hooks::HookFault;
 
 /// What a command may find its programs in.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// Of what a command says about its failure so much is kept, the last.
-const LAST_WORDS: u64 = 300;
+/// Of what a command says about its failure so many bytes are kept, the last.
+const LAST_WORDS: usize = 300;
+/// So much of it is read at once.
+const READ_AT_ONCE: usize = 16 << 10;
 
 /// A command under way with all that it began; killed when this is dropped before its end.
 struct RunningGroup {
@@ -39,16 +44,28 @@ pub(super) async fn run(
     manifest: &[u8],
     limit: Duration,
 ) -> Result<(), HookFault> {
-    // Files, not pipes: whom a command leaves behind may keep them open for ever, and read nothing.
-    let (input, mut errors) = (file_of(manifest)?, tempfile::tempfile()?);
-    let mut child = begin(words, barcode, input, &errors)?;
+    // A file, not a pipe: whom a command leaves behind may keep it open for ever, and read nothing.
+    let mut child = begin(words, barcode, file_of(manifest)?)?;
     let mut running = RunningGroup {
         leader: Pid::from_child(&child),
         has_ended: false,
     };
+    let errors = child
+        .stderr
+        .take()
+        .ok_or_else(|| io::Error::other("it has no standard error"))?;
+    let mut said = LastWords::of(pipe::Receiver::from_owned_fd(OwnedFd::from(errors))?);
     // Waits on a thread of its own, which ends with the command.
-    let ending = actix_rt::task::spawn_blocking(move || child.wait());
-    let Ok(ended) = timeout(limit, ending).await else {
+    let mut ending = actix_rt::task::spawn_blocking(move || child.wait());
+    let end = async {
+        loop {
+            tokio::select! {
+                ended = &mut ending => return ended,
+                () = said.read(), if said.is_open => {}
+            }
+        }
+    };
+    let Ok(ended) = timeout(limit, end).await else {
         return Err(HookFault::Hung(limit));
     };
     let status = ended.map_err(|_| HookFault::Panicked)??;
@@ -56,10 +73,10 @@ pub(super) async fn run(
     if status.success() {
         return Ok(());
     }
-    Err(HookFault::Failed(format!("{status}{}", last_words(&mut errors))))
+    Err(HookFault::Failed(format!("{status}{}", said.end())))
 }
 
-fn begin(words: &[String], barcode: &Barcode, input: File, errors: &File) -> io::Result<Child> {
+fn begin(words: &[String], barcode: &Barcode, input: File) -> io::Result<Child> {
     let (program, arguments) = words.split_first().ok_or_else(|| io::Error::other("it has no name"))?;
     Command::new(program)
         .args(arguments)
@@ -70,7 +87,7 @@ fn begin(words: &[String], barcode: &Barcode, input: File, errors: &File) -> io:
         .env("GRIND_EVENT", "stored")
         .stdin(input)
         .stdout(Stdio::null())
-        .stderr(errors.try_clone()?)
+        .stderr(Stdio::piped())
         .process_group(0)
         .spawn()
 }
@@ -83,16 +100,50 @@ fn file_of(bytes: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
-/// The end of what it wrote to its standard error, behind a colon.
-fn last_words(errors: &mut File) -> String {
-    let mut said = Vec::new();
-    let length = errors.seek(SeekFrom::End(0)).unwrap_or(0);
-    let found = errors.seek(SeekFrom::Start(length.saturating_sub(LAST_WORDS)));
-    let _nothing_said = found.and_then(|_| errors.take(LAST_WORDS).read_to_end(&mut said));
-    let said = String::from_utf8_lossy(&said);
-    match said.trim() {
-        "" => String::new(),
-        words => format!(": {words}"),
+/// The end of what a command writes to its standard error. All of it is read, so that nothing fills a disk; whoever stays behind and goes on
+/// writing finds the pipe closed.
+struct LastWords {
+    errors: pipe::Receiver,
+    is_open: bool,
+    said: Vec<u8>,
+    buffer: Vec<u8>,
+}
+
+impl LastWords {
+    fn of(errors: pipe::Receiver) -> Self {
+        Self {
+            errors,
+            is_open: true,
+            said: Vec::new(),
+            buffer: vec![0; READ_AT_ONCE],
+        }
+    }
+
+    async fn read(&mut self) {
+        let count = self.errors.read(&mut self.buffer).await.unwrap_or(0);
+        self.is_open = count > 0;
+        self.keep(count);
+    }
+
+    fn keep(&mut self, count: usize) {
+        self.said.extend_from_slice(&self.buffer[..count]);
+        let keep = self.said.len().saturating_sub(LAST_WORDS);
+        self.said.drain(..keep);
+    }
+
+    /// What is there when it has ended, behind a colon.
+    fn end(&mut self) -> String {
+        // A pipe holds a mebibyte at most; others may go on writing.
+        for _ in 0..(1 << 20) / READ_AT_ONCE {
+            match self.errors.try_read(&mut self.buffer) {
+                Ok(count) if count > 0 => self.keep(count),
+                _ => break,
+            }
+        }
+        match String::from_utf8_lossy(&self.said).trim() {
+            "" => String::new(),
+            words => format!(": {words}"),
+        }
     }
 }
 
@@ -147,6 +198,10 @@ mod tests {
                 "echo it is full >&2; exit 3",
                 "the command ended with exit status: 3: it is full",
             ),
+            (
+                "head -c 50000000 /dev/zero | tr '\\0' '\\n' >&2; echo >&2 it is full; exit 3",
+                "the command ended with exit status: 3: it is full",
+            ),
         ] {
             assert_eq!(
                 run_script(script, &manifest, Duration::from_secs(20)).await,
@@ -157,6 +212,18 @@ mod tests {
         let left = noted(&left).await;
         assert!(!is_over(left), "what a command leaves behind is its own affair");
         rustix::process::kill_process(left, Signal::KILL).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_stays_behind_and_writes_finds_nobody_who_listens() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = folder.path().join("left");
+        let script = format!("yes >&2 & echo $! > '{}'", left.display());
+        assert_eq!(run_script(&script, b"{}", Duration::from_secs(20)).await, "told");
+        let left = noted(&left).await;
+        while !is_over(left) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     #[tokio::test]
