@@ -10,12 +10,13 @@ use crate::grin::LibraryDirectory;
 use crate::pipeline::package::contents::PackageContents;
 use crate::pipeline::package::copy::ObjectCopier;
 use crate::pipeline::package::error::PackageError;
-use crate::pipeline::package::folder::{PackageFolder, write_new};
+use crate::pipeline::package::folder::{PackageFolder, bytes_of, write_new};
 use crate::pipeline::package::{MAKER, PackageOutcome, PackedBook};
 use crate::storage::{ObjectKey, sha256_hex};
 
 /// The declaration; its text is prescribed.
 const DECLARATION: &str = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n";
+const INFO: &str = "bag-info.txt";
 const MANIFEST: &str = "manifest-sha256.txt";
 const TAG_MANIFEST: &str = "tagmanifest-sha256.txt";
 
@@ -43,6 +44,12 @@ struct BagPayload {
     bytes: u64,
 }
 
+impl BagPayload {
+    fn oxum(&self) -> String {
+        format!("Payload-Oxum: {}.{}", self.bytes, self.files)
+    }
+}
+
 /// Makes the bag of a book, unless there is one with the same payload; another one is left alone, as bags do not change.
 pub(super) fn pack(
     folder: &PackageFolder,
@@ -53,12 +60,12 @@ pub(super) fn pack(
     let path = folder.path().join(contents.barcode.for_key().as_ref());
     let manifest = manifest(&contents.objects);
     if let Some(there) = manifest_of(&path)? {
-        return if there == manifest.as_bytes() {
-            Ok(packed(&path, PackageOutcome::Unchanged, 0))
-        } else {
+        if there != manifest.as_bytes() {
             let why = "it is no bag of what is stored now; move it away, or choose another folder";
-            Err(PackageError::occupied(&path, why))
-        };
+            return Err(PackageError::occupied(&path, why));
+        }
+        check_payload(&path, contents)?;
+        return Ok(packed(&path, PackageOutcome::Unchanged, 0));
     }
     let staged = folder.stage()?;
     let payload = copy_payload(contents, &staged.path, copier)?;
@@ -85,6 +92,20 @@ fn manifest_of(path: &Path) -> Result<Option<Vec<u8>>, PackageError> {
     Ok(Some(fs::read(path.join(MANIFEST)).unwrap_or_default()))
 }
 
+/// Whether a bag still has all that it says it has, by number and size: what is read by nobody is not digested again.
+fn check_payload(path: &Path, contents: &PackageContents) -> Result<(), PackageError> {
+    let payload = BagPayload {
+        files: contents.objects.len(),
+        bytes: bytes_of(&path.join("data"), contents.objects.keys().map(ObjectKey::as_str))?,
+    };
+    let info = fs::read_to_string(path.join(INFO)).unwrap_or_default();
+    if info.lines().any(|line| line == payload.oxum()) {
+        return Ok(());
+    }
+    let why = "its payload has another size than its bag-info.txt says; move it away, and it is made anew";
+    Err(PackageError::occupied(path, why))
+}
+
 fn copy_payload(
     contents: &PackageContents,
     bag: &Path,
@@ -101,7 +122,7 @@ fn copy_payload(
 }
 
 fn write_tags(bag: &Path, manifest: &str, info: &str) -> Result<(), PackageError> {
-    let tags = [("bag-info.txt", info), ("bagit.txt", DECLARATION), (MANIFEST, manifest)];
+    let tags = [(INFO, info), ("bagit.txt", DECLARATION), (MANIFEST, manifest)];
     let lines: String = tags
         .map(|(name, text)| line(&sha256_hex(text.as_bytes()), name))
         .concat();
@@ -129,10 +150,10 @@ fn bag_info(facts: &BagFacts, payload: &BagPayload) -> String {
         identifier,
         date,
     } = facts;
-    let BagPayload { files, bytes } = payload;
+    let oxum = payload.oxum();
     format!(
         "Source-Organization: {organization}\nExternal-Identifier: {identifier}\nBagging-Date: {date}\n\
-         Payload-Oxum: {bytes}.{files}\nBag-Software-Agent: {MAKER}\n"
+         {oxum}\nBag-Software-Agent: {MAKER}\n"
     )
 }
 

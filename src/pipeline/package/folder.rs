@@ -148,6 +148,24 @@ fn sync_folder(folder: &Path) -> Result<(), PackageError> {
         .map_err(PackageError::at(folder))
 }
 
+/// How many bytes these files of a package have together.
+///
+/// # Errors
+/// [`PackageError::Occupied`] where one of them is not there: the package is not whole.
+pub(super) fn bytes_of<'n>(package: &Path, names: impl Iterator<Item = &'n str>) -> Result<u64, PackageError> {
+    let mut bytes = 0;
+    for name in names {
+        match fs::symlink_metadata(package.join(name)) {
+            Ok(found) if found.is_file() => bytes += found.len(),
+            _ => {
+                let why = format!("{name} is not there as a file; move what is left away, and it is made anew");
+                return Err(PackageError::occupied(package, why));
+            }
+        }
+    }
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

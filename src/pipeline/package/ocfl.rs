@@ -10,7 +10,7 @@ use crate::archive::hex;
 use crate::pipeline::package::contents::PackageContents;
 use crate::pipeline::package::copy::ObjectCopier;
 use crate::pipeline::package::error::PackageError;
-use crate::pipeline::package::folder::{PackageFolder, names_in, write_new};
+use crate::pipeline::package::folder::{PackageFolder, bytes_of, names_in, write_new};
 use crate::pipeline::package::inventory::{InventoryStep, ObjectInventory};
 use crate::pipeline::package::{PackageOutcome, PackedBook};
 use crate::storage::sha256_hex;
@@ -236,6 +236,7 @@ fn inventory_at(folder: &PackageFolder, path: &Path, id: &str) -> Result<Option<
             "the inventory of its newest version is damaged, or written by another program; a validator of OCFL says more",
         ));
     };
+    bytes_of(path, inventory.manifest.values().flatten().map(String::as_str))?;
     if InventoryTexts::at(path) != newest {
         newest.write(path, |path, bytes| folder.replace(path, bytes))?;
     }

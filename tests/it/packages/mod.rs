@@ -163,6 +163,31 @@ fn chosen_books_become_bags_and_a_second_export_leaves_them_alone() {
 }
 
 #[test]
+fn a_package_that_is_not_whole_any_more_is_not_called_unchanged() {
+    let home = stored(24);
+    let books = three_kinds(&home);
+    let (bags, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let made = export(&home, "bagit", &books, bags.path());
+    fs::remove_file(archive_below(&made.path(0).join("data"), &books[0])).unwrap();
+    let cut = made.path(1).join(format!("data/meta/{}.json", books[1].for_key()));
+    fs::write(cut, "{}").unwrap();
+    let made = export(&home, "ocfl", &books, root.path());
+    fs::remove_file(archive_below(&made.path(0), &books[0])).unwrap();
+    for (form, into, expected) in [
+        ("bagit", &bags, ["failed", "failed", "unchanged"]),
+        ("ocfl", &root, ["failed", "unchanged", "unchanged"]),
+    ] {
+        let again = export(&home, form, &books, into.path());
+        assert_eq!(
+            (again.outcomes(), again.run.status.code()),
+            (expected.to_vec(), Some(1)),
+            "{form}"
+        );
+        assert_eq!(again.books[0]["reason"], "occupied", "{}", again.run.out);
+    }
+}
+
+#[test]
 fn a_damaged_a_missing_and_an_unknown_book_are_named_and_hold_no_other_up() {
     let home = stored(24);
     let mut books = three_kinds(&home);
