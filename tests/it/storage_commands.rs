@@ -59,6 +59,39 @@ fn the_storage_is_looked_into_and_a_book_is_removed_only_by_its_whole_name_and_w
     assert_eq!(crate::support::states(&home)[books[0].as_str()].0, "available");
 }
 
+#[test]
+fn what_is_in_quarantine_of_a_removed_book_stays_and_is_named_unless_it_is_meant_as_well() {
+    let home = library(1);
+    let book = home.simulator.barcode(0).unwrap();
+    let remove = |more: &[&str]| home.grind(&[&["storage", "rm", book.as_str(), "--yes"], more].concat());
+    let aside = home.root().join(format!("quarantine/{book}/odd.tar.gz"));
+    fs::create_dir_all(aside.parent().unwrap()).unwrap();
+    fs::write(&aside, "odd").unwrap();
+    let removed = remove(&[]);
+    assert!(removed.status.success(), "{}", removed.err);
+    assert!(
+        removed.out.contains("quarantine of it stays there (1)") && aside.exists(),
+        "{}",
+        removed.out
+    );
+    let again = remove(&[]);
+    assert!(
+        again.status.code() == Some(1) && again.err.contains("--quarantine"),
+        "{}",
+        again.err
+    );
+    let removed = remove(&["--quarantine"]);
+    assert!(removed.status.success() && !aside.exists(), "{}", removed.err);
+    for nothing in [book.as_str(), "raw"] {
+        let listed = home.grind(&["storage", "ls", nothing]);
+        assert!(
+            listed.status.code() == Some(1) && listed.err.contains("ends in /"),
+            "{}",
+            listed.err
+        );
+    }
+}
+
 fn catalog(home: &Home) -> Connection {
     Connection::open(home.folder.path().join("catalog.db")).unwrap()
 }

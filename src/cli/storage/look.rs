@@ -10,7 +10,7 @@ use crate::cli::storage::{config_of, refused};
 use crate::grin::Barcode;
 use crate::pipeline::check_layout;
 use crate::settings::Settings;
-use crate::storage::{BookObjectKind, ObjectKey, Storage, StorageLayout};
+use crate::storage::{BookObjectKind, ObjectKey, ObjectListing, Storage, StorageLayout};
 
 /// An object of a book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -81,6 +81,14 @@ impl StorageLook {
     pub fn objects(&self, barcode: &Barcode) -> Result<Vec<BookObject>, CliError> {
         Ok(objects(&self.layout, barcode, self.recorded(barcode)?.as_ref()))
     }
+}
+
+/// What is in quarantine of a book.
+pub fn quarantined(storage: &Storage, layout: &StorageLayout, barcode: &Barcode) -> Result<ObjectListing, CliError> {
+    let folder = layout
+        .quarantine_folder(barcode)
+        .map_err(|error| refused(&error.into()))?;
+    storage.list(Some(&folder)).map_err(|error| refused(&error))
 }
 
 pub fn layout(settings: &Settings) -> Result<StorageLayout, CliError> {

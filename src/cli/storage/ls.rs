@@ -9,7 +9,7 @@ use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::load;
-use crate::cli::storage::look::{BookObject, StorageLook};
+use crate::cli::storage::look::{BookObject, StorageLook, quarantined};
 use crate::cli::storage::refused;
 use crate::grin::Barcode;
 use crate::storage::{ListedObject, ObjectKey, ObjectListing};
@@ -65,8 +65,9 @@ pub fn run(args: &ListArgs) -> CommandResult {
     let part = part(args.what.as_deref())
         .map_err(|why| CliError::new(ExitStatus::Usage, "cannot tell what is to be listed").cause(why))?;
     let listing = listing(&look, &part)?;
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let (mut out, mut listed) = (BufWriter::new(std::io::stdout().lock()), 0_u64);
     for object in listing {
+        listed += 1;
         let ListedObject { key, bytes } = object.map_err(|error| refused(&error))?;
         let written = match args.json {
             true => serde_json::to_writer(
@@ -83,7 +84,10 @@ pub fn run(args: &ListArgs) -> CommandResult {
         written.map_err(|error| CliError::output(&error))?;
     }
     out.flush().map_err(|error| CliError::output(&error))?;
-    Ok(ExitStatus::Done)
+    match part {
+        ListedPart::Book(barcode) if listed == 0 => Err(no_objects(&barcode)),
+        _ => Ok(ExitStatus::Done),
+    }
 }
 
 fn listing(look: &StorageLook, part: &ListedPart) -> Result<ObjectListing, CliError> {
@@ -95,6 +99,14 @@ fn listing(look: &StorageLook, part: &ListedPart) -> Result<ObjectListing, CliEr
     look.storage.list(folder).map_err(|error| refused(&error))
 }
 
+fn no_objects(barcode: &Barcode) -> CliError {
+    CliError::new(
+        ExitStatus::Failed,
+        format!("nothing of the book {barcode} is in the storage"),
+    )
+    .advise("The barcode must be given whole; the name of a folder ends in /.")
+}
+
 /// Its objects and what is in quarantine of it.
 fn of_book(look: &StorageLook, barcode: &Barcode) -> Result<ObjectListing, CliError> {
     let mut found = Vec::new();
@@ -103,11 +115,7 @@ fn of_book(look: &StorageLook, barcode: &Barcode) -> Result<ObjectListing, CliEr
             found.push(Ok(ListedObject { key, bytes: stat.bytes }));
         }
     }
-    let aside = look
-        .layout
-        .quarantine_folder(barcode)
-        .map_err(|error| refused(&error.into()))?;
-    let aside = look.storage.list(Some(&aside)).map_err(|error| refused(&error))?;
+    let aside = quarantined(&look.storage, &look.layout, barcode)?;
     Ok(Box::new(found.into_iter().chain(aside)))
 }
 

@@ -8,7 +8,7 @@ use crate::catalog::{AskPlace, BeginRemoval, CatalogError, ClaimSettlement, EndR
 use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
-use crate::cli::storage::look::{BookObject, layout, objects};
+use crate::cli::storage::look::{BookObject, layout, objects, quarantined};
 use crate::cli::storage::{not_usable, open, refused};
 use crate::cli::{execution, load, output, reading};
 use crate::daemon::as_member;
@@ -26,6 +26,9 @@ pub struct RemoveArgs {
     /// The book, by its whole barcode
     #[arg(value_name = "BARCODE", value_parser = Barcode::parse)]
     pub barcode: Barcode,
+    /// What is in quarantine of the book as well
+    #[arg(long)]
+    pub quarantine: bool,
     /// Remove them; without it they are only named
     #[arg(long)]
     pub yes: bool,
@@ -58,7 +61,15 @@ fn remove(args: &RemoveArgs, settings: &Settings, membership: &LibraryMembership
             found.push(key);
         }
     }
-    let names = named(barcode, &found, args.yes)?;
+    let aside = quarantined(&storage, &layout, barcode)?;
+    let aside = aside.map(|object| Ok(object.map_err(|error| refused(&error))?.key));
+    let aside: Vec<ObjectKey> = aside.collect::<Result<_, CliError>>()?;
+    let (with, stays) = match args.quarantine {
+        true => (aside.as_slice(), 0),
+        false => (&[][..], aside.len()),
+    };
+    found.extend(with);
+    let names = named(barcode, &found, stays, args.yes)?;
     // The catalog first: nobody relies on objects that are being removed, and nobody stores the book anew meanwhile.
     let begin = BeginRemoval {
         barcode: barcode.clone(),
@@ -72,7 +83,7 @@ fn remove(args: &RemoveArgs, settings: &Settings, membership: &LibraryMembership
     };
     let window = PublicationWindow::of(LEASE / 2).within(membership.unbroken());
     // All of them: one may have been published before the claim.
-    let keys = objects.iter().map(|object| &object.key);
+    let keys = objects.iter().map(|object| &object.key).chain(with);
     let removed = remove_each(&storage, keys, barcode, &window);
     if removed.is_ok() {
         let end = ledger.execute(EndRemoval(barcode.clone()));
@@ -89,14 +100,23 @@ fn remove(args: &RemoveArgs, settings: &Settings, membership: &LibraryMembership
     ledger.close().map_err(|error| reading::refused(&error))?;
     removed?;
     output::print(&format!("{names} removed\n"))?;
+    if stays > 0 {
+        output::print(&format!(
+            "What is in quarantine of it stays there ({stays}); --quarantine removes that, too.\n"
+        ))?;
+    }
     if settings.storage_copy.url.is_some() {
         output::print("What was copied of it to the second place stays there.\n")?;
     }
     Ok(ExitStatus::Done)
 }
 
-/// The names of the objects, where they may be removed.
-fn named(barcode: &Barcode, found: &[&ObjectKey], is_meant: bool) -> Result<String, CliError> {
+/// The names of the objects, where they may be removed; of those in quarantine so many stay.
+fn named(barcode: &Barcode, found: &[&ObjectKey], stays: usize, is_meant: bool) -> Result<String, CliError> {
+    if found.is_empty() && stays > 0 {
+        let what = format!("of {barcode} nothing is in the storage but what is in quarantine");
+        return Err(CliError::new(ExitStatus::Failed, what).advise("Give --quarantine to remove that."));
+    }
     if found.is_empty() {
         return Err(
             CliError::new(ExitStatus::Failed, format!("nothing of {barcode} is in the storage"))
