@@ -1,15 +1,16 @@
 //! What is SQLite's own: how its statements are prepared, bound and read, and its one writer at a time.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::types::{Null, ToSqlOutput, ValueRef};
+use rusqlite::types::{Null, ToSqlOutput, Value, ValueRef};
 use rusqlite::{CachedStatement, Connection, Rows, ToSql};
 
 use crate::catalog::CatalogError;
-use crate::catalog::engine::value::{SqlArgument, SqlValue, argument};
+use crate::catalog::engine::value::{SqlArgument, SqlValue, argument, kept_text};
 use crate::catalog::engine::{EngineRow, SqlRow};
 
 /// Adds to a running total.
@@ -208,7 +209,10 @@ impl ToSql for SqlValue<'_> {
             Self::Flag(flag) => flag.into(),
             Self::Integer(n) => n.into(),
             Self::Real(n) => n.into(),
-            Self::Text(text) => text.into(),
+            Self::Text(text) => match kept_text(text) {
+                Cow::Borrowed(text) => text.into(),
+                Cow::Owned(text) => ToSqlOutput::Owned(Value::from(text)),
+            },
         })
     }
 }

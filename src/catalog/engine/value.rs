@@ -16,6 +16,14 @@ pub(crate) enum SqlValue<'a> {
     Text(&'a str),
 }
 
+/// A text as both engines keep it: PostgreSQL takes no NUL in one, and words of others, such as those of a hook, may have it.
+pub(super) fn kept_text(text: &str) -> Cow<'_, str> {
+    match text.contains('\0') {
+        true => text.replace('\0', "\u{fffd}").into(),
+        false => text.into(),
+    }
+}
+
 /// A parameter's name, without its colon, and its value.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SqlArgument<'a> {
@@ -182,6 +190,17 @@ impl<T: ColumnValue> ColumnValue for Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_keeps_all_but_nul() {
+        for (text, kept) in [
+            ("", ""),
+            ("a\u{1}b", "a\u{1}b"),
+            ("bad\0thing\0", "bad\u{fffd}thing\u{fffd}"),
+        ] {
+            assert_eq!(kept_text(text), kept);
+        }
+    }
 
     #[test]
     fn what_is_given_is_read_back_and_nothing_else() {

@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 use crate::catalog::CatalogError;
-use crate::catalog::engine::value::SqlValue;
+use crate::catalog::engine::value::{SqlValue, kept_text};
 
 /// A value as a parameter of a statement.
 pub(super) fn as_parameter<'v>(value: &'v SqlValue<'_>) -> &'v (dyn ToSql + Sync) {
@@ -22,7 +22,7 @@ impl ToSql for SqlValue<'_> {
             Self::Flag(flag) => integer(i64::from(flag), kind, out),
             Self::Integer(n) => integer(n, kind, out),
             Self::Real(n) => n.to_sql(kind, out),
-            Self::Text(text) => text.to_sql(kind, out),
+            Self::Text(text) => kept_text(text).as_ref().to_sql(kind, out),
         }
     }
 
