@@ -241,6 +241,12 @@ pub fn person_tasks(status: &DaemonStatus) -> Vec<PersonTask> {
             "See grind report and grind verify --quick.",
         );
     }
+    if let Some(unread) = daemon.fixity.map(|fixity| fixity.unread).filter(|unread| *unread > 0) {
+        add(
+            format!("{} of what is stored cannot be read", books(unread)),
+            "The log names them: journalctl -u grind -g 'could not be checked'. Look at the disk, and at what stands in their places.",
+        );
+    }
     let given_up = daemon.forecast.as_ref().map_or(0, |forecast| forecast.given_up);
     if given_up > 0 {
         add(

@@ -313,3 +313,19 @@ fn a_daemon_reads_stored_books_again_and_fetches_what_is_damaged_or_missing() {
     let verified = service.home.grind(&["verify", "--deep"]);
     assert_eq!(verified.status.code(), Some(0), "{}\n{}", verified.out, verified.err);
 }
+
+#[test]
+fn a_book_that_can_never_be_read_needs_a_person() {
+    let home = library_with(4, "[fixity]\nreread_every = \"1s\"\n");
+    let book = home.simulator.barcode(0).unwrap();
+    let raw = home.raw(&book);
+    fs::rename(&raw, raw.with_extension("aside")).unwrap();
+    std::os::unix::fs::symlink(raw.with_extension("aside"), &raw).unwrap();
+    let mut service = Service::of(home);
+    service.told_when(|service| service.ask("/api/status").contains("\"unread\":1"));
+    let status = service.home.grind(&["status"]);
+    let words = "1 book of what is stored cannot be read";
+    assert!(status.out.contains(words), "{}", status.out);
+    service.signal(Signal::TERM);
+    assert!(service.finish().status.success());
+}

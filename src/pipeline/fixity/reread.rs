@@ -35,6 +35,8 @@ pub(crate) struct RereadBook {
     pub outcome: FixityOutcome,
     /// Bytes read.
     pub bytes: u64,
+    /// Something of it could not be read, though the storage is there.
+    pub is_unread: bool,
     /// It is to be fetched again.
     pub is_fetched_again: bool,
 }
@@ -103,6 +105,7 @@ impl WorkerPools {
                 FixityOutcome::CouldNotCheck
             },
             bytes: check.bytes,
+            is_unread: is_recorded && check.outcome() == FixityOutcome::CouldNotCheck,
             is_fetched_again,
         }))
     }

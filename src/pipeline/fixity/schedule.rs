@@ -100,6 +100,9 @@ pub struct RereadForecast {
     pub due: u64,
     /// Books of which the last check told damage or loss.
     pub unsound: u64,
+    /// Books that could not be read when all that was due was read last.
+    #[serde(default)]
+    pub unread: u64,
     /// Days until the books that are due are read; `None`: no limit says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub days_for_due: Option<f64>,
@@ -121,6 +124,7 @@ pub(crate) fn forecast_of(plan: &RereadPlan, standing: &FixityStanding) -> Rerea
         oldest: standing.oldest,
         due: standing.due,
         unsound: standing.unsound,
+        unread: 0,
         days_for_due: days(standing.due),
         days_for_all,
         is_too_slow: days_for_all.zip(wanted).is_some_and(|(needed, wanted)| needed > wanted),
@@ -144,6 +148,9 @@ impl fmt::Display for RereadForecast {
         }
         if self.unsound > 0 {
             write!(f, "; {} books are damaged or missing", self.unsound)?;
+        }
+        if self.unread > 0 {
+            write!(f, "; {} books could not be read", self.unread)?;
         }
         Ok(())
     }

@@ -37,6 +37,10 @@ struct RereadTask<'a, S> {
     pace: Arc<ReadPace>,
     /// Behind the last book: one that could not be checked is not read again before all others.
     after: CheckCursor,
+    /// Books that could not be read since it began anew with those that are due.
+    unread: u64,
+    /// The same of the round before.
+    unread_before: u64,
 }
 
 /// How a slice ended.
@@ -61,6 +65,8 @@ impl<'a, S: TaskServices> RereadTask<'a, S> {
             plan,
             pace: Arc::new(ReadPace::new(plan.speed(), state.intake.clone())),
             after: CheckCursor::default(),
+            unread: 0,
+            unread_before: 0,
         }
     }
 
@@ -81,6 +87,7 @@ impl<'a, S: TaskServices> RereadTask<'a, S> {
                             finished(self.state, TASK);
                             self.schedule = TaskSchedule::of(TASK);
                             self.after = CheckCursor::default();
+                            self.unread_before = std::mem::take(&mut self.unread);
                             self.step().await;
                             LOOK_AGAIN.min(self.plan.every.unwrap_or(LOOK_AGAIN))
                         }
@@ -112,7 +119,8 @@ impl<'a, S: TaskServices> RereadTask<'a, S> {
         let ask = AskFixity { before, again_before };
         match self.state.services.fixity_standing(ask, &self.state.cx()).await {
             Ok(standing) => {
-                let forecast = forecast_of(&self.plan, &standing);
+                let mut forecast = forecast_of(&self.plan, &standing);
+                forecast.unread = self.unread_before;
                 self.state.progress.tell_fixity(forecast);
                 self.plan.step(&now, &standing)
             }
@@ -139,12 +147,13 @@ impl<'a, S: TaskServices> RereadTask<'a, S> {
                 Ok(Some(book)) => {
                     self.after = book.cursor;
                     self.state.progress.reread(book.outcome, book.bytes);
+                    self.unread += u64::from(book.is_unread);
                     if book.is_fetched_again {
                         self.state.wake.send_replace(());
                     }
                 }
                 Ok(None) => {
-                    self.state.progress.tell_task(TASK, "all that is due is read");
+                    self.state.progress.tell_task(TASK, all_is_read(self.unread));
                     return SliceEnd::Done;
                 }
                 Err(fault) => {
@@ -153,5 +162,12 @@ impl<'a, S: TaskServices> RereadTask<'a, S> {
                 }
             }
         }
+    }
+}
+
+fn all_is_read(unread: u64) -> &'static str {
+    match unread {
+        0 => "all that is due is read",
+        _ => "all that is due is read, but for books that could not be",
     }
 }

@@ -8,6 +8,7 @@ use crate::vocabulary::FixityOutcome;
 
 fn due(ids: std::ops::Range<i64>) -> impl Iterator<Item = RereadBook> {
     ids.map(|id| RereadBook {
+        is_unread: false,
         cursor: CheckCursor {
             known_since: "2026-01-01T00:00:00.000Z".to_owned(),
             id,
