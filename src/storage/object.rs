@@ -8,6 +8,7 @@ mod error;
 mod journal;
 mod list;
 mod multipart;
+mod odd_names;
 mod parts;
 mod patience;
 mod read;

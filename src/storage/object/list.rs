@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures::stream::BoxStream;
+use object_store::path::Path;
 
 use crate::storage::ListedObject;
 use crate::storage::error::StorageError;
 use crate::storage::key::ObjectKey;
 use crate::storage::object::ObjectStorage;
 use crate::storage::object::error::sorted;
+use crate::storage::object::odd_names::list_past_odd_names;
 use crate::storage::object::patience::next_in_time;
 
 /// As many as S3 gives in one answer.
@@ -25,19 +27,39 @@ pub(in crate::storage) fn list(objects: &Arc<ObjectStorage>, under: Option<&Obje
     let stream = objects.store.list(prefix.as_ref());
     ObjectNames {
         objects: Arc::clone(objects),
+        prefix,
         stream: Some(stream),
         batch: VecDeque::new(),
+        last: None,
+        is_careful: false,
     }
 }
 
 /// A listing under way.
 pub(in crate::storage) struct ObjectNames {
     objects: Arc<ObjectStorage>,
+    prefix: Option<Path>,
     stream: Option<BoxStream<'static, Found>>,
     batch: VecDeque<Found>,
+    /// The last name that was found.
+    last: Option<Path>,
+    /// Names that no path has are passed over.
+    is_careful: bool,
 }
 
 impl ObjectNames {
+    /// Begins anew where a name was met that no path has, and passes over such names; `false` where that is done already, or cannot be.
+    fn begin_carefully(&mut self) -> bool {
+        let bucket = self.objects.parts.as_ref().and_then(|parts| parts.copying());
+        let (false, Some(bucket)) = (self.is_careful, bucket) else {
+            return false;
+        };
+        self.is_careful = true;
+        self.stream = Some(list_past_odd_names(bucket.store.clone(), self.prefix.as_ref()));
+        self.batch = VecDeque::new();
+        true
+    }
+
     fn fill(&mut self) -> Result<(), StorageError> {
         let Some(mut stream) = self.stream.take() else {
             return Ok(());
@@ -66,11 +88,20 @@ impl Iterator for ObjectNames {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             match self.batch.pop_front() {
+                Some(Ok(found))
+                    if self
+                        .last
+                        .as_ref()
+                        .is_some_and(|last| self.is_careful && found.location <= *last) => {}
                 Some(Ok(found)) => {
+                    if !self.is_careful {
+                        self.last = Some(found.location.clone());
+                    }
                     if let Some(key) = self.objects.key(&found.location) {
                         return Some(Ok(ListedObject { key, bytes: found.size }));
                     }
                 }
+                Some(Err(object_store::Error::InvalidPath { .. })) if self.begin_carefully() => {}
                 Some(Err(why)) => {
                     (self.stream, self.batch) = (None, VecDeque::new());
                     return Some(Err(sorted("listing", &self.objects.place, None, why)));
