@@ -61,6 +61,30 @@ pub enum ProcessForm {
     GetCommas,
 }
 
+impl ProcessForm {
+    /// All forms, in the order in which they are tried.
+    pub const ALL: [Self; 5] = [
+        Self::PostLines,
+        Self::PostFields,
+        Self::PostQuery,
+        Self::GetRepeated,
+        Self::GetCommas,
+    ];
+
+    /// The form that is tried where a server does not take this one; the last is followed by the first.
+    #[must_use]
+    pub fn next(self) -> Self {
+        let at = Self::ALL.iter().position(|form| *form == self).unwrap_or(0);
+        Self::ALL[(at + 1) % Self::ALL.len()]
+    }
+
+    /// Whether a status refuses the form of a request, and not what is asked for: the method, the type of the body, its length or that of
+    /// the address.
+    pub fn is_refused_by(status: u16) -> bool {
+        matches!(status, 405 | 406 | 411 | 413 | 414 | 415 | 501)
+    }
+}
+
 /// A request for conversions, ready to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessRequest {

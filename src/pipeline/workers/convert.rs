@@ -120,7 +120,7 @@ impl<S: GrinSession> HandleMessage<ConvertBatch> for ConvertWorker<S> {
     async fn handle(&mut self, batch: ConvertBatch, cx: &AskContext) -> Result<ConvertAnswer, ConvertError> {
         let books = batch.barcodes.len();
         cx.describe(move || format!("asks GRIN to convert {books} books"));
-        let answer = match self.ask(&batch, cx).await {
+        let answer = match self.ask_in_some_form(&batch, cx).await {
             Err(SessionError::QueueFull) => {
                 let result = ConvertResult {
                     queue_full: true,
@@ -169,6 +169,21 @@ impl<S: GrinSession> HandleMessage<ConvertBatch> for ConvertWorker<S> {
 }
 
 impl<S: GrinSession> ConvertWorker<S> {
+    /// In the form that GRIN took last; where it does not take that one, in the others, each once.
+    async fn ask_in_some_form(&mut self, batch: &ConvertBatch, cx: &AskContext) -> Result<SmallAnswer, SessionError> {
+        let mut answer = self.ask(batch, cx).await;
+        for _ in 1..ProcessForm::ALL.len() {
+            let Some(status) = refuses_form(&answer) else {
+                break;
+            };
+            let next = self.form.next();
+            warn!(status, form = ?self.form, ?next, "GRIN does not take this form of a request for conversion; another one is tried (grin.conversion_form)");
+            self.form = next;
+            answer = self.ask(batch, cx).await;
+        }
+        answer
+    }
+
     async fn ask(&self, batch: &ConvertBatch, cx: &AskContext) -> Result<SmallAnswer, SessionError> {
         let request = self.parts.addresses.process_request(self.form, &batch.barcodes);
         let method = match request.post {
@@ -190,6 +205,16 @@ impl<S: GrinSession> ConvertWorker<S> {
         let policy = self.parts.backoff.limited(batch.attempts);
         retry::fetch(&self.parts.session, ask, &policy, &batch.stop, cx).await
     }
+}
+
+/// The status by which GRIN refuses the form of the request, if it does.
+fn refuses_form(answer: &Result<SmallAnswer, SessionError>) -> Option<u16> {
+    let status = match answer {
+        Ok(answer) => answer.status,
+        Err(SessionError::Unexpected { status, .. } | SessionError::Server { status }) => *status,
+        Err(_) => return None,
+    };
+    ProcessForm::is_refused_by(status).then_some(status)
 }
 
 fn summarise(outcomes: impl Iterator<Item = ProcessOutcome>) -> ConvertResult {
