@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::actor::AskContext;
-use crate::grin::AnswerRefusal;
+use crate::grin::{AnswerRefusal, refusal_in_place_of_content};
 use crate::pipeline::policy::longest_wait_once;
 use crate::pipeline::workers::grin_session::{GrinSession, unless_held_back};
 use crate::session::{ErrorClass, FetchAnswer, RetryBackoff, SessionError, SmallAnswer, TimeoutPhase};
@@ -44,7 +44,7 @@ pub(super) async fn retried<T, E: Display>(
     unreachable!("a policy has a finite number of attempts")
 }
 
-/// A small answer, asked for until it comes. `stop`: a drain has begun, in which nothing waits for GRIN to want requests again.
+/// A small answer, asked for until it comes; a sign-in page in its place, which may come for one request alone, once more. `stop`: a drain has begun, in which nothing waits for GRIN to want requests again.
 pub(super) async fn fetch(
     session: &impl GrinSession,
     ask: FetchAnswer,
@@ -55,7 +55,23 @@ pub(super) async fn fetch(
     let kind = ask.kind;
     let until_answered = async |cx: &AskContext| {
         let request = async || session.fetch(ask.clone(), cx).await;
-        retried(policy, kind.as_str(), transient, request, cx).await
+        let answer = retried(policy, kind.as_str(), transient, &request, cx).await?;
+        if refusal_in_place_of_content(&answer.body) != Some(AnswerRefusal::SignIn) {
+            return Ok(answer);
+        }
+        let Some(delay) = policy.delay(1, &mut rand::rng()) else {
+            return Ok(answer);
+        };
+        warn!(
+            what = kind.as_str(),
+            ?delay,
+            "the answer is a sign-in page; trying again"
+        );
+        tokio::select! {
+            () = cx.waiting_for("next attempt", tokio::time::sleep(delay)) => {}
+            () = cx.cancelled() => return Ok(answer),
+        }
+        retried(policy, kind.as_str(), transient, &request, cx).await
     };
     let answer = unless_held_back(session, stop, cx, until_answered).await;
     answer.unwrap_or(Err(SessionError::Cancelled))

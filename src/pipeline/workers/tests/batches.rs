@@ -227,10 +227,23 @@ fn attempts_end_with_their_number_or_with_what_does_not_pass() {
 }
 
 #[test]
+fn a_sign_in_page_that_comes_once_is_no_end() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        fixture.know(&["TL0001"]).await;
+        fixture.grin.small(200, SIGN_IN);
+        fixture.grin.small(200, FACTS);
+        assert_eq!(enrich(&fixture, None).await.unwrap(), 1);
+    });
+}
+
+#[test]
 fn what_is_no_table_changes_nothing() {
     paused(async || {
         let fixture = WorkerFixture::new();
         fixture.know(&["TL0001"]).await;
+        // Once it is asked for again.
+        fixture.grin.small(200, SIGN_IN);
         fixture.grin.small(200, SIGN_IN);
         let error = enrich(&fixture, None).await.unwrap_err();
         assert!(matches!(error, EnrichError::Refused(AnswerRefusal::SignIn)), "{error}");
@@ -250,6 +263,48 @@ fn cancelled_between_two_attempts_it_ends_at_once() {
         let (answer, took) = fixture.cancel_after(minute, enrich(&fixture, None)).await;
         assert!(matches!(answer, Err(EnrichError::Session(_))), "{answer:?}");
         assert_eq!((took, fixture.grin.count()), (minute, 1));
+    });
+}
+
+#[test]
+fn a_form_that_grin_does_not_take_gives_way_to_another_which_is_kept() {
+    paused(async || {
+        let fixture = WorkerFixture::new();
+        fixture.know(&["TL0001", "TL0002"]).await;
+        let unexpected = |status| SessionError::Unexpected {
+            status,
+            snippet: String::new(),
+        };
+        let ask = || ConvertBatch {
+            barcodes: barcodes(&["TL0001", "TL0002"]),
+            attempts: Some(1),
+            stop: CancellationToken::new(),
+        };
+        for status in [405, 411, 415] {
+            fixture.grin.fails(unexpected(status));
+        }
+        fixture.grin.small(200, REPLY);
+        let mut worker = ConvertWorker::new(parts(&fixture), ProcessForm::PostLines);
+        let answer = worker.handle(ask(), &fixture.cx).await.unwrap();
+        assert_eq!(
+            (answer.result.requested, answer.result.already, fixture.grin.count()),
+            (1, 1, 4)
+        );
+        fixture.grin.small(200, REPLY);
+        worker.handle(ask(), &fixture.cx).await.unwrap();
+        assert_eq!(fixture.grin.count(), 5, "the form is kept");
+        for _ in ProcessForm::ALL {
+            fixture.grin.fails(unexpected(405));
+        }
+        let error = worker.handle(ask(), &fixture.cx).await.unwrap_err();
+        assert!(
+            matches!(
+                error,
+                ConvertError::Session(SessionError::Unexpected { status: 405, .. })
+            ),
+            "{error}"
+        );
+        assert_eq!(fixture.grin.count(), 10);
     });
 }
 
@@ -299,6 +354,7 @@ fn a_pause_of_everybodys_is_no_full_queue() {
 fn an_answer_about_no_book_is_an_error_that_names_what_came() {
     paused(async || {
         let fixture = WorkerFixture::new();
+        fixture.grin.small(200, SIGN_IN);
         fixture.grin.small(200, SIGN_IN);
         let error = convert(&fixture).await.unwrap_err();
         assert!(!error.parts_may_be_answered() && !error.needs_person(), "{error}");
