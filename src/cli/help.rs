@@ -60,8 +60,7 @@ Signals:
         path: "demo",
         notes: "\
 With --faults some books are damaged for good in the simulated GRIN, as some are in the real one: they cannot be stored. The output
-names them and says whether anything else failed. The exit code is 0 only if every book was stored and verified, so it is 1 where such a
-book is among them.",
+names them. The exit code is 0 only if every other book was stored and verified.",
         examples: &[
             "grind demo",
             "grind demo --books 1000 --pages 20 --faults",
