@@ -252,7 +252,6 @@ impl DaemonView for LiveDaemonView {
             shown.failed.clone_from(&pace.failed);
             shown.oldest_pending = pace.oldest_pending;
         }
-        shown.eta_seconds = total.and_then(|total| changing.meter.eta_seconds(total - done));
         shown.forecast = changing.forecast(&progress, &session);
         shown.last_success = progress.last_stored;
         shown.last_backup = progress.backup;
@@ -272,6 +271,8 @@ impl DaemonView for LiveDaemonView {
         shown.members = members(&self.membership);
         shown.signed_out = signed_out(&mut changing.signed_out_since, session.signed_out.as_deref());
         shown.waiting = waits(&progress, self.catalog.lock());
+        let total = total.filter(|_| shown.waiting.is_empty());
+        shown.eta_seconds = total.and_then(|total| changing.meter.eta_seconds(total - done));
         shown.paused = pauses(&shown, session.turns_missing);
         shown.state = state(&changing, &progress, &shown);
         if changing.state != shown.state {

@@ -140,10 +140,11 @@ fn limit(inputs: &ForecastInputs, remaining: u64) -> (ForecastLimit, Option<f64>
     if inputs.is_empty {
         return (ForecastLimit::Waiting, None);
     }
-    let by_downloads = days(remaining, inputs.stored_a_day);
+    // What is left failed before, and is tried again on days of its own.
     if inputs.ready + inputs.unconverted == 0 {
-        return (ForecastLimit::Waiting, by_downloads);
+        return (ForecastLimit::Waiting, None);
     }
+    let by_downloads = days(remaining, inputs.stored_a_day);
     if inputs.unconverted == 0 {
         return (inputs.load.limit(), by_downloads);
     }

@@ -204,7 +204,7 @@ fn books_that_are_tried_again_remain_and_those_given_up_are_told_apart() {
         ),
         (
             failed(3, 4),
-            "on 2026-11-28, within a day; 3 books still to be stored, 0 of them ready, 3 to be tried again later; limited by the time of \
+            "nobody can tell the day; 3 books still to be stored, 0 of them ready, 3 to be tried again later; limited by the time of \
              the next attempt; 4 failed, see grind retry --failed",
         ),
         (
