@@ -62,6 +62,9 @@ pub enum FaultOutlook {
     Proven,
 }
 
+/// After so much time an archive is asked for again that came twice with the same fault, while all archives do.
+const PROVEN_AGAIN: Duration = Duration::from_hours(24);
+
 impl BookFault {
     fn new(blame: Blame, cause: Option<WaitCause>, reason: FailureReason, error: &dyn std::fmt::Display) -> Self {
         Self {
@@ -118,6 +121,11 @@ impl BookFault {
                 detail: refusal::explanation(&self, evidence),
                 needs_person: refusal::needs_person(self.reason),
                 cause: self.cause.or(Some(WaitCause::Failures)),
+                // What is proven comes again as it is; once a day shows whether GRIN has mended it.
+                asked_wait: match self.outlook {
+                    FaultOutlook::Proven => Some(PROVEN_AGAIN),
+                    _ => self.asked_wait,
+                },
                 outlook: FaultOutlook::Open,
                 ..self
             },

@@ -1,6 +1,6 @@
 //! Whose is a refusal: the book's, or everybody's?
 
-use crate::pipeline::policy::BookFault;
+use crate::pipeline::policy::{BookFault, FaultOutlook};
 use crate::vocabulary::{Blame, FailureReason};
 
 /// So many different books refused in the same way, and no archive served: everybody is refused.
@@ -105,10 +105,11 @@ pub(super) fn explanation(fault: &BookFault, evidence: RefusalEvidence) -> Strin
         FailureReason::TooLittle => "what GRIN hands out comes in too small parts",
         _ => "GRIN answers no request for an archive",
     };
-    format!(
-        "{what}: {books} different books or more in the same way, and none was served since; {}",
-        fault.detail
-    )
+    let others = format!("{what}: {books} different books or more in the same way, and none was served since");
+    match fault.outlook {
+        FaultOutlook::Proven => format!("{}; {others}", fault.detail),
+        _ => format!("{others}; {}", fault.detail),
+    }
 }
 
 #[cfg(test)]
@@ -236,6 +237,37 @@ mod tests {
             let told = fault.among_others(OF_ALL);
             assert!(told.blame == Blame::Operator && !told.needs_person, "{told:?}");
             assert!(told.cause == Some(WaitCause::Failures), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn what_came_twice_with_the_same_fault_is_asked_for_once_a_day_and_keeps_its_words() {
+        let day = Some(std::time::Duration::from_hours(24));
+        let proven = BookFault::damaged_at_source(FailureReason::Damaged, "files of pages differ");
+        let once = BookFault::from(&ArchiveError::NoIntegrityCheck);
+        for (fault, evidence, asked_wait, words) in [
+            (
+                &proven,
+                RefusalEvidence { alike: 9, ..OF_ALL },
+                None,
+                "damaged: files of pages differ",
+            ),
+            (
+                &proven,
+                OF_ALL,
+                day,
+                "damaged: files of pages differ; what GRIN hands out is damaged: ",
+            ),
+            (
+                &once,
+                OF_ALL,
+                None,
+                "what GRIN hands out is encrypted without an integrity check: ",
+            ),
+        ] {
+            let told = fault.clone().among_others(evidence);
+            assert_eq!(told.asked_wait, asked_wait, "{told:?}");
+            assert!(told.detail.starts_with(words), "{told:?}");
         }
     }
 
