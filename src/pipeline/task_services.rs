@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 use crate::actor::{AskContext, AskError};
 use crate::catalog::{
     AskFixity, AskLastCopy, AskSecondCopies, AskUnknown, CatalogError, ClaimBackups, DueCopy, EndPause, EnrichBatch,
-    EnsureKnown, FixityStanding, KeptCopy, ListDueCopies, NoteCopy, NoteSetting, NoteUncopied, NotedSetting,
-    PlanConversions, RecordConversions, RecordEnrichment, SecondCopyStanding, SharedTask, TaskAnswer, ToEnrich,
+    FixityStanding, KeptCopy, ListDueCopies, NoteCopy, NoteSetting, NoteUncopied, NotedSetting, PlanConversions,
+    RecordConversions, RecordEnrichment, SecondCopyStanding, SharedTask, TaskAnswer, ToEnrich,
 };
 use crate::grin::{Barcode, GrinAddresses};
 use crate::pipeline::KeptCopyError;
@@ -113,8 +113,6 @@ pub(super) trait TaskServices: 'static {
     fn converters(&self) -> usize;
     /// Which of these books the catalog does not have.
     async fn unknown(&self, barcodes: Vec<Barcode>, cx: &AskContext) -> Result<Vec<Barcode>, CatalogError>;
-    /// Makes named books known to the catalog; comes back with the number of new ones.
-    async fn ensure_known(&self, barcodes: Vec<Barcode>, cx: &AskContext) -> Result<u64, CatalogError>;
     /// Which books are to be asked for facts.
     async fn to_enrich(&self, ask: ToEnrich, cx: &AskContext) -> Result<EnrichBatch, CatalogError>;
     /// Which conversions are to be requested.
@@ -206,10 +204,6 @@ impl TaskServices for WorkerPools {
 
     async fn unknown(&self, barcodes: Vec<Barcode>, cx: &AskContext) -> Result<Vec<Barcode>, CatalogError> {
         self.catalog.ask(AskUnknown(barcodes), cx).await
-    }
-
-    async fn ensure_known(&self, barcodes: Vec<Barcode>, cx: &AskContext) -> Result<u64, CatalogError> {
-        self.catalog.ask(EnsureKnown(barcodes), cx).await
     }
 
     async fn to_enrich(&self, ask: ToEnrich, cx: &AskContext) -> Result<EnrichBatch, CatalogError> {

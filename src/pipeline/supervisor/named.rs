@@ -8,6 +8,9 @@ use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::task_services::TaskServices;
 use crate::pipeline::workers::EnrichBarcodes;
 
+/// Barcodes named in one sentence.
+const MOST_NAMED: usize = 10;
+
 impl<S: TaskServices> SupervisorState<S> {
     /// Adds the books named to the catalog that GRIN knows. Those that neither knows are said, and nothing is added of them.
     pub async fn look_up_named(&self, scope: &RunScope) {
@@ -26,12 +29,15 @@ impl<S: TaskServices> SupervisorState<S> {
             books = new.len(),
             "named books that no list has brought; GRIN is asked for them"
         );
-        let mut may_ask = !self.options.borrow().is_paused();
+        if self.options.borrow().is_paused() {
+            self.not_asked(&new, "the work is paused");
+            return Ok(());
+        }
         for batch in batches(&new, self.services.addresses(), SEARCH_ADDRESS_LIMIT) {
-            may_ask = may_ask && self.search(batch).await;
-            if !may_ask {
-                // Whether GRIN knows them is open: whatever is done with them tells.
-                self.services.ensure_known(batch.to_vec(), &self.cx()).await?;
+            if let Err(why) = self.search(batch).await {
+                // Whether GRIN knows them is open. A slip of the pen would stay in the catalog for ever.
+                self.not_asked(&new, &why);
+                return Ok(());
             }
         }
         for barcode in self.services.unknown(new, &self.cx()).await? {
@@ -41,8 +47,16 @@ impl<S: TaskServices> SupervisorState<S> {
         Ok(())
     }
 
-    /// Asks GRIN for a batch; `false` when there is no answer.
-    async fn search(&self, batch: &[Barcode]) -> bool {
+    fn not_asked(&self, books: &[Barcode], why: &str) {
+        let named: Vec<_> = books.iter().take(MOST_NAMED).map(Barcode::as_str).collect();
+        let (count, named) = (books.len(), named.join(", "));
+        self.incomplete(format!(
+            "GRIN could not be asked for named books that the catalog does not know, and none of them is added without its answer ({count}: {named}): {why}"
+        ));
+    }
+
+    /// Asks GRIN for a batch; why there is no answer.
+    async fn search(&self, batch: &[Barcode]) -> Result<(), String> {
         let ask = EnrichBarcodes {
             barcodes: batch.to_vec(),
             attempts: None,
@@ -53,11 +67,11 @@ impl<S: TaskServices> SupervisorState<S> {
             Ok(answer) => {
                 self.progress.enriched(answer.answered);
                 self.looked_up.borrow_mut().extend(batch.iter().cloned());
-                true
+                Ok(())
             }
             Err(fault) => {
                 warn!(why = fault.why, "GRIN could not be asked for the books named");
-                false
+                Err(fault.why)
             }
         }
     }

@@ -52,10 +52,6 @@ impl TaskServices for LibraryStub {
         Ok(Vec::new())
     }
 
-    async fn ensure_known(&self, _barcodes: Vec<Barcode>, _cx: &AskContext) -> Result<u64, CatalogError> {
-        Ok(0)
-    }
-
     async fn to_enrich(&self, _ask: ToEnrich, _cx: &AskContext) -> Result<EnrichBatch, CatalogError> {
         Ok(EnrichBatch::default())
     }

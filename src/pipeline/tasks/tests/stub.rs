@@ -229,12 +229,6 @@ impl TaskServices for TaskStub {
         Ok(barcodes)
     }
 
-    async fn ensure_known(&self, barcodes: Vec<Barcode>, _cx: &AskContext) -> Result<u64, CatalogError> {
-        self.catalog()?;
-        self.unknown.borrow_mut().retain(|barcode| !barcodes.contains(barcode));
-        Ok(barcodes.len() as u64)
-    }
-
     async fn to_enrich(&self, _ask: ToEnrich, _cx: &AskContext) -> Result<EnrichBatch, CatalogError> {
         self.catalog()?;
         Ok(EnrichBatch {
