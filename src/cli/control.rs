@@ -125,7 +125,14 @@ pub(super) fn order(endpoints: &[DaemonEndpoint], request: &ControlRequest) -> R
             Err(error @ ClientError::Refused { .. }) => {
                 return Err(CliError::new(ExitStatus::Unavailable, "the daemon refused the request").because(&error));
             }
-            Err(error) => errors.push(error),
+            Err(error) => {
+                let is_silent = matches!(error, ClientError::Silent { .. });
+                errors.push(error);
+                if is_silent {
+                    // Nobody else takes its orders.
+                    return Err(status::not_running(&errors).cause("the order is not carried out later, either"));
+                }
+            }
         }
     }
     Err(status::not_running(&errors))

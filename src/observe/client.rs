@@ -7,6 +7,10 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
+use crate::clock::later;
+
 /// Connecting, and each read or write.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Waiting for what the daemon has to do first; a locked catalog is waited for 15 s there.
@@ -84,12 +88,15 @@ pub fn get(endpoint: &DaemonEndpoint, path: &str) -> Result<Vec<u8>, ClientError
     )
 }
 
+/// Until when whoever sends an order waits for its answer, in milliseconds since 1970: one that is read later is not carried out.
+pub(super) const ORDER_UNTIL: &str = "grind-order-until";
+
 /// Sends JSON with `POST` and gives the body of a 200.
 pub fn post(endpoint: &DaemonEndpoint, path: &str, json: &str) -> Result<Vec<u8>, ClientError> {
-    let length = json.len();
+    let (length, until) = (json.len(), later(Timestamp::now(), LONG_PATIENCE).as_millisecond());
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
-         Content-Length: {length}\r\n\r\n"
+         {ORDER_UNTIL}: {until}\r\nContent-Length: {length}\r\n\r\n"
     );
     request(endpoint, &(head + json), LONG_PATIENCE)
 }

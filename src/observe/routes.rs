@@ -4,11 +4,13 @@
 //! last messages · `GET /api/log` the last lines of the log (over the Unix socket only) · `GET /live` 200 while all threads answer and no actor stands still for so long that systemd is to end the daemon, else 503 · `GET /ready` 200, or 503 with the reason for which it cannot do its job · `PUT /api/log-level` changes the log level live · `POST /api/control`
 //! does what an operator asks for (over the Unix socket only, whose file says who may).
 
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::{Data, Json, JsonConfig, PayloadConfig, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, post, put, route, web};
+use jiff::Timestamp;
 
 use crate::actor::ActorName;
+use crate::observe::client::ORDER_UNTIL;
 use crate::observe::control::ControlRequest;
 use crate::observe::page;
 use crate::observe::readiness::DaemonReadiness;
@@ -107,10 +109,22 @@ async fn control(request: HttpRequest, body: Json<ControlRequest>, view: Data<dy
     if let Some(refused) = refused_stranger(&request) {
         return refused;
     }
+    if is_too_late(request.headers(), Timestamp::now()) {
+        let why = "whoever gave this order waits for it no longer; it is not carried out";
+        return plain(&mut HttpResponse::RequestTimeout(), why);
+    }
     match view.control(body.into_inner()).await {
         Ok(reply) => HttpResponse::Ok().json(reply),
         Err(error) => plain(&mut HttpResponse::ServiceUnavailable(), &error.to_string()),
     }
+}
+
+/// Whether an order lay in a daemon that stood still until nobody waited for its answer any more.
+fn is_too_late(headers: &HeaderMap, now: Timestamp) -> bool {
+    let until = headers
+        .get(ORDER_UNTIL)
+        .and_then(|until| until.to_str().ok()?.parse().ok());
+    until.is_some_and(|until: i64| until < now.as_millisecond())
 }
 
 /// Orders are taken, and the log is shown, over the Unix socket, whose mode says who may, and to no page in a browser (those send an
@@ -129,4 +143,29 @@ fn plain(response: &mut actix_web::HttpResponseBuilder, text: &str) -> HttpRespo
     response
         .content_type("text/plain; charset=utf-8")
         .body(format!("{text}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    #[test]
+    fn an_order_is_carried_out_only_while_somebody_waits_for_its_answer() {
+        let now = Timestamp::from_millisecond(1_000_000).unwrap();
+        for (until, too_late) in [
+            (None, false),
+            (Some("999999"), true),
+            (Some("1000000"), false),
+            (Some("1030000"), false),
+            (Some("soon"), false),
+        ] {
+            let mut headers = HeaderMap::new();
+            if let Some(until) = until {
+                headers.insert(HeaderName::from_static(ORDER_UNTIL), HeaderValue::from_static(until));
+            }
+            assert_eq!(is_too_late(&headers, now), too_late, "{until:?}");
+        }
+    }
 }
