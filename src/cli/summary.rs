@@ -3,11 +3,11 @@
 use crate::observe::{DaemonSnapshot, DisplayCount, DisplaySize, WorkPhase};
 use crate::vocabulary::BookOutcome;
 
-/// What else becomes of a book, in words after a number. One that was released is still to be done, by this run or the next.
+/// What else becomes of a book, in words after a number; a book may have several failed attempts. One that was released is still to be done, by this run or the next.
 const OTHERWISE: [(BookOutcome, &str); 3] = [
     (BookOutcome::UpToDate, "up to date"),
     (BookOutcome::NotConverted, "waiting for GRIN"),
-    (BookOutcome::Retry, "to be tried again"),
+    (BookOutcome::Retry, "failed attempts"),
 ];
 
 /// What became of books that were neither stored nor failed, as far as it happened: the words and how many.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::cli::progress::plain::{done_of, phase_words, tempo};
+use crate::cli::progress::plain::{done_of, phase_words, stored_words, tempo};
 use crate::observe::{
     DaemonSnapshot, DisplayDuration, DisplaySize, DisplaySpeed, PhaseProgress, TransferView, WorkPhase,
 };
@@ -104,8 +104,8 @@ impl ProgressBars {
         }
         self.books.set_position(stored.done);
         self.books.set_message(format!(
-            "{ran} · books stored {} · {}{waiting}",
-            done_of(stored),
+            "{ran} · {} · {}{waiting}",
+            stored_words(snapshot),
             tempo(snapshot)
         ));
         self.books.tick();

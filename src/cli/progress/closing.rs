@@ -103,7 +103,7 @@ mod tests {
         }
         .to_string();
         let expected = "\u{20} books stored        298
-  to be tried again   2
+  failed attempts     2
   failed              3 (wrong_passphrase 2, damaged_at_source 1)
   bytes               1.1 GiB
   time                10.0s

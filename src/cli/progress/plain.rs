@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::observe::{
     DaemonSnapshot, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, PhaseProgress, WorkPhase,
 };
+use crate::vocabulary::BookOutcome;
 
 /// A line at least this often.
 const QUIET: Duration = Duration::from_secs(10);
@@ -70,12 +71,26 @@ fn line(snapshot: &DaemonSnapshot) -> String {
     }
     let stored = phase(snapshot, WorkPhase::Download);
     if stored.active || stored.done > 0 {
-        parts.push(format!("books stored {}", done_of(stored)));
+        parts.push(stored_words(snapshot));
         parts.push(tempo(snapshot));
     }
     let waiting = snapshot.waiting.first();
     parts.extend(waiting.map(ToString::to_string));
     parts.join(" · ")
+}
+
+/// `books stored 4 of 16, 12 failed`: what has failed is done, and not stored.
+pub fn stored_words(snapshot: &DaemonSnapshot) -> String {
+    let done = phase(snapshot, WorkPhase::Download);
+    let failed = snapshot.finished(BookOutcome::Failed);
+    let stored = done_of(PhaseProgress {
+        done: done.done.saturating_sub(failed),
+        ..done
+    });
+    match failed {
+        0 => format!("books stored {stored}"),
+        failed => format!("books stored {stored}, {} failed", DisplayCount(failed)),
+    }
 }
 
 /// What a phase counts.
@@ -150,6 +165,8 @@ mod tests {
         let mut snapshot = snapshot(12);
         (snapshot.rates.minute, snapshot.eta_seconds) = (MeasuredRate::default(), None);
         assert_eq!(line(&snapshot), "books stored 12 of 300 · 1.0 MiB");
+        snapshot.finished.insert(BookOutcome::Failed, 5);
+        assert_eq!(line(&snapshot), "books stored 7 of 300, 5 failed · 1.0 MiB");
     }
 
     #[test]
