@@ -119,7 +119,6 @@ impl WorkerPools {
         match follow_up(check, book, self.second_copy.is_some()) {
             FollowUp::Restore => match self.restore_from_copy(check, book, pace, cx).await? {
                 RestoreEnd::Restored | RestoreEnd::Left => Ok(false),
-                RestoreEnd::BrokenOff => Ok(true),
                 RestoreEnd::CannotServe => self.mend(follow_up(check, book, false), check, book, cx).await,
             },
             follow_up => self.mend(follow_up, check, book, cx).await,
