@@ -27,7 +27,7 @@ pub(crate) use fixity::mend::MendRecord;
 pub(crate) use fixity::premis::{PremisCounts, PremisSelection};
 pub(crate) use fixity::record::{FixityEvidence, RecordCheck};
 pub(crate) use fixity::removal::{BeginRemoval, EndRemoval, RemovalAnswer};
-pub(crate) use fixity::restoring::BeginRestore;
+pub(crate) use fixity::restoring::{BeginRestore, FetchBeside};
 #[cfg(test)]
 pub(crate) use fixity::select::ToCheckCounts;
 pub(crate) use fixity::select::{
