@@ -41,7 +41,7 @@ pub use import::{
 };
 pub(crate) use lifecycle::claim::ClaimToken;
 pub use lifecycle::claim::{BegunPublication, ClaimBooks, ClaimedBook, StoredArchive};
-pub(crate) use lifecycle::hooks::{ClaimHook, HookSettlement, SettleHook};
+pub(crate) use lifecycle::hooks::{ClaimHook, DueHook, HookQueue, HookSettlement, SettleHook};
 pub(crate) use lifecycle::leases::RenewClaims;
 pub(crate) use lifecycle::named::{BookWish, ChangeBooks};
 pub use lifecycle::policy::CatalogPolicy;
