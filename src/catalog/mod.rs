@@ -27,6 +27,7 @@ pub(crate) use fixity::mend::MendRecord;
 pub(crate) use fixity::premis::{PremisCounts, PremisSelection};
 pub(crate) use fixity::record::{FixityEvidence, RecordCheck};
 pub(crate) use fixity::removal::{BeginRemoval, EndRemoval, RemovalAnswer};
+pub(crate) use fixity::restoring::{BeginRestore, FetchBeside};
 #[cfg(test)]
 pub(crate) use fixity::select::ToCheckCounts;
 pub(crate) use fixity::select::{
@@ -40,7 +41,7 @@ pub use import::{
 };
 pub(crate) use lifecycle::claim::ClaimToken;
 pub use lifecycle::claim::{BegunPublication, ClaimBooks, ClaimedBook, StoredArchive};
-pub(crate) use lifecycle::hooks::{ClaimHook, HookSettlement, SettleHook};
+pub(crate) use lifecycle::hooks::{ClaimHook, DueHook, HookQueue, HookSettlement, SettleHook};
 pub(crate) use lifecycle::leases::RenewClaims;
 pub(crate) use lifecycle::named::{BookWish, ChangeBooks};
 pub use lifecycle::policy::CatalogPolicy;

@@ -51,7 +51,7 @@ pub struct BooksArgs {
 /// `grind pause`.
 #[derive(Debug, Clone, Args)]
 pub struct PauseArgs {
-    /// When the pause ends by itself: a time of day (18:00), a span from now (2h), or 2026-01-31T18:00:00Z [default: at `grind resume`]
+    /// When the pause ends by itself: a time of day (18:00), a span from now (2h), a day (2026-01-31, from 00:00 UTC), or 2026-01-31T18:00:00Z [default: at `grind resume`]
     #[arg(long, value_name = "T")]
     pub until: Option<String>,
     /// Where the daemon is.

@@ -45,7 +45,7 @@ pub struct ExportedBooks {
         help_heading = "Which books"
     )]
     pub states: Vec<BookState>,
-    /// Only books of which something was recorded since, for so long (24h) or since a moment (2026-01-31T18:00:00Z)
+    /// Only books of which something was recorded since, for so long (24h), since a day (2026-01-31, from 00:00 UTC), or since a moment (2026-01-31T18:00:00Z)
     #[arg(long, value_name = "D", help_heading = "Which books", value_parser = moment_before)]
     pub since: Option<Timestamp>,
     /// Barcodes named one by one.

@@ -244,6 +244,7 @@ Options that say which books must hold together; --since asks when something was
             "grind export jsonl | head -1 | jq .",
             "grind export parquet --output books.parquet",
             "grind export csv --state stored --since 24h --output new.csv",
+            "grind export jsonl --since 2026-11-01",
             "grind export jsonl --barcodes-file chosen.txt",
         ],
         exits: OF_CATALOG,

@@ -1,24 +1,28 @@
 //! A moment as a person writes it on the command line.
 
-use jiff::civil::Time;
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
 use crate::clock::earlier;
 
-/// A moment to come: a time of day (`18:00`, the next one there is), a span from now (`2h`, `1d 12h`), or RFC 3339.
+/// A moment to come: a time of day (`18:00`, the next one there is), a span from now (`2h`, `1d 12h`), a day (`2026-01-31`, its beginning
+/// in UTC), or RFC 3339.
 ///
 /// # Errors
 /// Says what is wrong with the text.
 pub fn moment_to_come(text: &str, now: &Zoned) -> Result<Timestamp, String> {
     let text = text.trim();
-    let moment = if let Ok(moment) = text.parse::<Timestamp>() {
+    let moment = if let Some(moment) = moment_or_day(text) {
         moment
     } else if let Ok(span) = humantime::parse_duration(text) {
         let moment = now.timestamp().checked_add(span);
         moment.map_err(|_| format!("{text:?} is too far away"))?
     } else {
         next_time_of_day(text, now).ok_or_else(|| {
-            format!("{text:?} is no moment: use a time of day (18:00), a span from now (2h), or 2026-01-31T18:00:00Z")
+            format!(
+                "{text:?} is no moment: use a time of day (18:00), a span from now (2h), a day (2026-01-31, from 00:00 UTC), or 2026-01-31T18:00:00Z"
+            )
         })?
     };
     if moment <= now.timestamp() {
@@ -38,19 +42,29 @@ fn next_time_of_day(text: &str, now: &Zoned) -> Option<Timestamp> {
     Some(next.timestamp())
 }
 
-/// A moment in the past: so long ago (`90d`), or RFC 3339.
+/// RFC 3339, or a day alone: its beginning in UTC.
+fn moment_or_day(text: &str) -> Option<Timestamp> {
+    if let Ok(moment) = text.parse() {
+        return Some(moment);
+    }
+    let day: Date = text.parse().ok().filter(|_| text.len() == "2026-01-31".len())?;
+    Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp())
+}
+
+/// A moment in the past: so long ago (`90d`), a day (`2026-01-31`, its beginning in UTC), or RFC 3339.
 pub fn moment_before(text: &str) -> Result<Timestamp, String> {
     before(text, Timestamp::now())
 }
 
 fn before(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     let text = text.trim();
-    if let Ok(moment) = text.parse() {
+    if let Some(moment) = moment_or_day(text) {
         return Ok(moment);
     }
     let span = humantime::parse_duration(text);
-    span.map(|span| earlier(now, span))
-        .map_err(|_| format!("{text:?} is neither a time (90d) nor a moment (2026-01-31T18:00:00Z)"))
+    span.map(|span| earlier(now, span)).map_err(|_| {
+        format!("{text:?} is neither a time (90d), a day (2026-01-31) nor a moment (2026-01-31T18:00:00Z)")
+    })
 }
 
 #[cfg(test)]
@@ -67,6 +81,8 @@ mod tests {
             ("2h", Some("2026-11-29T17:30:00Z")),
             ("1d 12h", Some("2026-12-01T03:30:00Z")),
             ("2026-12-01T00:00:00+01:00", Some("2026-11-30T23:00:00Z")),
+            ("2026-12-01", Some("2026-12-01T00:00:00Z")),
+            ("2026-11-29", None),
             ("2026-11-29T15:00:00Z", None),
             ("0s", None),
             ("25:00", None),
@@ -87,6 +103,11 @@ mod tests {
             ("90d", Some("2026-08-31T12:00:00Z")),
             ("1d 12h", Some("2026-11-28T00:00:00Z")),
             ("2026-11-01T00:00:00+01:00", Some("2026-10-31T23:00:00Z")),
+            ("2026-11-01", Some("2026-11-01T00:00:00Z")),
+            ("2026-11-31", None),
+            ("2026-11-01T00:00", None),
+            ("20261101", None),
+            ("2026-11", None),
             ("yesterday", None),
             ("90", None),
             ("", None),

@@ -43,7 +43,7 @@ pub struct VerifyArgs {
     /// Only so many books (200), or such a share of them (5%): those that were not looked at for the longest time
     #[arg(long, value_name = "N or P%", help_heading = "Which books")]
     pub sample: Option<SampleSize>,
-    /// Only books that were last checked, or stored, so long ago (90d), or before a moment (2026-01-31T18:00:00Z)
+    /// Only books that were last checked, or stored, so long ago (90d), before a day (2026-01-31, from 00:00 UTC), or before a moment (2026-01-31T18:00:00Z)
     #[arg(long, value_name = "D", help_heading = "Which books", value_parser = moment_before)]
     pub older_than: Option<Timestamp>,
     /// Only books that `grind report --unverified` lists

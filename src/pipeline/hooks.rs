@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::AskContext;
-use crate::catalog::{ClaimHook, HookSettlement, SettleHook};
+use crate::catalog::{ClaimHook, DueHook, HookQueue, HookSettlement, SettleHook};
 use crate::grin::Barcode;
 use crate::pipeline::publish::MANIFEST_LIMIT;
 use crate::pipeline::supervisor::WorkerPools;
@@ -81,23 +81,15 @@ enum HookFault {
     Panicked,
 }
 
-/// What was done about the book that is due for the longest time.
+/// What came of telling the hook of a book.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum HookStep {
-    /// None is due, or the program ends.
-    NoneDue,
+    /// The program ends.
+    Stopped,
     /// The hook was told of it, or there was nothing to tell.
     Told,
     /// It was not, and why.
     Failed(String),
-}
-
-/// A step, and how many books are left.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct HookTurn {
-    pub step: HookStep,
-    /// Books of which the hook is still to be told.
-    pub waiting: u64,
 }
 
 /// How long to wait before a book is told again, after so many attempts.
@@ -106,17 +98,24 @@ pub(super) fn wait_after(attempts: u32) -> Duration {
 }
 
 impl WorkerPools {
-    /// Tells the hook of the next book; not beyond `stop`.
-    pub(super) async fn tell_next(&self, stop: &CancellationToken, cx: &AskContext) -> Result<HookTurn, TaskFault> {
+    /// Takes the next book that is due.
+    pub(super) async fn next_hook(&self, cx: &AskContext) -> Result<HookQueue, TaskFault> {
         let Some(hook) = &self.hook else {
-            let (step, waiting) = (HookStep::NoneDue, 0);
-            return Ok(HookTurn { step, waiting });
+            return Ok(HookQueue::default());
         };
         let lease = hook.timeout + LEASE_MARGIN;
-        let queue = self.catalog.ask(ClaimHook { lease }, cx).await?;
-        let Some(due) = queue.due else {
-            let (step, waiting) = (HookStep::NoneDue, queue.waiting);
-            return Ok(HookTurn { step, waiting });
+        Ok(self.catalog.ask(ClaimHook { lease }, cx).await?)
+    }
+
+    /// Tells the hook of a book that was taken; not beyond `stop`.
+    pub(super) async fn tell_of(
+        &self,
+        due: DueHook,
+        stop: &CancellationToken,
+        cx: &AskContext,
+    ) -> Result<HookStep, TaskFault> {
+        let Some(hook) = &self.hook else {
+            return Ok(HookStep::Stopped);
         };
         let told = tokio::select! {
             biased;
@@ -135,18 +134,16 @@ impl WorkerPools {
                 let why = format!("{}: {error}", due.barcode);
                 // That the program ends is not the hook's fault.
                 let step = match fault {
-                    HookFault::Stopped => HookStep::NoneDue,
+                    HookFault::Stopped => HookStep::Stopped,
                     _ => HookStep::Failed(why),
                 };
                 (HookSettlement::Retry { wait, error }, step)
             }
         };
-        let is_over = !matches!(settlement, HookSettlement::Retry { .. });
         // Also when a drain has cut everything: else the book would wait until its taking runs out.
         let settle = SettleHook { due, settlement };
         self.catalog.ask(settle, &AskContext::root("supervisor")).await?;
-        let waiting = queue.waiting - u64::from(is_over);
-        Ok(HookTurn { step, waiting })
+        Ok(step)
     }
 }
 

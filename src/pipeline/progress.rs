@@ -187,7 +187,7 @@ impl RunProgress {
     /// The hook was told of a book, or was not.
     pub(super) fn hook_step(&self, step: &HookStep) {
         match step {
-            HookStep::NoneDue => {}
+            HookStep::Stopped => {}
             HookStep::Told => {
                 self.hooks_told.fetch_add(1, Ordering::Relaxed);
             }

@@ -8,14 +8,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::{AskContext, AskError};
 use crate::catalog::{
-    AskFixity, AskLastCopy, AskSecondCopies, AskUnknown, CatalogError, ClaimBackups, DueCopy, EndPause, EnrichBatch,
-    FixityStanding, KeptCopy, ListDueCopies, NoteCopy, NoteSetting, NoteUncopied, NotedSetting, PlanConversions,
-    RecordConversions, RecordEnrichment, SecondCopyStanding, SharedTask, TaskAnswer, ToEnrich,
+    AskFixity, AskLastCopy, AskSecondCopies, AskUnknown, CatalogError, ClaimBackups, DueCopy, DueHook, EndPause,
+    EnrichBatch, FixityStanding, HookQueue, KeptCopy, ListDueCopies, NoteCopy, NoteSetting, NoteUncopied, NotedSetting,
+    PlanConversions, RecordConversions, RecordEnrichment, SecondCopyStanding, SharedTask, TaskAnswer, ToEnrich,
 };
 use crate::grin::{Barcode, GrinAddresses};
 use crate::pipeline::KeptCopyError;
 use crate::pipeline::fixity::{RereadBook, RereadNext};
-use crate::pipeline::hooks::HookTurn;
+use crate::pipeline::hooks::HookStep;
 use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::mount;
 use crate::pipeline::second_copy::{CopyNext, CopyTurn};
@@ -149,8 +149,10 @@ pub(super) trait TaskServices: 'static {
     async fn copy_book(&self, next: CopyNext, cx: &AskContext) -> Result<CopyTurn, TaskFault>;
     /// Is there a hook that is told of stored books?
     fn has_hook(&self) -> bool;
-    /// Tells it of the next book, not beyond `stop`.
-    async fn tell_hook(&self, stop: &CancellationToken, cx: &AskContext) -> Result<HookTurn, TaskFault>;
+    /// Takes the next book of which it is to be told.
+    async fn next_hook(&self, cx: &AskContext) -> Result<HookQueue, TaskFault>;
+    /// Tells it of a book that was taken; not beyond `stop`.
+    async fn tell_hook(&self, due: DueHook, stop: &CancellationToken, cx: &AskContext) -> Result<HookStep, TaskFault>;
     /// Records that the pause of this daemon ended by itself.
     async fn pause_is_over(&self) -> Result<(), CatalogError>;
     /// This program among those that share the catalog.
@@ -303,8 +305,12 @@ impl TaskServices for WorkerPools {
         self.hook.is_some()
     }
 
-    async fn tell_hook(&self, stop: &CancellationToken, cx: &AskContext) -> Result<HookTurn, TaskFault> {
-        self.tell_next(stop, cx).await
+    async fn next_hook(&self, cx: &AskContext) -> Result<HookQueue, TaskFault> {
+        WorkerPools::next_hook(self, cx).await
+    }
+
+    async fn tell_hook(&self, due: DueHook, stop: &CancellationToken, cx: &AskContext) -> Result<HookStep, TaskFault> {
+        self.tell_of(due, stop, cx).await
     }
 
     async fn pause_is_over(&self) -> Result<(), CatalogError> {

@@ -182,6 +182,17 @@ pub fn made(archive: &[u8]) -> (Value, i32) {
     ])
 }
 
+/// What `grind parse archive` says of these files; whether it refuses them, and whether all is verified, as is expected.
+pub fn judged(what: &str, files: &Files, refusal: &Value, verified: bool) -> Value {
+    let (json, _) = made(&files.tar_gz());
+    assert_eq!(
+        (&json["refusal"], &json["verified"]),
+        (refusal, &json!(verified)),
+        "{what}: {json:#}"
+    );
+    json
+}
+
 /// The tar up to the first member that `keep` does not want, without an end mark.
 fn cut_before(tar: &[u8], name: &str) -> Vec<u8> {
     let at = tar

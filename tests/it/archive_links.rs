@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::archive_cases::{codes, made};
+use crate::archive_cases::{codes, judged, made};
 use crate::support::archives::*;
 
 /// A link in place of a file.
@@ -112,12 +112,7 @@ fn a_hard_link_to_an_earlier_file_is_that_file_under_a_second_name() {
         ),
     ];
     for (what, files, refusal, verified) in cases {
-        let (json, _) = made(&files.tar_gz());
-        assert_eq!(
-            (&json["refusal"], &json["verified"]),
-            (&refusal, &json!(verified)),
-            "{what}: {json:#}"
-        );
+        let json = judged(what, &files, &refusal, verified);
         assert!(codes(&json).contains(&"hard_link".to_owned()), "{what}: {json:#}");
         assert_eq!((&json["pages"], &json["text_pages"]), (&json!(3), &json!(3)), "{what}");
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::archive_cases::{codes, made, utf16};
+use crate::archive_cases::{codes, judged, made, utf16};
 use crate::support::archives::{BARCODE, Files, noise, text};
 
 #[test]
@@ -294,12 +294,7 @@ fn a_file_that_was_added_once_more_takes_the_place_of_the_older_one() {
             json!("checksum_mismatch"),
         ),
     ] {
-        let (json, _) = made(&files.tar_gz());
-        assert_eq!(
-            (&json["refusal"], &json["verified"]),
-            (&expected, &json!(expected.is_null())),
-            "{what}: {json:#}"
-        );
+        let json = judged(what, &files, &expected, expected.is_null());
         let is_said = codes(&json).contains(&"member_repeated".to_owned());
         assert_eq!(is_said, what != "the newer page is listed and not there", "{what}");
     }

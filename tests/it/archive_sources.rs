@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::archive_cases::{codes, made};
+use crate::archive_cases::{codes, judged, made};
 use crate::archive_odd_forms::{renamed, whole};
 use crate::support::archives::{BARCODE, Files};
 
@@ -42,12 +42,7 @@ fn a_list_in_another_books_folder_proves_what_it_names_of_ours() {
             false,
         ),
     ] {
-        let (json, _) = made(&files.tar_gz());
-        assert_eq!(
-            (&json["refusal"], &json["verified"]),
-            (&refusal, &json!(verified)),
-            "{what}: {json:#}"
-        );
+        judged(what, &files, &refusal, verified);
     }
 }
 
@@ -134,12 +129,7 @@ fn of_each_mets_the_newest_says_what_the_files_bytes_are() {
             false,
         ),
     ] {
-        let (json, _) = made(&files.tar_gz());
-        assert_eq!(
-            (&json["refusal"], &json["verified"]),
-            (&refusal, &json!(verified)),
-            "{what}: {json:#}"
-        );
+        judged(what, &files, &refusal, verified);
     }
 }
 
@@ -184,12 +174,7 @@ fn a_master_that_only_the_mets_has_is_no_missing_page() {
         ),
     ];
     for (what, files, refusal, verified) in cases {
-        let (json, _) = made(&files.tar_gz());
-        assert_eq!(
-            (&json["refusal"], &json["verified"]),
-            (&refusal, &json!(verified)),
-            "{what}: {json:#}"
-        );
+        let json = judged(what, &files, &refusal, verified);
         assert!(codes(&json).contains(&"listed_not_delivered".to_owned()), "{what}");
     }
 }

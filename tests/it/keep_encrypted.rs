@@ -5,10 +5,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Home, sha256};
+use crate::support::service::Service;
+use crate::support::{Home, sha256, states};
+use crate::verify::flip;
 use grind::archive::BookManifest;
 use grind::grin::Barcode;
-use grind::lab::simulator::SimulatorConfig;
+use grind::lab::simulator::{SimulatedState, SimulatorConfig, SimulatorRequest};
+use rustix::process::Signal;
 
 const KEEP: &str = "[archive]\nkeep_encrypted = true\n[work]\nqueues = [\"converted\", \"changed\"]\n";
 
@@ -122,4 +125,55 @@ fn it_is_replaced_with_its_archive_and_goes_where_it_is_not_kept_any_more() {
     assert_eq!(sha256(&home.raw(&book)), home.simulator.truth(&book).unwrap().sha256);
     assert!(!encrypted(&home, &book).exists(), "it is of another version");
     assert_eq!(named(&home, &book), None);
+}
+
+#[test]
+fn where_it_is_lost_or_damaged_the_archive_is_fetched_once_more_and_stays_stored_meanwhile() {
+    const BOOKS: u32 = 4;
+    let home = Home::new(library(BOOKS), &[KEEP, "[fixity]\nreread_every = \"1s\"\n"].concat());
+    home.done(&["run", "--once"]);
+    let books: Vec<Barcode> = home.simulator.barcodes().collect();
+    let [lost, damaged, gone, _] = &books[..] else {
+        unreachable!()
+    };
+    let archives: Vec<_> = books.iter().map(|book| fs::read(home.raw(book)).unwrap()).collect();
+    for book in [lost, gone] {
+        fs::remove_file(encrypted(&home, book)).unwrap();
+    }
+    flip(&encrypted(&home, damaged), 50);
+    fs::remove_file(home.root().join(format!("full/{lost}_ocr.jsonl.gz"))).unwrap();
+    // GRIN has it no more.
+    home.simulator.set_state(gone, SimulatedState::NotAvailable);
+    let catalog = rusqlite::Connection::open(home.folder.path().join("catalog.db")).unwrap();
+    let sql = "UPDATE books SET listed_converted = 0 WHERE barcode = ?1";
+    catalog.execute(sql, [gone.as_str()]).unwrap();
+    let (was_named, fetched) = (named(&home, gone), home.simulator.stats().count(SimulatorRequest::Get));
+    assert!(was_named.is_some());
+
+    let mut service = Service::of(home);
+    let is_whole = |home: &Home, book: &Barcode| {
+        let file = encrypted(home, book);
+        file.is_file() && named(home, book).is_some_and(|(_, digest)| digest == sha256(&file))
+    };
+    service.told_when(|service| {
+        let are_stored = states(&service.home).values().all(|(state, _)| state == "stored");
+        [lost, damaged].iter().all(|book| is_whole(&service.home, book)) && are_stored
+    });
+    service.signal(Signal::TERM);
+    let ended = service.finish().succeeded();
+    assert!(ended.err.contains("the archive is fetched once more"), "{}", ended.err);
+    let home = &service.home;
+    for book in [lost, damaged] {
+        is_what_grin_sent(home, book);
+    }
+    assert_eq!(home.simulator.stats().count(SimulatorRequest::Get), fetched + 2);
+    for (book, archive) in books.iter().zip(archives) {
+        assert!(fs::read(home.raw(book)).unwrap() == archive, "{book}");
+    }
+    // It is told each time, and the manifest goes on naming it.
+    assert_eq!(named(home, gone), was_named);
+    let verified = home.grind(&["verify"]);
+    assert_eq!(verified.status.code(), Some(1), "{}", verified.out);
+    let said = |book: &Barcode| verified.out.contains(book.as_str());
+    assert!(said(gone) && !said(lost) && !said(damaged), "{}", verified.out);
 }

@@ -43,6 +43,7 @@ mod publication_kill;
 mod recorded_answers;
 mod refused_books;
 mod refused_lists;
+mod restore_kill;
 mod rights;
 mod second_copy;
 mod settings_files;

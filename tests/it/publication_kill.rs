@@ -19,12 +19,12 @@ use rusqlite::Connection;
 use rustix::fs::inotify;
 
 /// How long a daemon may take for a book of a few pages.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What is stored and was converted anew is served, too.
 const QUEUES: &str = "[work]\nqueues = [\"converted\", \"changed\"]\n";
 
-fn one_book(image_bytes: u64) -> SimulatorConfig {
+pub fn one_book(image_bytes: u64) -> SimulatorConfig {
     SimulatorConfig {
         books: 1,
         pages: 4,
@@ -34,15 +34,15 @@ fn one_book(image_bytes: u64) -> SimulatorConfig {
     }
 }
 
-fn layout() -> StorageLayout {
+pub fn layout() -> StorageLayout {
     StorageLayout::new("raw", "full", "meta").unwrap()
 }
 
 /// A daemon that is killed at the end of the test at the latest.
-struct KilledDaemon(Child);
+pub struct KilledDaemon(Child);
 
 impl KilledDaemon {
-    fn start(mut command: Command) -> Self {
+    pub fn start(mut command: Command) -> Self {
         Self(command.spawn().unwrap())
     }
 }
@@ -119,17 +119,17 @@ fn agree(home: &Home, library: &Path, fetch: Fetch) {
 }
 
 /// The same daemon with the keys of the S3 server.
-fn with_keys(mut command: Command) -> Command {
+pub fn with_keys(mut command: Command) -> Command {
     command.envs(KEYS);
     command
 }
 
-fn run_once(home: &Home) -> Finished {
+pub fn run_once(home: &Home) -> Finished {
     finish(with_keys(home.command(&["run", "--once"])).spawn().unwrap()).succeeded()
 }
 
 /// A request that publishes something of a book, or moves it on its way.
-fn writes(request: &str, book: &Barcode) -> bool {
+pub fn writes(request: &str, book: &Barcode) -> bool {
     let is_write = ["PUT ", "POST ", "DELETE "]
         .iter()
         .any(|method| request.starts_with(method));

@@ -77,7 +77,7 @@ fn explained(home: &Home, book: &Barcode) -> String {
 }
 
 /// What is to be copied later is due now.
-fn make_due(home: &Home, which: &str) {
+pub fn make_due(home: &Home, which: &str) {
     let catalog = rusqlite::Connection::open(home.folder.path().join("catalog.db")).unwrap();
     let sql = format!("UPDATE second_copies SET due_at = '2000-01-01T00:00:00.000Z' WHERE {which}");
     catalog.execute(&sql, []).unwrap();

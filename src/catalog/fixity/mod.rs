@@ -5,5 +5,6 @@ pub(crate) mod mend;
 pub(crate) mod premis;
 pub(crate) mod record;
 pub(crate) mod removal;
+pub(crate) mod restoring;
 pub(crate) mod select;
 pub(crate) mod unsound;

@@ -134,12 +134,12 @@ impl CheckSelection {
         }
     }
 
-    /// When a book was last known to be good, as it is asked for. What is not sound was checked: said so, it is found by the index of the
-    /// few books that are not sound, and not by walking through all in the order of that moment.
+    /// When a book was last known to be good, as it is asked for. What is not sound was checked, or is to be looked at again at once: said
+    /// so, it is found by the index of the few books that are not sound, and not by walking through all in the order of that moment.
     fn known_since(&self) -> &'static str {
         match self.purpose {
             CheckPurpose::Asked | CheckPurpose::Copied | CheckPurpose::Due(_) => "ifnull(checked_at, sync_timestamp)",
-            CheckPurpose::Unsound => "checked_at",
+            CheckPurpose::Unsound => "ifnull(checked_at, '')",
         }
     }
 

@@ -141,8 +141,9 @@ impl CatalogOperation for AskFixity {
         let StoredChecks { oldest, unsound } = StoredChecks::read(tx.conn)?;
         let due = format!("SELECT count(*) FROM books WHERE {meant} AND ifnull(checked_at, sync_timestamp) < :before");
         let before = stamp(self.before);
-        let again =
-            format!("SELECT count(*) FROM books WHERE {meant} AND {CAN_BE_MENDED} AND checked_at < :again_before");
+        let again = format!(
+            "SELECT count(*) FROM books WHERE {meant} AND {CAN_BE_MENDED} AND ifnull(checked_at, '') < :again_before"
+        );
         let again_before = stamp(self.again_before);
         // Totals of each day: some thousand rows after many years.
         let mean = "SELECT CAST(ifnull(sum(CASE WHEN kind = 'bytes_on' THEN n END) / \

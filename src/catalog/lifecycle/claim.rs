@@ -67,6 +67,15 @@ pub struct ClaimedBook {
     pub title: Option<String>,
 }
 
+impl ClaimedBook {
+    /// What is stored is to be fetched once more: it is being published itself, and under no validator.
+    pub(crate) fn is_fetched_beside(&self) -> bool {
+        let stored = self.stored.as_ref().and_then(|stored| stored.sha256.as_ref());
+        let begun = self.publishing.as_ref().filter(|begun| begun.etag.is_none());
+        begun.is_some_and(|begun| Some(&begun.sha256) == stored)
+    }
+}
+
 /// An archive whose publication was begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BegunPublication {

@@ -7,7 +7,7 @@ use crate::catalog::CatalogError;
 use crate::catalog::engine::value::arguments;
 use crate::catalog::sharing::noted::NotedSetting;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
-use crate::clock::{later, stamp};
+use crate::clock::{later, read_stamp, stamp};
 use crate::grin::Barcode;
 
 /// Longest text of an error that is kept.
@@ -34,6 +34,18 @@ pub struct DueHook {
     until: String,
 }
 
+#[cfg(test)]
+impl DueHook {
+    pub fn of_tests(barcode: Barcode) -> Self {
+        let (attempts, until) = (1, String::new());
+        Self {
+            barcode,
+            attempts,
+            until,
+        }
+    }
+}
+
 /// What there is to tell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HookQueue {
@@ -41,6 +53,8 @@ pub struct HookQueue {
     pub due: Option<DueHook>,
     /// How many the hook was not told of yet; no more than 10,000 are counted.
     pub waiting: u64,
+    /// Where none is due now: after so long the next one is. `None`: none waits.
+    pub next: Option<Duration>,
 }
 
 impl CatalogOperation for ClaimHook {
@@ -69,7 +83,8 @@ impl CatalogOperation for ClaimHook {
             ))
         })?;
         let Some((id, code, before)) = found else {
-            return Ok(HookQueue { due: None, waiting });
+            let (due, next) = (None, next_due(tx)?);
+            return Ok(HookQueue { due, waiting, next });
         };
         let (until, attempts) = (stamp(later(tx.now, self.lease)), before + 1);
         tx.conn.execute(
@@ -82,8 +97,17 @@ impl CatalogOperation for ClaimHook {
             attempts,
             until,
         });
-        Ok(HookQueue { due, waiting })
+        let next = None;
+        Ok(HookQueue { due, waiting, next })
     }
+}
+
+/// How long it takes until the next book is due; not at all where another takes it just now.
+fn next_due(tx: &CatalogTransaction<'_>) -> Result<Option<Duration>, CatalogError> {
+    let sql = "SELECT min(hook_due_at) FROM books WHERE hook_due_at IS NOT NULL";
+    let at: Option<String> = tx.conn.one(sql, &[], |row| row.at(0))?;
+    let at = at.as_deref().and_then(read_stamp);
+    Ok(at.map(|at| Duration::try_from(at.duration_since(tx.now)).unwrap_or_default()))
 }
 
 /// What came of telling.

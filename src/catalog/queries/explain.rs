@@ -192,6 +192,7 @@ fn stored(book: &Map<String, Value>) -> String {
     let check = match (text("check_outcome"), text("checked_at")) {
         (Some("ok"), Some(at)) => format!(" Read again at {at} and found as it was stored."),
         (Some(outcome), Some(at)) => format!(" Read again at {at} and found {outcome}."),
+        (Some(outcome), None) => format!(" Read again and found {outcome}; what was begun about that is tried again."),
         _ => String::new(),
     };
     let hook = match (text("hook_due_at"), text("hook_told_at")) {

@@ -16,6 +16,7 @@ mod lists;
 mod month;
 mod passes;
 mod rates;
+mod restoring;
 mod rights;
 mod second_copies;
 mod server_schemas;

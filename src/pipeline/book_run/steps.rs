@@ -26,8 +26,12 @@ impl<S: BookServices> BookRun<S> {
             .unwrap_or_else(|| FileName::of(&self.book.claim.barcode))
     }
 
-    /// GRIN's validator of what is stored, if it is known.
+    /// GRIN's validator of what is stored, if it is known. Not where the stored archive is to be fetched whatever GRIN says of it
+    /// (`FetchBeside`).
     fn stored_validator(&self) -> Option<Validator> {
+        if self.book.is_fetched_beside() {
+            return None;
+        }
         match (&self.found, &self.book.stored) {
             (Some(found), _) => found.validator(),
             (None, Some(stored)) => stored.etag.as_deref().and_then(|etag| Validator::parse(etag).ok()),

@@ -27,6 +27,19 @@ pub(crate) enum FollowUp {
     },
     /// What belongs beside its archive is made anew from that.
     MakeAnew,
+    /// Its archive is fetched once more and stays stored meanwhile: what GRIN sent is not sound beside it, and is made from nothing else.
+    FetchBeside,
+}
+
+/// What could help.
+#[derive(Debug, Clone)]
+pub(super) struct BookRemedies {
+    /// There is a second copy that was not tried.
+    pub has_copy: bool,
+    /// Archives are kept as GRIN sent them.
+    pub keeps_encrypted: bool,
+    /// Where the book's is.
+    pub encrypted: Option<ObjectKey>,
 }
 
 /// What decides.
@@ -39,11 +52,14 @@ struct UnsoundFacts {
     is_ready: bool,
     /// There is a second copy that was not tried.
     has_copy: bool,
+    /// The archive as GRIN sent it is damaged or missing.
+    lacks_encrypted: bool,
 }
 
 /// The second copy comes before GRIN. A damaged archive stays where it is as long as neither has anything better; one that is not there is
-/// looked for at GRIN in any case. An archive that is sound is all that text, MARC record and manifest need. What was not read to its end is
-/// not known to need anything.
+/// looked for at GRIN in any case. An archive that is sound is all that text, MARC record and manifest need. What GRIN sent comes from GRIN
+/// alone: where it is not sound and GRIN has none ready, the manifest goes on naming it, so that each check tells of it. What was not read to
+/// its end is not known to need anything.
 fn decide(facts: UnsoundFacts) -> FollowUp {
     use FixityOutcome as O;
     match (facts.outcome, facts.archive) {
@@ -51,13 +67,14 @@ fn decide(facts: UnsoundFacts) -> FollowUp {
         (_, O::Ok | O::Damaged | O::Missing) if facts.has_copy => FollowUp::Restore,
         (_, O::Missing) => FollowUp::FetchAgain { keep_aside: false },
         (_, O::Damaged) if facts.is_ready => FollowUp::FetchAgain { keep_aside: true },
-        (_, O::Ok) => FollowUp::MakeAnew,
-        (_, O::Damaged | O::CouldNotCheck) => FollowUp::Tell,
+        (_, O::Ok) if !facts.lacks_encrypted => FollowUp::MakeAnew,
+        (_, O::Ok) if facts.is_ready => FollowUp::FetchBeside,
+        (_, O::Ok | O::Damaged | O::CouldNotCheck) => FollowUp::Tell,
     }
 }
 
 /// What is done about this book.
-pub(crate) fn follow_up(check: &BookCheck, book: &BookToCheck, has_copy: bool) -> FollowUp {
+pub(super) fn follow_up(check: &BookCheck, book: &BookToCheck, remedies: &BookRemedies) -> FollowUp {
     let fault = check.objects.first().and_then(|object| object.fault.as_ref());
     let archive = match (fault, &check.sha256) {
         (Some(fault), _) => fault.outcome(),
@@ -65,11 +82,16 @@ pub(crate) fn follow_up(check: &BookCheck, book: &BookToCheck, has_copy: bool) -
         // What was not read to its end is not relied on.
         (None, None) => FixityOutcome::CouldNotCheck,
     };
+    let encrypted = remedies.encrypted.as_ref().map(ObjectKey::as_str);
+    let mut findings = check.findings().into_iter();
+    let lacks_encrypted = findings.any(|found| Some(found.key) == encrypted && found.outcome.is_unsound());
     decide(UnsoundFacts {
         outcome: check.outcome(),
         archive,
-        is_ready: book.is_ready,
-        has_copy,
+        // Where it is not kept any more, fetching the archive brings none.
+        is_ready: book.is_ready && (remedies.keeps_encrypted || !lacks_encrypted),
+        has_copy: remedies.has_copy,
+        lacks_encrypted,
     })
 }
 
@@ -124,25 +146,31 @@ mod tests {
     #[test]
     fn only_where_the_copy_or_grin_has_something_better_what_is_damaged_makes_room() {
         let again = |keep_aside| FollowUp::FetchAgain { keep_aside };
-        for (outcome, archive, is_ready, expected) in [
-            (O::Ok, O::Ok, true, FollowUp::Nothing),
-            (O::CouldNotCheck, O::CouldNotCheck, true, FollowUp::Nothing),
-            (O::Damaged, O::Damaged, true, again(true)),
-            (O::Damaged, O::Damaged, false, FollowUp::Tell),
-            (O::Damaged, O::Ok, true, FollowUp::MakeAnew),
-            (O::Damaged, O::Ok, false, FollowUp::MakeAnew),
-            (O::Damaged, O::CouldNotCheck, true, FollowUp::Tell),
-            (O::Damaged, O::CouldNotCheck, false, FollowUp::Tell),
-            (O::Missing, O::Missing, true, again(false)),
-            (O::Missing, O::Missing, false, again(false)),
-            (O::Damaged, O::Missing, false, again(false)),
-            (O::Missing, O::Ok, false, FollowUp::MakeAnew),
+        // Outcome, the archive's, ready at GRIN, the archive as GRIN sent it is not sound.
+        for (outcome, archive, is_ready, lacks_encrypted, expected) in [
+            (O::Ok, O::Ok, true, false, FollowUp::Nothing),
+            (O::CouldNotCheck, O::CouldNotCheck, true, false, FollowUp::Nothing),
+            (O::Damaged, O::Damaged, true, false, again(true)),
+            (O::Damaged, O::Damaged, true, true, again(true)),
+            (O::Damaged, O::Damaged, false, false, FollowUp::Tell),
+            (O::Damaged, O::Ok, true, false, FollowUp::MakeAnew),
+            (O::Damaged, O::Ok, false, false, FollowUp::MakeAnew),
+            (O::Damaged, O::Ok, true, true, FollowUp::FetchBeside),
+            (O::Missing, O::Ok, true, true, FollowUp::FetchBeside),
+            (O::Missing, O::Ok, false, true, FollowUp::Tell),
+            (O::Damaged, O::CouldNotCheck, true, false, FollowUp::Tell),
+            (O::Damaged, O::CouldNotCheck, false, false, FollowUp::Tell),
+            (O::Missing, O::Missing, true, false, again(false)),
+            (O::Missing, O::Missing, false, true, again(false)),
+            (O::Damaged, O::Missing, false, false, again(false)),
+            (O::Missing, O::Ok, false, false, FollowUp::MakeAnew),
         ] {
             let facts = UnsoundFacts {
                 outcome,
                 archive,
                 is_ready,
                 has_copy: false,
+                lacks_encrypted,
             };
             assert_eq!(decide(facts), expected, "{facts:?}");
             let has_copy = UnsoundFacts {

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use tracing::{error, warn};
 
 use crate::actor::AskContext;
-use crate::catalog::{BookToCheck, CheckCursor, CheckPurpose, CheckSelection, EndWait, FetchAgain, ListToCheck};
+use crate::catalog::{
+    BookToCheck, CheckCursor, CheckPurpose, CheckSelection, EndWait, FetchAgain, FetchBeside, ListToCheck,
+};
 use crate::pipeline::fixity::check::{BookCheck, BookChecker, CheckStop};
-use crate::pipeline::fixity::follow_up::{FollowUp, MOVING, follow_up, keep_aside, set_manifest_aside};
+use crate::pipeline::fixity::follow_up::{BookRemedies, FollowUp, MOVING, follow_up, keep_aside, set_manifest_aside};
 use crate::pipeline::fixity::pace::ReadPace;
 use crate::pipeline::fixity::schedule::DueMoments;
 use crate::pipeline::mount;
@@ -119,13 +121,25 @@ impl WorkerPools {
         cx: &AskContext,
     ) -> Result<bool, TaskFault> {
         tell(check);
-        match follow_up(check, book, self.second_copy.is_some()) {
-            FollowUp::Restore => match self.restore_from_copy(check, book, pace, cx).await? {
-                RestoreEnd::Restored | RestoreEnd::Left => Ok(false),
-                RestoreEnd::BrokenOff => Ok(true),
-                RestoreEnd::CannotServe => self.mend(follow_up(check, book, false), check, book, cx).await,
-            },
-            follow_up => self.mend(follow_up, check, book, cx).await,
+        let barcode = book.recorded.barcode.as_ref();
+        let remedies = BookRemedies {
+            has_copy: self.second_copy.is_some(),
+            keeps_encrypted: self.options.keep_encrypted,
+            encrypted: barcode.map(|barcode| self.layout.encrypted(barcode)),
+        };
+        let found = follow_up(check, book, &remedies);
+        if found != FollowUp::Restore {
+            return self.mend(found, check, book, cx).await;
+        }
+        match self.restore_from_copy(check, book, pace, cx).await? {
+            RestoreEnd::Restored | RestoreEnd::Left => Ok(false),
+            RestoreEnd::CannotServe => {
+                let without = BookRemedies {
+                    has_copy: false,
+                    ..remedies
+                };
+                self.mend(follow_up(check, book, &without), check, book, cx).await
+            }
         }
     }
 
@@ -137,8 +151,12 @@ impl WorkerPools {
         book: &BookToCheck,
         cx: &AskContext,
     ) -> Result<bool, TaskFault> {
-        if matches!(follow_up, FollowUp::Nothing | FollowUp::Tell | FollowUp::Restore) {
-            return Ok(false);
+        match (follow_up, &check.sha256) {
+            (FollowUp::Nothing | FollowUp::Tell | FollowUp::Restore, _) | (FollowUp::FetchBeside, None) => {
+                return Ok(false);
+            }
+            (FollowUp::FetchBeside, Some(sha256)) => return self.fetch_beside(book, sha256, cx).await,
+            (FollowUp::FetchAgain { .. } | FollowUp::MakeAnew, _) => {}
         }
         let fetch = FetchAgain {
             book: book.recorded.id,
@@ -170,6 +188,23 @@ impl WorkerPools {
         }
         self.catalog.ask(EndWait { book: book.recorded.id }, cx).await?;
         Ok(true)
+    }
+
+    /// Has the archive fetched once more for what lies beside it; what is stored stays as it is until then.
+    async fn fetch_beside(&self, book: &BookToCheck, sha256: &str, cx: &AskContext) -> Result<bool, TaskFault> {
+        let fetch = FetchBeside {
+            book: book.recorded.id,
+            stored_at: book.recorded.stored_at.clone(),
+            sha256: sha256.to_owned(),
+        };
+        let is_begun = self.catalog.ask(fetch, cx).await?;
+        if is_begun {
+            warn!(
+                barcode = book.code,
+                "the archive is fetched once more: what GRIN sent is not sound beside it"
+            );
+        }
+        Ok(is_begun)
     }
 }
 

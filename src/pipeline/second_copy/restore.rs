@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tracing::{info, warn};
 
 use crate::actor::AskContext;
-use crate::catalog::{BookToCheck, EndWait, FetchAgain, MendRecord, RecordedBook, StoredBook};
+use crate::catalog::{BeginRestore, BookToCheck, ClaimSettlement, MendRecord, RecordedBook, SettleClaim, StoredBook};
 use crate::pipeline::fixity::{BookCheck, MOVING, ReadPace, keep_aside, set_manifest_aside};
 use crate::pipeline::publish::{PublicationWindow, PublishError, record_of};
 use crate::pipeline::second_copy::place::SecondPlace;
@@ -23,9 +23,7 @@ pub(in crate::pipeline) enum RestoreEnd {
     Restored,
     /// The second copy cannot serve, and nothing was changed.
     CannotServe,
-    /// It was begun and did not come to its end: the book is fetched again.
-    BrokenOff,
-    /// The book changed meanwhile, or the work was cut.
+    /// The book changed meanwhile, or it did not come to its end: then it is tried again.
     Left,
 }
 
@@ -62,16 +60,16 @@ impl WorkerPools {
                 return Ok(RestoreEnd::CannotServe);
             }
         };
-        // From here on nobody else works on the book; whoever claims it after a kill finds what was published.
-        let begin = FetchAgain {
+        // From here on nobody else works on the book. It is recorded as it was stored: after a kill it is looked at, and restored, again.
+        let begin = BeginRestore {
             book: book.recorded.id,
             stored_at: book.recorded.stored_at.clone(),
-            keeps: None,
-            wait: MOVING,
+            owner: self.membership.owner().to_owned(),
+            lease: MOVING,
         };
-        if !self.catalog.ask(begin, cx).await? {
+        let Some(claim) = self.catalog.ask(begin, cx).await? else {
             return Ok(RestoreEnd::Left);
-        }
+        };
         let place = RestorePlace {
             storage: self.storage.clone(),
             layout: self.layout.clone(),
@@ -79,19 +77,18 @@ impl WorkerPools {
         };
         let (of_check, of_book) = (check.clone(), book.clone());
         let put = actix_rt::task::spawn_blocking(move || place.put(staged, &of_check, &of_book));
-        let is_whole = match put.await.map_err(|_| TaskFault::lost("it panicked"))? {
-            Ok(()) => self.record_restored(book, stored, cx).await?,
-            Err(error) => {
-                warn!(%barcode, %error, "what is not sound could not be replaced from the second copy");
-                false
-            }
-        };
-        if is_whole {
-            info!(%barcode, "what was not sound is in its place again, from the second copy");
-            return Ok(RestoreEnd::Restored);
+        let put = put.await;
+        let settlement = ClaimSettlement::Released;
+        self.catalog.ask(SettleClaim { claim, settlement }, cx).await?;
+        if let Err(error) = put.map_err(|_| TaskFault::lost("it panicked"))? {
+            warn!(%barcode, %error, "what is not sound could not be replaced from the second copy; it is tried again");
+            return Ok(RestoreEnd::Left);
         }
-        self.catalog.ask(EndWait { book: book.recorded.id }, cx).await?;
-        Ok(RestoreEnd::BrokenOff)
+        if !self.record_restored(book, stored, cx).await? {
+            return Ok(RestoreEnd::Left);
+        }
+        info!(%barcode, "what was not sound is in its place again, from the second copy");
+        Ok(RestoreEnd::Restored)
     }
 
     /// Reads it in the second place.
@@ -138,7 +135,7 @@ impl WorkerPools {
         };
         let record = MendRecord {
             barcode,
-            stored_at: None,
+            stored_at: Some(book.recorded.stored_at.clone()),
             found: Some(stored),
         };
         Ok(self.catalog.ask(record, cx).await?)

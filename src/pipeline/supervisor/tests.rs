@@ -9,13 +9,13 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::catalog::FixityStanding;
 use crate::catalog::{
-    AskFixity, CatalogError, DueCopy, EnrichBatch, KeptCopy, NotedSetting, PlanConversions, RecordConversions,
-    RecordEnrichment, SecondCopyStanding, SharedTask, TaskAnswer, ToEnrich,
+    AskFixity, CatalogError, DueCopy, DueHook, EnrichBatch, HookQueue, KeptCopy, NotedSetting, PlanConversions,
+    RecordConversions, RecordEnrichment, SecondCopyStanding, SharedTask, TaskAnswer, ToEnrich,
 };
 use crate::grin::{Barcode, GrinAddresses};
 use crate::pipeline::fan_out::tests::library::{Fate, LibraryStub};
 use crate::pipeline::fixity::{RereadBook, RereadNext};
-use crate::pipeline::hooks::HookTurn;
+use crate::pipeline::hooks::HookStep;
 use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::second_copy::{CopyNext, CopyTurn};
 use crate::pipeline::task_services::TaskFault;
@@ -124,7 +124,11 @@ impl TaskServices for LibraryStub {
         false
     }
 
-    async fn tell_hook(&self, _stop: &CancellationToken, _cx: &AskContext) -> Result<HookTurn, TaskFault> {
+    async fn next_hook(&self, _cx: &AskContext) -> Result<HookQueue, TaskFault> {
+        unreachable!("there is no hook")
+    }
+
+    async fn tell_hook(&self, _: DueHook, _: &CancellationToken, _: &AskContext) -> Result<HookStep, TaskFault> {
         unreachable!("there is no hook")
     }
 

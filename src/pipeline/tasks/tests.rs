@@ -2,6 +2,7 @@
 
 mod conversions;
 mod copies;
+mod hooks;
 mod rereads;
 mod second_copies;
 pub(in crate::pipeline) mod stub;

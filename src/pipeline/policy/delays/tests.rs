@@ -10,6 +10,13 @@ const BACKOFF: RetryBackoff = RetryBackoff {
 };
 const HOUR: Duration = Duration::from_secs(3_600);
 
+/// Those of a daemon in which no other book was served.
+const RULES: PutOffRules<'static> = PutOffRules {
+    backoff: &BACKOFF,
+    once: false,
+    last_good: None,
+};
+
 /// An attempt that failed through no fault of the book's.
 fn on_the_way(barcode: &Barcode, outlook: FaultOutlook) -> FailedAttempt<'_> {
     FailedAttempt {
@@ -72,17 +79,12 @@ fn a_book_that_fails_alone_waits_longer_each_time_up_to_a_day() {
     let mut rng = StdRng::seed_from_u64(2);
     let (mut memory, mut now) = (FailureMemory::default(), Instant::now());
     let book = Barcode::parse("TL0001").unwrap();
-    let rules = PutOffRules {
-        backoff: &BACKOFF,
-        once: false,
-        last_good: None,
-    };
     let mut waits = Vec::new();
     for _ in 0..16 {
         // Others succeed all the time.
         let rules = PutOffRules {
             last_good: Some(now),
-            ..rules
+            ..RULES
         };
         let wait = memory
             .put_off(&on_the_way(&book, FaultOutlook::Open), now, &rules, &mut rng)
@@ -99,18 +101,13 @@ fn a_book_whose_own_trouble_it_is_waits_longer_each_time_although_no_other_is_le
     let mut rng = StdRng::seed_from_u64(4);
     let (mut memory, mut now) = (FailureMemory::default(), Instant::now());
     let book = Barcode::parse("TL0001").unwrap();
-    let rules = PutOffRules {
-        backoff: &BACKOFF,
-        once: false,
-        last_good: None,
-    };
     let attempt = FailedAttempt {
         has_own_trouble: true,
         ..on_the_way(&book, FaultOutlook::Open)
     };
     let mut longest = Duration::ZERO;
     for _ in 0..16 {
-        longest = memory.put_off(&attempt, now, &rules, &mut rng).scheduled;
+        longest = memory.put_off(&attempt, now, &RULES, &mut rng).scheduled;
         now += longest + Duration::from_secs(1);
     }
     assert!(longest >= 12 * HOUR && longest <= 24 * HOUR, "{longest:?}");
@@ -143,15 +140,10 @@ fn a_book_that_fails_with_all_others_waits_no_longer_than_they() {
     let mut rng = StdRng::seed_from_u64(3);
     let (mut memory, mut now) = (FailureMemory::default(), Instant::now());
     let book = Barcode::parse("TL0001").unwrap();
-    let rules = PutOffRules {
-        backoff: &BACKOFF,
-        once: false,
-        last_good: None,
-    };
     for _ in 0..30 {
         now += Duration::from_secs(15);
         let wait = memory
-            .put_off(&on_the_way(&book, FaultOutlook::Open), now, &rules, &mut rng)
+            .put_off(&on_the_way(&book, FaultOutlook::Open), now, &RULES, &mut rng)
             .scheduled;
         assert!(wait <= Duration::from_secs(30), "{wait:?}");
     }
@@ -354,11 +346,6 @@ fn a_book_without_a_place_is_charged_each_refusal_and_gets_no_quick_tries() {
 #[test]
 fn a_book_that_failed_for_good_is_forgotten() {
     let (mut memory, mut rng, now) = (FailureMemory::default(), StdRng::seed_from_u64(9), Instant::now());
-    let rules = PutOffRules {
-        backoff: &BACKOFF,
-        once: false,
-        last_good: None,
-    };
     let mut refuse = |outcome| {
         let attempt = FailedAttempt {
             barcode: &Barcode::parse("TL0001").unwrap(),
@@ -370,7 +357,7 @@ fn a_book_that_failed_for_good_is_forgotten() {
             may_meet_all: true,
             has_own_trouble: false,
         };
-        memory.due_again(&attempt, now, &rules, &mut rng).counts
+        memory.due_again(&attempt, now, &RULES, &mut rng).counts
     };
     assert!(!refuse(BookOutcome::Retry));
     refuse(BookOutcome::Failed);

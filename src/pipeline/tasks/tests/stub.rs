@@ -10,12 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::AskContext;
 use crate::catalog::{
-    AskFixity, CatalogError, DueCopy, EnrichBatch, FixityStanding, KeptCopy, MemberRow, NotedSetting, PlanConversions,
-    RecordConversions, RecordEnrichment, SecondCopyStanding, SharedTask, TaskAnswer, ToEnrich,
+    AskFixity, CatalogError, DueCopy, DueHook, EnrichBatch, FixityStanding, HookQueue, KeptCopy, MemberRow,
+    NotedSetting, PlanConversions, RecordConversions, RecordEnrichment, SecondCopyStanding, SharedTask, TaskAnswer,
+    ToEnrich,
 };
 use crate::grin::{Barcode, GrinAddresses, LibraryDirectory, ListKind, ProcessOutcome};
 use crate::pipeline::fixity::{RereadBook, RereadNext};
-use crate::pipeline::hooks::HookTurn;
+use crate::pipeline::hooks::HookStep;
 use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::second_copy::{CopyNext, CopyStep, CopyTurn};
 use crate::pipeline::task_services::{TaskFault, TaskServices};
@@ -40,6 +41,7 @@ pub enum AskedTask {
     Reread(i64),
     /// This book, to the second place.
     Copy(i64),
+    Hook(Barcode),
 }
 
 pub struct TaskStub {
@@ -65,6 +67,8 @@ pub struct TaskStub {
     /// Books that are due to be copied to the second place, and how many are on their way.
     pub to_copy: RefCell<Vec<DueCopy>>,
     pub due_asked: Cell<usize>,
+    /// Books of which the hook is to be told, and when.
+    pub to_tell: RefCell<Vec<(Instant, Barcode)>>,
     pub copied_now: Cell<usize>,
     pub most_copied: Cell<usize>,
     /// Books that the catalog does not have.
@@ -100,6 +104,7 @@ impl TaskStub {
             to_reread: RefCell::default(),
             to_copy: RefCell::default(),
             due_asked: Cell::default(),
+            to_tell: RefCell::default(),
             copied_now: Cell::default(),
             most_copied: Cell::default(),
             unknown: RefCell::default(),
@@ -138,7 +143,7 @@ impl TaskStub {
     pub fn batches(&self) -> Vec<usize> {
         let size = |(_, asked): &(_, AskedTask)| match asked {
             AskedTask::Enrich(books) | AskedTask::Convert(books) => Some(books.len()),
-            AskedTask::List(_) | AskedTask::Arrivals | AskedTask::Reread(_) | AskedTask::Copy(_) => None,
+            _ => None,
         };
         self.asked.borrow().iter().filter_map(size).collect()
     }
@@ -355,11 +360,28 @@ impl TaskServices for TaskStub {
     }
 
     fn has_hook(&self) -> bool {
-        false
+        true
     }
 
-    async fn tell_hook(&self, _stop: &CancellationToken, _cx: &AskContext) -> Result<HookTurn, TaskFault> {
-        unreachable!("there is no hook")
+    async fn next_hook(&self, _cx: &AskContext) -> Result<HookQueue, TaskFault> {
+        self.due_asked.update(|asked| asked + 1);
+        let (mut hooks, now) = (self.to_tell.borrow_mut(), Instant::now());
+        let is_due = hooks.first().is_some_and(|(at, _)| *at <= now);
+        let due = is_due.then(|| hooks.remove(0).1);
+        Ok(HookQueue {
+            waiting: (hooks.len() + self.copied_now.get()) as u64 + u64::from(due.is_some()),
+            next: hooks.first().map(|(at, _)| *at - now),
+            due: due.map(DueHook::of_tests),
+        })
+    }
+
+    async fn tell_hook(&self, due: DueHook, _: &CancellationToken, _: &AskContext) -> Result<HookStep, TaskFault> {
+        self.note(AskedTask::Hook(due.barcode));
+        self.copied_now.update(|now| now + 1);
+        sleep(ANSWER).await;
+        self.copied_now.update(|now| now - 1);
+        let fault = self.batch_fault.borrow().clone();
+        Ok(fault.map_or(HookStep::Told, |fault| HookStep::Failed(fault.why)))
     }
 
     async fn pause_is_over(&self) -> Result<(), CatalogError> {
