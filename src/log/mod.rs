@@ -19,7 +19,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, reload};
 
-pub(crate) use crate::log::figures::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, ShortDuration};
+pub(crate) use crate::log::figures::{
+    CountedNoun, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, ShortDuration,
+};
 use crate::log::journal::JournalSocket;
 pub(crate) use crate::log::level::{BadLevel, LogLevel};
 use crate::log::lines::LogLayer;
