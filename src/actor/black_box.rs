@@ -7,10 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::actor::snapshot::ProtectedWait;
 use crate::actor::{ActorName, MessageOutcome, MessageSender, SnapshotLabel};
 
-/// Events kept of each actor, 32 bytes each.
+/// Events kept of each actor, 24 bytes each.
 const EVENTS: usize = 4_096;
+
+/// Messages in hand that are told: an actor that handles more of them stands still with the oldest.
+pub(super) const MOST_IN_HAND: usize = 64;
 
 /// One message and how it ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,7 +33,22 @@ pub struct MessageEvent {
     pub outcome: SnapshotLabel,
 }
 
-/// The events of one actor, oldest first.
+/// One message that was being handled when the black box was read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MessageInHand {
+    /// The message.
+    pub message: SnapshotLabel,
+    /// Who asked; all outside askers share `outside`.
+    pub from: SnapshotLabel,
+    /// Send to now.
+    pub age_seconds: f64,
+    /// Begin to now.
+    pub handle_seconds: f64,
+    /// What its handler has declared to wait for, and since when; `None`: nothing.
+    pub waits_for: Option<ProtectedWait>,
+}
+
+/// What one actor does, and what it did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BlackBoxDump {
     /// Which actor.
@@ -38,7 +57,10 @@ pub struct BlackBoxDump {
     pub at: Timestamp,
     /// Why: `request`, `panic`, `stall`, `watchdog`, `SIGUSR1`.
     pub why: SnapshotLabel,
-    /// What it keeps, at most [`EVENTS`].
+    /// What is being handled, the oldest first, at most [`MOST_IN_HAND`].
+    #[serde(default)]
+    pub in_hand: Vec<MessageInHand>,
+    /// What it keeps, the oldest first, at most [`EVENTS`].
     pub events: Vec<MessageEvent>,
 }
 
@@ -85,15 +107,19 @@ pub(super) struct RawEvent {
 /// The stamp of a place that is being written.
 const BEING_WRITTEN: u64 = u64::MAX;
 
-/// One event in four words. `stamp` is its number, from 1 on.
+/// One event in three words. `stamp` is its number, from 1 on.
 #[derive(Debug, Default)]
 struct EventSlot {
     stamp: AtomicU64,
-    ended: AtomicU64,
     /// Wait and handle time in seconds, as two numbers of 32 bits: exact to the seventh digit.
     times: AtomicU64,
-    labels: AtomicU64,
+    /// When it ended, in milliseconds, which have room for 34 years, and a byte each for message, sender and outcome.
+    end: AtomicU64,
 }
+
+/// Bits of the labels in [`EventSlot::end`].
+const LABEL_BITS: u32 = 24;
+const NANOS_PER_MILLI: u64 = 1_000_000;
 
 /// A ring of the last events of one actor.
 #[derive(Debug)]
@@ -112,6 +138,12 @@ impl Default for BlackBox {
 }
 
 impl BlackBox {
+    /// What it takes in memory.
+    #[cfg(test)]
+    pub(super) fn bytes() -> usize {
+        EVENTS * size_of::<EventSlot>()
+    }
+
     pub(super) fn note(&self, event: RawEvent) {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let slot = &self.slots[place(number)];
@@ -123,11 +155,11 @@ impl BlackBox {
         fence(Ordering::Release);
         let wait = bits(event.begun.saturating_sub(event.sent));
         let handle = bits(event.ended.saturating_sub(event.begun));
-        slot.ended.store(event.ended, Ordering::Relaxed);
         slot.times.store(wait << 32 | handle, Ordering::Relaxed);
         let labels = [event.kind, event.from, event.outcome.code()];
         let labels = labels.iter().fold(0, |labels, label| labels << 8 | u64::from(*label));
-        slot.labels.store(labels, Ordering::Relaxed);
+        let end = (event.ended / NANOS_PER_MILLI) << LABEL_BITS | labels;
+        slot.end.store(end, Ordering::Relaxed);
         slot.stamp.store(number + 1, Ordering::Release);
     }
 
@@ -138,17 +170,16 @@ impl BlackBox {
         let events = (first..next).filter_map(|number| {
             let slot = &self.slots[place(number)];
             let stamp = slot.stamp.load(Ordering::Acquire);
-            let [ended, times, labels] =
-                [&slot.ended, &slot.times, &slot.labels].map(|word| word.load(Ordering::Relaxed));
+            let [times, end] = [&slot.times, &slot.end].map(|word| word.load(Ordering::Relaxed));
             fence(Ordering::Acquire);
             let is_whole = stamp == number + 1 && slot.stamp.load(Ordering::Relaxed) == stamp;
             is_whole.then(|| MessageEvent {
-                at: at(ended),
-                message: kind(byte(labels, 2)).into(),
-                from: MessageSender::row_label(byte(labels, 1).into()).into(),
+                at: at((end >> LABEL_BITS) * NANOS_PER_MILLI),
+                message: kind(byte(end, 2)).into(),
+                from: MessageSender::row_label(byte(end, 1).into()).into(),
                 wait_seconds: seconds(times >> 32),
                 handle_seconds: seconds(times),
-                outcome: EventOutcome::label(byte(labels, 0)).into(),
+                outcome: EventOutcome::label(byte(end, 0)).into(),
             })
         });
         events.collect()
@@ -204,7 +235,7 @@ mod tests {
     fn an_event_comes_back_as_it_was() {
         let black_box = BlackBox::default();
         assert!(read(&black_box).is_empty());
-        black_box.note(event(1_000_000));
+        black_box.note(event(5_000_000));
         let read = read(&black_box);
         assert_eq!(read.len(), 1);
         assert_eq!(
@@ -213,16 +244,16 @@ mod tests {
         );
         assert!((read[0].wait_seconds / 2e-6 - 1.0).abs() < 1e-6, "{read:?}");
         assert!((read[0].handle_seconds / 1e-6 - 1.0).abs() < 1e-6, "{read:?}");
-        assert_eq!(read[0].at.as_nanosecond(), 1_000_000);
+        assert_eq!(read[0].at.as_nanosecond(), 5_000_000);
     }
 
     #[test]
     fn the_last_ones_are_kept_in_their_order() {
         let black_box = BlackBox::default();
         let many = EVENTS as u64 * 2 + 5;
-        (1..=many).for_each(|number| black_box.note(event(number)));
-        let times: Vec<_> = read(&black_box).iter().map(|event| event.at.as_nanosecond()).collect();
-        let expected: Vec<_> = (many - EVENTS as u64 + 1..=many).map(i128::from).collect();
+        (1..=many).for_each(|number| black_box.note(event(number * NANOS_PER_MILLI)));
+        let times: Vec<_> = read(&black_box).iter().map(|event| event.at.as_millisecond()).collect();
+        let expected: Vec<_> = (many - EVENTS as u64 + 1..=many).map(u64::cast_signed).collect();
         assert_eq!(times, expected);
     }
 
@@ -245,7 +276,7 @@ mod tests {
                 let black_box = std::sync::Arc::clone(&black_box);
                 std::thread::spawn(move || {
                     for number in 1..200_000_u64 {
-                        let ended = 1 << (number % 40);
+                        let ended = NANOS_PER_MILLI << (number % 30);
                         let whole = RawEvent {
                             sent: 0,
                             begun: 0,

@@ -116,6 +116,8 @@ impl fmt::Debug for WorkDescription {
 /// One message an instance holds. Times are nanoseconds since the hub's start.
 #[derive(Debug)]
 pub(super) struct HeldMessage {
+    /// Index of its kind.
+    pub(super) kind: u8,
     pub(super) from: MessageSender,
     pub(super) phase: MessagePhase,
     pub(super) sent: u64,

@@ -47,6 +47,12 @@ impl DurationHistogram {
         Self::default()
     }
 
+    /// What its buckets take in memory.
+    #[cfg(test)]
+    pub(super) fn bytes() -> usize {
+        LAYOUT.total_buckets() * size_of::<AtomicU64>()
+    }
+
     /// Counts one duration.
     pub fn observe(&self, duration: Duration) {
         self.observe_nanos(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));

@@ -42,6 +42,7 @@ mod worker_slot;
 pub(crate) use black_box::BlackBoxDump;
 #[cfg(test)]
 pub(crate) use black_box::MessageEvent;
+pub(crate) use black_box::MessageInHand;
 pub(crate) use budget::RestartBudget;
 pub use concurrent::ConcurrentRunner;
 pub use context::AskContext;

@@ -32,6 +32,7 @@ impl QueuedMessage {
     ) -> Result<Self, AskError> {
         let sent = instance.now();
         let line = HeldMessage {
+            kind,
             from,
             phase: MessagePhase::Queued,
             sent,

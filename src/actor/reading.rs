@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::actor::held_messages::{HeldMessage, MessagePhase};
+use crate::actor::black_box::{MOST_IN_HAND, MessageInHand};
+use crate::actor::held_messages::{BoardWait, HeldMessage, MessagePhase};
 use crate::actor::instance::{ActorInstance, seconds};
 use crate::actor::snapshot::{
     ActorSnapshot, EdgeCount, HandledWait, HubSnapshot, InstanceSnapshot, MessageSnapshot, ProtectedWait,
@@ -41,6 +42,22 @@ impl ActorRegistry {
         let used = self.all_stats().iter().filter(|stats| stats.kinds().next().is_some());
         let counts = used.map(|stats| (stats.name, counts(stats))).collect();
         lock(&self.inner.windows).note(self.now(), counts);
+    }
+}
+
+impl ActorRegistry {
+    /// The messages that an actor handles, the oldest first.
+    pub(super) fn in_hand(&self, name: ActorName) -> Vec<MessageInHand> {
+        let (reading, stats) = (Reading::new(self), self.stats(name));
+        let mut in_hand = Vec::new();
+        for instance in reading.instances.iter().filter(|instance| instance.name() == name) {
+            let held = lock(&instance.held);
+            let handled = held.lines.iter().filter(|line| line.phase == MessagePhase::Running);
+            in_hand.extend(handled.map(|line| reading.in_hand(stats, line)));
+        }
+        in_hand.sort_by(|one, other| other.handle_seconds.total_cmp(&one.handle_seconds));
+        in_hand.truncate(MOST_IN_HAND);
+        in_hand
     }
 }
 
@@ -120,6 +137,23 @@ impl<'a> Reading<'a> {
         seconds(self.now.saturating_sub(since))
     }
 
+    fn in_hand(&self, stats: &ActorStats, line: &HeldMessage) -> MessageInHand {
+        MessageInHand {
+            message: stats.kind(line.kind).kind.into(),
+            from: MessageSender::row_label(line.from.row()).into(),
+            age_seconds: self.age(line.sent),
+            handle_seconds: self.age(line.begun),
+            waits_for: line.waits.innermost().map(|wait| self.wait(wait)),
+        }
+    }
+
+    fn wait(&self, (what, since): BoardWait) -> ProtectedWait {
+        ProtectedWait {
+            what: what.into(),
+            seconds: self.age(since),
+        }
+    }
+
     fn actor(&self, stats: &ActorStats) -> Option<ActorSnapshot> {
         let instances: Vec<_> = self
             .instances
@@ -185,10 +219,7 @@ impl<'a> Reading<'a> {
             in_flight: held.running as u64,
             oldest_age_seconds: oldest.map_or(0.0, |sent| self.age(sent)),
             idle_seconds: self.age(instance.progress.load(Relaxed)),
-            protected: longest(waits.map(|(what, since)| ProtectedWait {
-                what: what.into(),
-                seconds: self.age(since),
-            })),
+            protected: longest(waits.map(|wait| self.wait(wait))),
             work: Vec::new(),
             first_fault: instance.first_fault(),
             exit: instance.exit().map(|entry| entry.reason),

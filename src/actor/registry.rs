@@ -123,12 +123,14 @@ impl ActorRegistry {
         lock(&self.inner.ledger).iter().cloned().collect()
     }
 
-    /// The last messages of an actor; takes no lock that an actor waits for.
+    /// The messages in hand and the last ones of an actor. Of an instance the lock is held that its senders take, for as long as a
+    /// snapshot of it holds it.
     pub fn black_box(&self, actor: ActorName, why: &'static str) -> BlackBoxDump {
         BlackBoxDump {
             actor,
             at: Timestamp::now(),
             why: why.into(),
+            in_hand: self.in_hand(actor),
             events: self.stats(actor).events(|nanos| self.moment(nanos)),
         }
     }

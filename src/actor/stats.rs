@@ -10,7 +10,7 @@ use crate::actor::held_messages::RecordSlab;
 use crate::actor::{ActorName, DurationHistogram, ExitReason, MessageOutcome, MessageSender};
 
 /// Message kinds counted apart for one actor; any more share the kind `other`.
-const KINDS: usize = 32;
+const KINDS: usize = 64;
 
 /// When its asker gave a message up; the metric label `when`.
 pub const ABANDONED_WHEN: [&str; 2] = ["queued", "running"];
@@ -137,6 +137,15 @@ impl ActorStats {
             .iter()
             .map_while(|cell| cell.get().map(|kind| &**kind))
             .chain(other.then_some(&self.other))
+    }
+
+    /// What it takes in memory with all that it has made so far, and its black box.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        let kinds = self.kinds.iter().filter_map(OnceLock::get).count();
+        // Those of the kinds, of `other`, and of the waits.
+        let histograms = (kinds + 2) * DurationHistogram::bytes();
+        size_of::<Self>() + kinds * size_of::<KindStats>() + histograms + BlackBox::bytes()
     }
 
     /// One message more is queued.

@@ -177,9 +177,9 @@ fn a_second(count: u64, seconds: f64) -> f64 {
 
 /// What the actors did in one stretch of time.
 #[derive(Debug, Clone, Default)]
-struct WindowPart {
+pub(super) struct WindowPart {
     nanos: u64,
-    actors: BTreeMap<ActorName, ActorCounts>,
+    pub(super) actors: BTreeMap<ActorName, ActorCounts>,
 }
 
 impl WindowPart {
@@ -193,7 +193,7 @@ impl WindowPart {
 
 /// The parts of one window, oldest first; the last one is under way.
 #[derive(Debug, Default)]
-struct WindowParts(VecDeque<WindowPart>);
+pub(super) struct WindowParts(pub(super) VecDeque<WindowPart>);
 
 impl WindowParts {
     fn note(&mut self, shape: WindowShape, grown: &WindowPart) {
@@ -230,8 +230,8 @@ type WindowsByActor = BTreeMap<ActorName, BTreeMap<SnapshotLabel, WindowSnapshot
 #[derive(Debug, Default)]
 pub(super) struct ActivityWindows {
     at: u64,
-    last: BTreeMap<ActorName, ActorCounts>,
-    windows: [WindowParts; WINDOWS.len()],
+    pub(super) last: BTreeMap<ActorName, ActorCounts>,
+    pub(super) windows: [WindowParts; WINDOWS.len()],
     /// Made with each reading: whoever looks between two pays a copy.
     shown: WindowsByActor,
 }

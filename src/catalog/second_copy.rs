@@ -17,6 +17,7 @@ use crate::catalog::second_copy::standing::{CopyState, CopyTotals, change, shift
 use crate::catalog::sharing::noted::NotedSetting;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
 use crate::clock::{later, stamp};
+use crate::log::CountedNoun;
 
 /// Longest text of an error that is kept.
 const LONGEST_ERROR: usize = 500;
@@ -233,7 +234,12 @@ pub struct SecondCopyStanding {
 
 impl fmt::Display for SecondCopyStanding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} books copied, {} waiting", self.copied, self.waiting)?;
+        write!(
+            f,
+            "{} copied, {} waiting",
+            CountedNoun(self.copied, "book"),
+            self.waiting
+        )?;
         if self.failed > 0 {
             write!(f, ", {} of them failed", self.failed)?;
         }
@@ -309,8 +315,8 @@ impl BookCopy {
             }
             (None, None, _) => "Not copied to the second place.".to_owned(),
             (Some(due), copied, Some(error)) => format!(
-                "Not copied to the second place in {} attempts ({error}); tried again at {due}.{}",
-                self.attempts,
+                "Not copied to the second place in {} ({error}); tried again at {due}.{}",
+                CountedNoun(self.attempts.into(), "attempt"),
                 copied.as_ref().map_or_else(String::new, before)
             ),
             (Some(_), copied, None) => format!(

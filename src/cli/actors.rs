@@ -14,7 +14,7 @@ use crate::cli::args::ReachArgs;
 use crate::cli::error::CommandResult;
 use crate::cli::exit::ExitStatus;
 use crate::cli::{output, status, top};
-use crate::log::PlainText;
+use crate::log::{CountedNoun, PlainText};
 use crate::observe::{BlackBoxText, BlockingChain, DaemonStatus};
 
 /// `grind actors`.
@@ -26,7 +26,7 @@ pub struct ActorsArgs {
     /// Only why it waits, link by link; without a name, what holds the most work back
     #[arg(long)]
     pub chain: bool,
-    /// Only its last messages, at most 4,096, oldest first: when each ended, who asked, how long it waited and took, and how it ended
+    /// Only its messages: first those in hand (who asked, how old each is, what it waits for), then the last ones, at most 4,096, oldest first: when each ended, who asked, how long it waited and took, and how it ended
     #[arg(long = "blackbox", requires = "name", conflicts_with = "chain")]
     pub black_box: bool,
     /// The same as JSON on standard output
@@ -115,7 +115,7 @@ pub(super) fn link_lines(chain: Option<&BlockingChain>) -> Vec<String> {
     let Some(chain) = chain else {
         return vec!["Nobody waits.".to_owned()];
     };
-    let head = format!("held back: {} messages", chain.held_back);
+    let head = format!("held back: {}", CountedNoun(chain.held_back, "message"));
     let links = chain.links.iter().enumerate().map(|(place, link)| {
         let arrow = if place == 0 { "  " } else { "← " };
         format!("{arrow}{:<18} {link}", link.node).trim_end().to_owned()

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::catalog::CatalogAddress;
 use crate::cli::args::ConfigArgs;
 use crate::cli::{reading, root};
 use crate::pipeline::{archive_options, check_layout, scope_of};
@@ -11,6 +12,9 @@ use crate::settings::{
     catalog_file,
 };
 use crate::storage::StorageLayout;
+
+/// The key of the catalog's address.
+pub const CATALOG: &str = "catalog.url";
 
 /// Exit code of a sound configuration.
 pub const SOUND: u8 = 0;
@@ -87,11 +91,19 @@ pub(super) fn unusable(settings: &Settings) -> Vec<SettingsFinding> {
         ("archive", archive_options(settings).map(drop)),
         ("work.barcodes_file", scope_of(settings, true).map(drop)),
         ("storage.layout", layout_in_use(settings)),
+        (CATALOG, catalog_address(settings)),
     ];
     for (key, made) in begun {
         unusable.extend(made.err().map(|why| SettingsFinding::error(key, why.to_string())));
     }
     unusable
+}
+
+/// Whether the address of a server can be made of what stands in `catalog.url`, the service file and the password file, which others than
+/// its owner may not read. The server is not asked.
+fn catalog_address(settings: &Settings) -> Result<(), UnusableSetting> {
+    let made = CatalogAddress::parse(&settings.catalog.url).map(drop);
+    made.map_err(|error| UnusableSetting(format!("{CATALOG}: {error}")))
 }
 
 /// Whether books that the catalog's file knows are stored under the configured layout. A file that cannot be read, and one that only its

@@ -13,6 +13,7 @@ use crate::cli::moment::moment_to_come;
 use crate::cli::{output, status};
 use crate::grin::Barcode;
 use crate::grin::barcode_file::BarcodeList;
+use crate::log::CountedNoun;
 use crate::observe::{ClientError, ControlReply, ControlRequest, DaemonEndpoint, RetryRequest, client};
 use crate::vocabulary::FailureReason;
 
@@ -166,8 +167,7 @@ fn in_words(request: &ControlRequest, reply: &ControlReply) -> String {
             };
         }
     };
-    let books = if reply.changed == 1 { "book" } else { "books" };
-    let mut text = format!("{} {books} {what}\n", reply.changed);
+    let mut text = format!("{} {what}\n", CountedNoun(reply.changed, "book"));
     for (barcode, state) in &reply.unchanged {
         let _ = writeln!(text, "{barcode}: nothing to change, its state is {state}");
     }

@@ -15,6 +15,7 @@ use crate::cli::progress::{ClosingTable, ProgressStyle};
 use crate::cli::{execution, load, output};
 use crate::daemon::RunOptions;
 use crate::lab::simulator::{AuthConfig, FaultPlan, RunningSimulator, Simulator, SimulatorConfig};
+use crate::log::CountedNoun;
 use crate::observe::{DaemonView, ProcessFigures};
 use crate::pipeline::scope_of;
 use crate::settings::Settings;
@@ -73,8 +74,8 @@ pub fn run(args: &DemoArgs) -> CommandResult {
             .because(&error)
         })?;
     output::print(&format!(
-        "a simulated GRIN with {} books serves at {}\n",
-        args.books,
+        "a simulated GRIN with {} serves at {}\n",
+        CountedNoun(args.books as u64, "book"),
         simulator.base_url()
     ))?;
     let (settings, sources) = load::settings(&ConfigArgs { config: Some(config) })?;
@@ -221,7 +222,7 @@ impl DemoCheck {
 }
 
 fn books(count: usize) -> String {
-    format!("{count} {}", if count == 1 { "book" } else { "books" })
+    CountedNoun(count as u64, "book").to_string()
 }
 
 fn compare(sha256: Option<&str>, path: &Path) -> Result<(), String> {

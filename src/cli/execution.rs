@@ -9,6 +9,7 @@ use crate::cli::{reading, storage};
 use crate::daemon;
 use crate::daemon::{BuildError, DaemonEnd, LiveDaemonView, RunOptions, StartError};
 use crate::log;
+use crate::log::CountedNoun;
 use crate::observe::{DaemonView, ObserverError};
 use crate::pipeline::RunReport;
 use crate::vocabulary::WaitCause;
@@ -76,8 +77,7 @@ pub fn verdict(ended: &DaemonEnd, once: bool) -> CommandResult {
 fn cut(books: u64) -> Option<CliError> {
     let books = match books {
         0 => return None,
-        1 => "1 book".to_owned(),
-        more => format!("{more} books"),
+        books => CountedNoun(books, "book"),
     };
     let what = format!("stopped when the grace was over, with {books} in hand");
     Some(CliError::new(ExitStatus::Failed, what).advise(
@@ -99,7 +99,7 @@ struct GrinAtEnd<'a> {
 }
 
 /// Unknown barcodes that are named.
-const NAMED: usize = 20;
+pub const NAMED: usize = 20;
 
 /// What was not done, why, and what to do about it.
 fn unfinished(report: &RunReport, grin: GrinAtEnd<'_>, once: bool) -> Option<CliError> {

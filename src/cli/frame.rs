@@ -1,7 +1,7 @@
 //! What `grind top` shows of a daemon, as plain text for where there is no terminal.
 
 use crate::actor::ActorSnapshot;
-use crate::log::PlainText;
+use crate::log::{CountedNoun, PlainText};
 use crate::observe::{
     DaemonStatus, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, TransferView, facts, how_it_is,
 };
@@ -91,8 +91,11 @@ fn actor_line(actor: &ActorSnapshot) -> String {
 /// Connections, and a line for the permits of each class.
 pub fn permit_lines(session: &SessionSnapshot) -> Vec<String> {
     let head = format!(
-        "{} session, {} connections open of {} opened, {} requests in flight",
-        session.sessions_created, session.connections_open, session.connections_opened, session.requests_in_flight
+        "{}, {} open of {} opened, {} in flight",
+        CountedNoun(session.sessions_created, "session"),
+        CountedNoun(session.connections_open, "connection"),
+        session.connections_opened,
+        CountedNoun(session.requests_in_flight as u64, "request")
     );
     let permits = session.permits.iter().map(|(class, permits)| {
         format!(

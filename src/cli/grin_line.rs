@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
 use crate::actor::{ActorRegistry, AskContext};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::session::{CloseSession, Session, SessionConfig, SessionError};
 use crate::settings::Settings;
+use crate::vocabulary::in_zone;
 
 /// How long the last connections have for their farewell.
 const GRACE: Duration = Duration::from_secs(1);
@@ -42,6 +46,22 @@ pub fn with<T>(config: SessionConfig, work: impl AsyncFnOnce(&GrinLine) -> Resul
     })
 }
 
+/// GRIN answers, and the network is sound: a person only has to wait.
+fn asked_to_wait(pause: Option<Duration>, now: Timestamp) -> CliError {
+    let until = pause.and_then(|pause| now.checked_add(pause).ok());
+    let (what, advice) = match until.map(|until| in_zone(until, TimeZone::system())) {
+        Some(until) => (
+            format!("GRIN asks to wait until {until}"),
+            "Nothing was changed. Try again then; the daemon waits by itself.",
+        ),
+        None => (
+            "GRIN asks to wait, and does not say how long".to_owned(),
+            "Nothing was changed. Try again in some minutes; the daemon waits by itself.",
+        ),
+    };
+    CliError::new(ExitStatus::Unavailable, what).advise(advice)
+}
+
 /// A request that has no answer.
 pub fn failed(error: &SessionError) -> CliError {
     match error {
@@ -69,8 +89,45 @@ pub fn failed(error: &SessionError) -> CliError {
         SessionError::Setup(_) => CliError::new(ExitStatus::Config, "no session can be set up")
             .because(error)
             .advise("Look at session.ca_file; `grind check-config` checks it."),
+        SessionError::Throttled { retry_after, .. } | SessionError::NotServed { retry_after, .. } => {
+            asked_to_wait(*retry_after, Timestamp::now()).because(error)
+        }
+        SessionError::Server { .. } => CliError::new(ExitStatus::Unavailable, "GRIN answers with a fault of its own")
+            .because(error)
+            .advise("Nothing was changed. Try again later; if that lasts, ask Google's partner manager."),
         _ => CliError::new(ExitStatus::Unavailable, "a server could not be asked")
             .because(error)
             .advise("Nothing was changed. Look at the network and try again."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_asked_to_wait_is_told_until_when_and_not_to_look_at_the_network() {
+        let throttled = |retry_after| SessionError::Throttled {
+            status: Some(429),
+            retry_after,
+            longest: None,
+        };
+        let until = in_zone(Timestamp::from_second(120).unwrap(), TimeZone::system()).to_string();
+        let told = asked_to_wait(Some(Duration::from_secs(120)), Timestamp::UNIX_EPOCH).to_string();
+        assert!(told.contains(&format!("GRIN asks to wait until {until}\n")), "{told}");
+        for (error, words) in [
+            (throttled(Some(Duration::from_secs(60))), "GRIN asks to wait until "),
+            (throttled(None), "GRIN asks to wait, and does not say how long"),
+            (
+                SessionError::Server { status: 500 },
+                "GRIN answers with a fault of its own",
+            ),
+            (SessionError::Reset, "a server could not be asked"),
+        ] {
+            let (told, is_of_network) = (failed(&error), matches!(error, SessionError::Reset));
+            assert_eq!(told.exit(), ExitStatus::Unavailable);
+            assert!(told.to_string().contains(words), "{told}");
+            assert_eq!(told.to_string().contains("network"), is_of_network, "{told}");
+        }
     }
 }

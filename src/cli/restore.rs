@@ -14,6 +14,7 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::{catalog, execution, load, output, reading, storage};
 use crate::clock::SystemClock;
 use crate::daemon::{as_member, host};
+use crate::log::CountedNoun;
 use crate::pipeline::{
     CopyMaker, CopyScratch, KeptCopyError, LibraryMembership, PublicationWindow, ReconcileError, RestoredBooks,
     StoreComparison, confirm_by_hand, decrypted_options, unpack,
@@ -54,7 +55,7 @@ pub fn run(args: &RestoreArgs) -> CommandResult {
     let rows = check_backup(&backup).map_err(|error| refused(&KeptCopyError::Catalog(error)))?;
     let books = rows.get("books").copied().unwrap_or_default();
     copy(&backup, &maker.catalog)?;
-    output::print(&format!("{books} books restored from {said}\n"))?;
+    output::print(&format!("{} restored from {said}\n", CountedNoun(books, "book")))?;
     let compare = |membership| compare(&settings, storage, &membership);
     let compared = as_member(&settings, STEP, compare).map_err(execution::cannot_start)??;
     output::print(&in_words(compared))?;

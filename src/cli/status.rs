@@ -8,7 +8,7 @@ use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::output;
 use crate::log::PlainText;
-use crate::observe::{ClientError, DaemonEndpoint, DaemonStatus, DisplaySize, client, facts, how_it_is};
+use crate::observe::{ClientError, DaemonEndpoint, DaemonStatus, DisplaySize, STARTING, client, facts, how_it_is};
 
 /// `grind status`.
 #[derive(Debug, Clone, Args)]
@@ -62,6 +62,10 @@ fn other_version(endpoint: &DaemonEndpoint, error: &serde_json::Error) -> CliErr
 /// not ask, are told from none.
 pub fn not_running(errors: &[ClientError]) -> CliError {
     let is_any = |kind: fn(&ClientError) -> bool| errors.iter().any(kind);
+    if let Some(words) = errors.iter().find_map(starting) {
+        return CliError::new(ExitStatus::Unavailable, words)
+            .advise("Ask again when that is over; `systemctl status grind` and `journalctl -u grind` tell more.");
+    }
     let (exit, what, advice) = if is_any(|error| matches!(error, ClientError::Silent { .. })) {
         (
             ExitStatus::Unavailable,
@@ -86,6 +90,14 @@ pub fn not_running(errors: &[ClientError]) -> CliError {
         .iter()
         .fold(error, |error, cause| error.because(cause))
         .advise(advice)
+}
+
+/// What a daemon says that is not up yet.
+fn starting(error: &ClientError) -> Option<&str> {
+    match error {
+        ClientError::Refused { text, .. } if text.starts_with(STARTING) => Some(text),
+        _ => None,
+    }
 }
 
 fn in_words(told: &DaemonStatus) -> String {
@@ -136,6 +148,11 @@ mod tests {
         };
         let denied = || ClientError::Denied { endpoint: endpoint() };
         let silent = || ClientError::Silent { endpoint: endpoint() };
+        let starting = || ClientError::Refused {
+            endpoint: endpoint(),
+            status: 503,
+            text: format!("{STARTING}; waiting up to 31 s: an earlier grind ended"),
+        };
         for (errors, exit, what) in [
             (vec![none()], ExitStatus::Unavailable, "no running daemon"),
             (
@@ -147,6 +164,11 @@ mod tests {
                 vec![denied(), silent()],
                 ExitStatus::Unavailable,
                 "the daemon runs, but",
+            ),
+            (
+                vec![starting(), none()],
+                ExitStatus::Unavailable,
+                "grind: the daemon is starting; waiting up to 31 s",
             ),
         ] {
             let error = not_running(&errors);

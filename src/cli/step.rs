@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use jiff::Timestamp;
 
-use crate::catalog::{AskRemaining, CatalogError, CatalogReader, ListReady, PlanConversions};
+use crate::catalog::{AskRemaining, AskUnknown, CatalogError, CatalogReader, ListReady, PlanConversions};
 use crate::cli::args::{ConfigArgs, SelectionArgs};
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
@@ -14,7 +14,8 @@ use crate::cli::progress::ProgressStyle;
 use crate::cli::summary::summary;
 use crate::cli::{execution, load, output, reading};
 use crate::daemon::RunOptions;
-use crate::grin::ListKind;
+use crate::grin::{Barcode, ListKind};
+use crate::log::CountedNoun;
 use crate::observe::{DaemonView as _, WorkPhase};
 use crate::pipeline::{RunScope, compare_after, scope_of};
 use crate::settings::Settings;
@@ -158,13 +159,39 @@ fn dry_run(step: ManualStep, scope: &RunScope, settings: &Settings) -> CommandRe
         output::print(&format!("GRIN's lists would be read: {which}\n"))?;
         return Ok(ExitStatus::Done);
     }
-    let Some(catalog) = reading::existing(&settings.catalog.url)? else {
-        output::print("there is no catalog yet: `grind collect` makes it\n")?;
-        return Ok(ExitStatus::Done);
+    let catalog = reading::existing(&settings.catalog.url)?;
+    // GRIN's search is asked for what no list has brought: that is what this step is for.
+    let named = scope.only.as_deref().filter(|_| step != ManualStep::Collect);
+    let unknown = match (named, &catalog) {
+        (None, _) => Vec::new(),
+        (Some(named), None) => named.to_vec(),
+        (Some(named), Some(catalog)) => {
+            let ask = AskUnknown(named.to_vec());
+            catalog.ask(&ask).map_err(|error| reading::refused(&error))?
+        }
     };
-    let text = would_do(step, scope, settings, &catalog).map_err(|error| reading::refused(&error))?;
+    let text = match &catalog {
+        Some(catalog) => would_do(step, scope, settings, catalog).map_err(|error| reading::refused(&error))?,
+        None => "there is no catalog yet: `grind collect` makes it\n".to_owned(),
+    };
     output::print(&text)?;
-    Ok(ExitStatus::Done)
+    match unknown.as_slice() {
+        [] => Ok(ExitStatus::Done),
+        unknown => Err(not_in_catalog(unknown)),
+    }
+}
+
+/// Named books of which a dry run can say nothing. A run asks GRIN for them, and fails where that knows them as little.
+fn not_in_catalog(unknown: &[Barcode]) -> CliError {
+    let what = match unknown.len() {
+        1 => "1 barcode is not in the catalog".to_owned(),
+        more => format!("{more} barcodes are not in the catalog"),
+    };
+    let named = unknown.iter().take(execution::NAMED);
+    let error = named.fold(CliError::new(ExitStatus::Failed, what), |error, barcode| {
+        error.cause(format!("{barcode} is unknown"))
+    });
+    error.advise("Check the spelling. A dry run asks GRIN nothing; the step itself asks it for them, and adds those that it knows.")
 }
 
 fn would_do(
@@ -203,9 +230,12 @@ fn would_do(
     })
 }
 
-fn listing(what: &str, barcodes: &[crate::grin::Barcode]) -> String {
-    let more = if barcodes.len() == NAMED { " or more" } else { "" };
-    let mut text = format!("{what} {}{more} books\n", barcodes.len());
+fn listing(what: &str, barcodes: &[Barcode]) -> String {
+    let books = match barcodes.len() {
+        NAMED => format!("{NAMED} or more books"),
+        some => CountedNoun(some as u64, "book").to_string(),
+    };
+    let mut text = format!("{what} {books}\n");
     for barcode in barcodes {
         text.push_str(barcode.as_str());
         text.push('\n');

@@ -63,7 +63,7 @@ impl BlackBoxRecorder {
         self.write();
     }
 
-    /// Has the black boxes of these actors written; of those that have done nothing there is none.
+    /// Has the black boxes of these actors written; of those that have had nothing to do there is none.
     pub(crate) fn record(&mut self, actors: &[ActorName], why: &'static str) {
         for actor in actors {
             self.waiting.entry(*actor).or_insert(PendingDump::Read(why));
@@ -88,7 +88,7 @@ impl BlackBoxRecorder {
                     PendingDump::Kept(dump) => dump,
                     PendingDump::Read(why) => hub.black_box(actor, why),
                 };
-                if !dump.events.is_empty() {
+                if !(dump.events.is_empty() && dump.in_hand.is_empty()) {
                     tell(&dump, keep(&folder, &dump));
                 }
             }

@@ -10,7 +10,7 @@ use crate::actor::HubSnapshot;
 use crate::actor::tasks::{TaskHandle, spawn};
 use crate::daemon::notify;
 use crate::daemon::view::LiveDaemonView;
-use crate::log::{DisplayDuration, DisplaySize};
+use crate::log::{CountedNoun, DisplayDuration, DisplaySize};
 use crate::observe::{DaemonSnapshot, DaemonView as _};
 use crate::vocabulary::BookOutcome;
 
@@ -91,7 +91,8 @@ impl RunCourse {
             .eta_seconds
             .map(|left| format!("; what is ready takes {}", DisplayDuration(left)));
         Some(format!(
-            "in the last {minutes} min: {stored} books stored ({size}), {failed} failed; now: {line}{}",
+            "in the last {minutes} min: {} stored ({size}), {failed} failed; now: {line}{}",
+            CountedNoun(stored, "book"),
             days.unwrap_or_default()
         ))
     }
@@ -99,7 +100,10 @@ impl RunCourse {
 
 /// Books on their way with their bytes, and what the actors have in hand.
 fn who_is_left(now: &DaemonSnapshot, hub: &HubSnapshot) -> String {
-    let mut left = vec![format!("{} books are left", now.books_in_hand)];
+    let mut left = vec![match now.books_in_hand {
+        1 => "1 book is left".to_owned(),
+        books => format!("{books} books are left"),
+    }];
     for transfer in now.transfers.iter().take(NAMED) {
         let of = transfer.length.map(|length| format!(" of {}", DisplaySize(length)));
         let (barcode, received) = (&transfer.barcode, DisplaySize(transfer.received));

@@ -11,9 +11,16 @@ pub fn ready() {
     tell(&[NotifyState::Ready]);
 }
 
+/// The last line that was told.
+static LAST: Mutex<String> = Mutex::new(String::new());
+
+/// What [`status`] told last.
+pub fn last_status() -> String {
+    LAST.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
 /// One line for `systemctl status`; told only when it is another than the last that systemd was told.
 pub fn status(line: &str) {
-    static LAST: Mutex<String> = Mutex::new(String::new());
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
     if *last != line && tell(&[NotifyState::Status(line)]) {
         line.clone_into(&mut last);

@@ -1,6 +1,5 @@
 //! The daemon's life: build, ready, work until done or told to stop, drain, close.
 
-use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +18,9 @@ use crate::daemon::view::LiveDaemonView;
 use crate::daemon::watchdog::WatchdogThread;
 use crate::daemon::wiring::Daemon;
 use crate::daemon::{ShutdownLedger, course, notify, reload};
-use crate::observe::{DaemonView, FrontDoor, ObserverError, ObserverServer, PROGRAM_VERSION, ShutdownPhase};
+use crate::observe::{
+    DaemonView, FrontDoor, ObserverError, ObserverServer, PROGRAM_VERSION, ShutdownPhase, StartingDoor,
+};
 use crate::pipeline::{RunReport, RunScope};
 use crate::settings::{Settings, SettingsSources, diagnostics_folder};
 #[cfg(feature = "traces")]
@@ -93,15 +94,14 @@ pub async fn run(options: RunOptions) -> Result<DaemonEnd, StartError> {
     let signals = DaemonSignals::listen().map_err(StartError::Signals)?;
     let grace = settings.shutdown.grace;
     notify::status("starting: opening catalog, storage and session");
-    if observed {
-        // Told at once, and not after the time in which a member that died would be waited for.
-        ObserverServer::check_free(&settings.observe.socket)?;
-    }
+    // Another daemon at this socket is told at once, and not after the time in which a member that died would be waited for.
+    let starting = observed.then(|| StartingDoor::open(settings.observe.socket.clone(), notify::last_status));
+    let starting = starting.transpose()?;
     #[cfg(feature = "traces")]
     let _traces = trace(&settings);
     let daemon = Daemon::build(&settings, step).await?;
     let view = Arc::new(LiveDaemonView::of(&daemon, &settings, &scope));
-    let observer = match observed.then(|| observe(&settings, &view)).transpose() {
+    let observer = match starting.map(|starting| observe(&settings, &view, starting)).transpose() {
         Ok(observer) => observer,
         Err(error) => {
             daemon.close(|_| {}).await;
@@ -325,11 +325,14 @@ fn publish(daemon: &Daemon, settings: &Settings, view: &Arc<LiveDaemonView>) -> 
     Some(StatusPublisher::begin(&daemon.hub, store, settings, view))
 }
 
-fn observe(settings: &Settings, view: &Arc<LiveDaemonView>) -> Result<ObserverServer, ObserverError> {
-    let socket: PathBuf = settings.observe.socket.clone();
+fn observe(
+    settings: &Settings,
+    view: &Arc<LiveDaemonView>,
+    starting: StartingDoor,
+) -> Result<ObserverServer, ObserverError> {
     let view: Arc<dyn crate::observe::DaemonView> = Arc::<LiveDaemonView>::clone(view);
     let door = FrontDoor::of(settings.observe.token_file.as_deref())?;
-    ObserverServer::start(Some(settings.observe.listen), Some(socket), door, view)
+    ObserverServer::start_at(Some(settings.observe.listen), starting.hand_over(), door, view)
 }
 
 #[cfg(test)]

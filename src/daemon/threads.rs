@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use actix_rt::ArbiterHandle;
 
 use crate::actor::{ActorName, HubSnapshot, WaitEdge};
+use crate::log::CountedNoun;
 use crate::observe::ThreadSilence;
 
 /// How long a thread may be silent where systemd sets no watchdog.
@@ -174,11 +175,8 @@ pub(crate) fn in_hand(actors: &[ActorName], hub: &HubSnapshot) -> Vec<String> {
             ));
         }
         if actor.depth > 0 {
-            let (depth, age) = (actor.depth, actor.oldest_age_seconds);
-            lines.push(format!(
-                "{} has {depth} messages queued, the oldest for {age:.0} s",
-                actor.name
-            ));
+            let (queued, age) = (CountedNoun(actor.depth, "message"), actor.oldest_age_seconds);
+            lines.push(format!("{} has {queued} queued, the oldest for {age:.0} s", actor.name));
         }
     }
     let is_asked_by = |edge: &WaitEdge| actors.iter().any(|actor| edge.from == actor.as_str());

@@ -81,6 +81,17 @@ impl fmt::Display for DisplayCount {
     }
 }
 
+/// A count with its noun, which makes its plural with an `s`: `1 message`, `2 messages`.
+pub struct CountedNoun<'a>(pub u64, pub &'a str);
+
+impl fmt::Display for CountedNoun<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(count, noun) = self;
+        let plural = if *count == 1 { "" } else { "s" };
+        write!(f, "{} {noun}{plural}", DisplayCount(*count))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,6 +120,18 @@ mod tests {
         assert_eq!(format!("{:>8}", DisplayCount(1_000)), "   1 000");
         assert_eq!(DisplaySize(64 * 1024 * 1024).to_string(), "64.0 MiB");
         assert_eq!(DisplaySpeed(12_300_000.4).to_string(), "12.3 MB/s");
+    }
+
+    #[test]
+    fn one_is_singular_and_everything_else_is_not() {
+        for (count, text) in [
+            (0, "0 messages"),
+            (1, "1 message"),
+            (2, "2 messages"),
+            (1_001, "1 001 messages"),
+        ] {
+            assert_eq!(CountedNoun(count, "message").to_string(), text);
+        }
     }
 
     #[test]

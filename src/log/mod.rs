@@ -2,6 +2,7 @@
 
 mod figures;
 mod journal;
+mod lasting_text;
 mod level;
 mod limit;
 mod lines;
@@ -19,7 +20,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, reload};
 
-pub(crate) use crate::log::figures::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, ShortDuration};
+pub(crate) use crate::log::figures::{
+    CountedNoun, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, ShortDuration,
+};
 use crate::log::journal::JournalSocket;
 pub(crate) use crate::log::level::{BadLevel, LogLevel};
 use crate::log::lines::LogLayer;
@@ -224,6 +227,17 @@ mod tests {
         };
         tracing::subscriber::with_default(subscriber, || run(handle));
         lines.written()
+    }
+
+    #[test]
+    fn a_fault_that_a_store_tells_with_another_identifier_each_time_is_written_twice() {
+        let lines = logged(&LogLevel::default(), 0, |_| {
+            for number in 0..9 {
+                let error = format!("<Code>SlowDown</Code><RequestId>TX{number}D0A2F9</RequestId>, after {number} ms");
+                tracing::warn!(target: "grind::x", error, "cannot be stored");
+            }
+        });
+        assert_eq!(lines.matches("SlowDown").count(), 2, "{lines}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use tracing::Level;
 
 use crate::log::PlainText;
+use crate::log::lasting_text::lasting_text;
 
 /// How lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +23,9 @@ pub enum LogStyle {
 
 /// Fields that tell a message from the one before, which says the same.
 const OF_ONE_TIME: [&str; 3] = ["attempt", "delay", "until"];
+
+/// Fields in the words of others: a server's, the system's, a library's.
+const OF_OTHERS: [&str; 6] = ["error", "why", "fault", "detail", "failure", "cause"];
 
 /// Fields in the order in which they were given.
 pub type LogFields = Vec<(&'static str, Value)>;
@@ -58,17 +62,21 @@ impl LogRecord<'_> {
     /// What is the same of each message of a fault that lasts.
     pub fn gist(&self) -> String {
         let lasting = self.fields.iter().filter(|(name, _)| !OF_ONE_TIME.contains(name));
-        lasting
-            .map(|(name, value)| word(name, value))
-            .collect::<Vec<_>>()
-            .join(" ")
+        let words = lasting.map(|(name, value)| match value.as_str() {
+            Some(text) if OF_OTHERS.contains(name) => word(name, &lasting_text(text).into()),
+            _ => word(name, value),
+        });
+        words.collect::<Vec<_>>().join(" ")
     }
 
     /// Message and fields on one line.
     pub fn words(&self) -> String {
         let mut words: Vec<String> = self.fields.iter().map(|(name, value)| word(name, value)).collect();
         if self.left_out > 0 {
-            words.push(format!("({} more like this were left out)", self.left_out));
+            words.push(match self.left_out {
+                1 => "(1 more like this was left out)".to_owned(),
+                more => format!("({more} more like this were left out)"),
+            });
         }
         words.join(" ")
     }
@@ -175,6 +183,19 @@ mod tests {
         for (name, is_same) in [("attempt", true), ("seconds", false), ("status", false)] {
             assert_eq!(gist(name, 2) == gist(name, 3_600), is_same, "{name}");
         }
+    }
+
+    #[test]
+    fn what_another_program_says_anew_each_time_is_the_same_and_another_book_is_not() {
+        let gist = |name, value: &str| {
+            let mut record = record();
+            record.fields.push((name, value.into()));
+            record.gist()
+        };
+        let error = |number: u32| format!("503 Slow Down, request {number}A7F, after {number}.5 s");
+        assert_eq!(gist("error", &error(1)), gist("error", &error(23)));
+        assert_ne!(gist("error", "status 503"), gist("error", "status 429"));
+        assert_ne!(gist("barcode", "32044000000001"), gist("barcode", "32044000000002"));
     }
 
     #[test]

@@ -2,19 +2,19 @@
 //!
 //! Pure functions over snapshots. Actors ask downwards only, so no chain comes back to where it began.
 
+mod words;
+
 use std::collections::BTreeMap;
-use std::fmt;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::{ActorName, HubSnapshot, WaitEdge};
-use crate::log::{DisplayDuration, DisplaySize};
+use crate::log::DisplaySize;
 use crate::observe::daemon::{DaemonSnapshot, DownloadPlaces};
 use crate::observe::liveness::ActorStall;
 use crate::session::SessionSnapshot;
-use crate::vocabulary::{WaitCause, WaitReason, in_zone};
+use crate::vocabulary::{WaitCause, WaitReason};
 
 /// Who waits for whom, and for what in the end.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -28,7 +28,8 @@ pub struct BlockingChains {
 /// One chain, from who waits to what is waited for in the end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BlockingChain {
-    /// Asks that what stands at the end holds back, on this chain and on others.
+    /// Pieces of work that what stands at the end holds back, on this chain and on others: each counts once, where it begins, however many
+    /// actors ask each other for it.
     pub held_back: u64,
     /// The links; the first waits for the second, and so on.
     pub links: Vec<ChainLink>,
@@ -62,6 +63,10 @@ pub struct ChainLink {
 struct ChainStep {
     asks: String,
     link: ChainLink,
+    /// Asks that are not begun, which what the others wait for holds back as well.
+    unbegun: u64,
+    /// Asks that wait for the next link.
+    through: u64,
 }
 
 type ChainPath = Vec<ChainStep>;
@@ -108,11 +113,12 @@ impl ChainInputs<'_> {
         heaviest(&self.behind(first, name, &edges))
     }
 
-    /// Who asks and is asked by no actor. What others ask of the supervisor is done by way of what it asks itself.
+    /// Who asks and is asked by nobody. What others ask of the supervisor is done by way of what it asks itself.
     fn starts(&self) -> Vec<&str> {
         let is_asked = |name: &str| {
             let mut edges = self.hub.waits.iter().filter(|edge| edge.to.as_str() == name);
-            edges.any(|edge| actor(&edge.from).is_some())
+            // The supervisor's one message is the whole run.
+            edges.any(|edge| edge.to != ActorName::Supervisor || actor(&edge.from).is_some())
         };
         let askers = self.hub.waits.iter().filter(|edge| edge.to != ActorName::Supervisor);
         let mut starts: Vec<_> = askers.map(|edge| &*edge.from).filter(|from| !is_asked(from)).collect();
@@ -144,7 +150,17 @@ impl ChainInputs<'_> {
     /// The chains from an actor on, for messages of these edges to it. Where none of them is being handled, they wait for those that are.
     fn behind(&self, asked: ChainStep, to: ActorName, edges: &[&WaitEdge]) -> Vec<ChainPath> {
         let of_all: Vec<_> = self.hub.waits.iter().filter(|edge| edge.to == to).collect();
-        let is_handled = edges.iter().any(|edge| !edge.handled.is_empty());
+        let own: Vec<_> = edges.iter().flat_map(|edge| &edge.handled).collect();
+        let asked_for = |what: Option<&str>| {
+            let waits = own.iter().filter(|wait| wait.what.as_deref() == what);
+            let begun: u64 = own.iter().map(|wait| u64::from(wait.messages)).sum();
+            ChainStep {
+                unbegun: asked.link.waiting.saturating_sub(begun),
+                through: waits.map(|wait| u64::from(wait.messages)).sum(),
+                ..asked.clone()
+            }
+        };
+        let is_handled = !own.is_empty();
         let edges = if is_handled { edges } else { &of_all };
         let handled = edges
             .iter()
@@ -157,25 +173,24 @@ impl ChainInputs<'_> {
                 let first = link(what, wait.messages.into(), wait.longest_seconds);
                 let asks = format!("{from} > {to}");
                 let rest = self.outside(first).into_iter().map(|link| step(&asks, link));
-                paths.push(with(asked.clone(), rest.collect()));
+                paths.push(with(asked_for(Some(what)), rest.collect()));
             }
         }
         let outside = paths.len();
-        paths.extend(
-            self.asked_by(to.as_str())
-                .into_iter()
-                .map(|rest| with(asked.clone(), rest)),
-        );
+        paths.extend(self.asked_by(to.as_str()).into_iter().map(|rest| {
+            let next = rest.first().map(|step| &*step.link.node);
+            with(asked_for(next), rest)
+        }));
         let is_undeclared = handled.iter().any(|(_, wait)| wait.what.is_none());
         let stall = self.stalled.iter().find(|stall| stall.actor == to);
         if let Some(stall) = stall.filter(|_| is_undeclared || handled.is_empty()) {
-            let mut last = asked;
+            let mut last = asked_for(None);
             last.link.why = Some(stall.to_string());
             paths.push(vec![last]);
         } else if paths.len() == outside && is_undeclared {
-            paths.push(vec![asked, step("", at_work(to))]);
+            paths.push(vec![asked_for(None), step("", at_work(to))]);
         } else if handled.is_empty() {
-            let mut last = asked;
+            let mut last = asked_for(None);
             last.link.why = Some("no message is begun: its thread is busy, or its worker is being rebuilt".to_owned());
             paths.push(vec![last]);
         }
@@ -265,9 +280,11 @@ impl ChainInputs<'_> {
             (None, Some(wait)) => cause(wait, seconds(wait.since)),
             (None, None) => return None,
         };
-        let held_back = u64::from(self.hub.waits.iter().map(|edge| edge.waiting).sum::<u32>());
+        let starts = self.starts();
+        let begun = self.hub.waits.iter().filter(|edge| edge.to != ActorName::Supervisor);
+        let begun = begun.filter(|edge| starts.contains(&&*edge.from));
         Some(BlockingChain {
-            held_back,
+            held_back: begun.map(|edge| u64::from(edge.waiting)).sum(),
             links: vec![link("supervisor", 0, 0.0), end],
         })
     }
@@ -320,6 +337,8 @@ fn step(from: &str, link: ChainLink) -> ChainStep {
     ChainStep {
         asks: format!("{from} > {}", link.node),
         link,
+        unbegun: 0,
+        through: 0,
     }
 }
 
@@ -328,14 +347,21 @@ fn with(first: ChainStep, mut rest: ChainPath) -> ChainPath {
     rest
 }
 
-/// The chain to what holds the most asks back: those of all chains that end there, each counted once. Of those chains the one on which the
-/// most wait, nearest the end first.
+/// The chain to what holds the most work back: that of all chains that end there, each piece counted once, where its chain begins: what an
+/// actor asks for it further on is no work of its own. Of those chains the one on which the most wait, nearest the end first.
 fn heaviest(paths: &[ChainPath]) -> Option<BlockingChain> {
-    let mut asks: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
+    // By the end of a chain, and by what waits for what.
+    let mut asks: BTreeMap<&str, BTreeMap<(&str, &str), u64>> = BTreeMap::new();
     for path in paths {
         let Some(end) = path.last() else { continue };
+        let Some(root) = path.iter().position(|step| step.link.waiting > 0) else {
+            continue;
+        };
+        let next = path.get(root + 1).map_or("", |step| &step.link.node);
+        let root = &path[root];
         let of_end = asks.entry(&end.link.node).or_default();
-        of_end.extend(path.iter().map(|step| (&*step.asks, step.link.waiting)));
+        of_end.insert((&root.asks, "unbegun"), root.unbegun);
+        of_end.insert((&root.asks, next), root.through);
     }
     let held_back = |path: &[ChainStep]| -> u64 {
         let end = path.last().and_then(|end| asks.get(&*end.link.node));
@@ -355,27 +381,6 @@ fn heaviest(paths: &[ChainPath]) -> Option<BlockingChain> {
         held_back: held_back(heaviest),
         links: heaviest.iter().map(|step| step.link.clone()).collect(),
     })
-}
-
-/// `12 wait, the longest for 31 s; until 2026-11-29 14:02:10 UTC; GRIN answered 429`.
-impl fmt::Display for ChainLink {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut parts = Vec::new();
-        match (self.waiting, self.longest_seconds > 0.0) {
-            (0, false) => {}
-            (0, true) => parts.push(format!("for {}", DisplayDuration(self.longest_seconds))),
-            (waiting, _) => parts.push(format!(
-                "{waiting} wait, the longest for {}",
-                DisplayDuration(self.longest_seconds)
-            )),
-        }
-        parts.extend(
-            self.until
-                .map(|until| format!("until {}", in_zone(until, TimeZone::system()))),
-        );
-        parts.extend(self.why.clone());
-        f.write_str(&parts.join("; "))
-    }
 }
 
 #[cfg(test)]

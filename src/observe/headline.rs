@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::actor::ActorName;
-use crate::log::DisplayCount;
+use crate::log::{CountedNoun, DisplayCount};
 use crate::observe::chain::BlockingChain;
 use crate::observe::daemon::{DaemonSnapshot, DaemonState};
 use crate::observe::liveness::ActorStall;
@@ -312,8 +312,7 @@ fn advice(cause: WaitCause) -> &'static str {
 }
 
 fn books(count: u64) -> String {
-    let noun = if count == 1 { "book" } else { "books" };
-    format!("{} {noun}", DisplayCount(count))
+    CountedNoun(count, "book").to_string()
 }
 
 #[cfg(test)]

@@ -24,7 +24,9 @@ mod sentence;
 mod server;
 mod session;
 mod sharing;
+mod silent_clients;
 mod socket;
+mod starting;
 mod status;
 mod story;
 mod text;
@@ -62,6 +64,7 @@ pub(crate) use crate::observe::rates::{MeterTotals, RateMeter, SpeedLimits};
 pub(crate) use crate::observe::readiness::DaemonReadiness;
 pub(crate) use crate::observe::server::{ObserverError, ObserverServer};
 pub(crate) use crate::observe::sharing::{MemberView, SharingView};
+pub(crate) use crate::observe::starting::{STARTING, StartingDoor};
 pub(crate) use crate::observe::status::DaemonStatus;
 pub(crate) use crate::observe::story::StoryError;
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::actor::{ActorName, ActorSnapshot, ActorState, HubSnapshot};
-use crate::log::{DisplayCount, DisplayDuration};
+use crate::log::{CountedNoun, DisplayCount, DisplayDuration};
 use crate::observe::daemon::DaemonSnapshot;
 use crate::session::SessionSnapshot;
 use crate::vocabulary::BookOutcome;
@@ -56,14 +56,15 @@ fn of_its_own(actor: &ActorSnapshot, session: &SessionSnapshot, daemon: &DaemonS
         ActorName::Supervisor if actor.in_flight() > 0 => Some(match daemon.waiting.first() {
             Some(wait) => format!("waits for {}: {}", wait.cause.label(), wait.why),
             None => format!(
-                "{} books in hand, {} stored in this run",
-                DisplayCount(daemon.books_in_hand),
+                "{} in hand, {} stored in this run",
+                CountedNoun(daemon.books_in_hand, "book"),
                 DisplayCount(daemon.finished(BookOutcome::Stored))
             ),
         }),
         ActorName::SessionOwner if session.requests_in_flight > 0 => Some(format!(
-            "{} requests under way over {} connections",
-            session.requests_in_flight, session.connections_open
+            "{} under way over {}",
+            CountedNoun(session.requests_in_flight as u64, "request"),
+            CountedNoun(session.connections_open, "connection")
         )),
         ActorName::Catalog if actor.in_flight() > 0 => Some(format!("writes: {}", under_way(actor))),
         _ if actor.in_flight() > 0 => Some(format!("handles: {}", under_way(actor))),

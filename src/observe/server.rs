@@ -4,11 +4,11 @@ use std::any::Any;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::dev::{Extensions, Server, ServerHandle};
 use actix_web::middleware::{DefaultHeaders, from_fn};
@@ -21,8 +21,8 @@ use crate::grin::SecretFileError;
 use crate::observe::front_door::{FrontDoor, let_in};
 use crate::observe::page::LivePage;
 use crate::observe::routes;
-use crate::observe::socket;
-use crate::observe::socket::SocketFile;
+use crate::observe::silent_clients::SilentClients;
+use crate::observe::socket::{BoundSocket, SocketFile};
 use crate::observe::view::DaemonView;
 
 /// Connections at once over the network, and as many over the Unix socket; more wait in the kernel's queue.
@@ -99,25 +99,33 @@ struct ObserverData {
     view: web::Data<dyn DaemonView>,
     live: web::Data<LivePage>,
     front: web::Data<FrontDoor>,
+    silent: SilentClients,
 }
 
 impl ObserverServer {
-    /// Refuses a socket at which another daemon answers.
-    ///
-    /// # Errors
-    /// [`ObserverError::Running`], or the file cannot be looked at.
-    pub fn check_free(socket: &Path) -> Result<(), ObserverError> {
-        socket::clear_stale(socket)
-    }
-
     /// Listens on an address, a Unix socket, or both.
+    #[cfg(test)]
     pub fn start(
         listen: Option<SocketAddr>,
         socket: Option<PathBuf>,
         door: FrontDoor,
         view: Arc<dyn DaemonView>,
     ) -> Result<Self, ObserverError> {
-        let (unix, file) = socket.map(socket::listen).transpose()?.unzip();
+        let socket = socket.map(crate::observe::socket::listen).transpose()?;
+        Self::start_at(listen, socket, door, view)
+    }
+
+    /// Listens on an address, and answers at a socket that is listened at already.
+    ///
+    /// # Errors
+    /// The address cannot be had, or no thread.
+    pub fn start_at(
+        listen: Option<SocketAddr>,
+        socket: Option<BoundSocket>,
+        door: FrontDoor,
+        view: Arc<dyn DaemonView>,
+    ) -> Result<Self, ObserverError> {
+        let (unix, file) = socket.map(|socket| (socket.listener, socket.file)).unzip();
         let tcp = listen.map(bind).transpose()?;
         let address = tcp.as_ref().and_then(|listener| listener.local_addr().ok());
         let doors = tcp.map(ObserverDoor::Tcp).into_iter();
@@ -173,7 +181,9 @@ fn spawn(
                 view: web::Data::from(Arc::clone(&view)),
                 live: web::Data::from(Arc::clone(&live)),
                 front: web::Data::new(front),
+                silent: SilentClients::default(),
             };
+            let silent = data.silent.clone();
             let servers = doors.into_iter().map(|door| server(door, data.clone()));
             let servers: Vec<_> = match servers.collect() {
                 Ok(servers) => servers,
@@ -184,7 +194,7 @@ fn spawn(
                 ended = try_join_all(servers) => if let Err(error) = ended {
                     tracing::error!(%error, "the server for page and metrics has ended");
                 },
-                () = read_windows(&*view, &live) => {}
+                () = read_windows(&*view, &live, &silent) => {}
             }
         });
     };
@@ -200,26 +210,29 @@ fn spawn(
     Ok((thread, handles))
 }
 
-/// Reads the counters at intervals, and tells those who watch.
-async fn read_windows(view: &dyn DaemonView, live: &LivePage) {
+/// Reads the counters at intervals, tells those who watch, and cuts off those who take nothing.
+async fn read_windows(view: &dyn DaemonView, live: &LivePage, silent: &SilentClients) {
     let mut due = tokio::time::interval(READ_EVERY);
     loop {
         due.tick().await;
         view.note_windows();
         live.tell(view);
+        silent.look(Instant::now(), LONGEST_SILENCE);
     }
 }
 
-/// The system cuts off a client that takes nothing of what it was sent: as many of them as there are places would keep everybody out.
-/// Those of the Unix socket are let be, as its mode says who they may be.
-fn bound_silence(connection: &dyn Any, _: &mut Extensions) {
+/// A client that takes nothing of what it was sent is cut off: as many of them as there are places would keep everybody out. Over the
+/// network the system does it, at the Unix socket it is looked for.
+fn bound_silence(connection: &dyn Any, kept: &mut Extensions, silent: &SilentClients) {
     if let Some(tcp) = connection.downcast_ref::<TcpStream>() {
         let milliseconds = u32::try_from(LONGEST_SILENCE.as_millis()).unwrap_or(u32::MAX);
         sockopt::set_tcp_user_timeout(tcp, milliseconds).ok();
     }
+    silent.watch(connection, kept);
 }
 
 fn server(door: ObserverDoor, data: ObserverData) -> io::Result<Server> {
+    let silent = data.silent.clone();
     let app = move || {
         let headers = DefaultHeaders::new()
             .add(("Cache-Control", "no-store"))
@@ -247,7 +260,7 @@ fn server(door: ObserverDoor, data: ObserverData) -> io::Result<Server> {
         .client_request_timeout(IDLE)
         .client_disconnect_timeout(Duration::from_secs(1))
         .shutdown_timeout(1)
-        .on_connect(bound_silence)
+        .on_connect(move |connection, kept| bound_silence(connection, kept, &silent))
         .disable_signals();
     let server = match door {
         ObserverDoor::Tcp(listener) => server.listen(listener)?,

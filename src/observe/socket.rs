@@ -19,8 +19,17 @@ pub struct SocketFile {
     inode: u64,
 }
 
+/// A socket that is listened at, and its file.
+#[derive(Debug)]
+pub struct BoundSocket {
+    /// Takes connections.
+    pub listener: UnixListener,
+    /// Gone with this.
+    pub file: SocketFile,
+}
+
 /// Listens at this path. A file that a killed daemon left behind is replaced.
-pub fn listen(path: PathBuf) -> Result<(UnixListener, SocketFile), ObserverError> {
+pub fn listen(path: PathBuf) -> Result<BoundSocket, ObserverError> {
     clear_stale(&path)?;
     let failed = |source| ObserverError::Socket {
         path: path.clone(),
@@ -29,18 +38,16 @@ pub fn listen(path: PathBuf) -> Result<(UnixListener, SocketFile), ObserverError
     let listener = UnixListener::bind(&path).map_err(failed)?;
     fs::set_permissions(&path, fs::Permissions::from_mode(MODE)).map_err(failed)?;
     let file = fs::symlink_metadata(&path).map_err(failed)?;
-    Ok((
-        listener,
-        SocketFile {
-            path,
-            device: file.dev(),
-            inode: file.ino(),
-        },
-    ))
+    let file = SocketFile {
+        path,
+        device: file.dev(),
+        inode: file.ino(),
+    };
+    Ok(BoundSocket { listener, file })
 }
 
 /// Removes the file that a killed daemon left behind.
-pub fn clear_stale(path: &Path) -> Result<(), ObserverError> {
+fn clear_stale(path: &Path) -> Result<(), ObserverError> {
     let failed = |source| ObserverError::Socket {
         path: path.to_owned(),
         source,
@@ -83,7 +90,7 @@ mod tests {
         let path = folder.path().join("s");
         drop(UnixListener::bind(&path).unwrap());
         assert!(path.symlink_metadata().is_ok(), "the file stays behind");
-        let (_listener, file) = listen(path.clone()).unwrap();
+        let BoundSocket { file, .. } = listen(path.clone()).unwrap();
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, MODE);
         drop(file);
         assert!(path.symlink_metadata().is_err(), "removed at the end");
@@ -93,7 +100,7 @@ mod tests {
     fn a_second_daemon_is_refused_and_leaves_the_first_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s");
-        let (_listener, _file) = listen(path.clone()).unwrap();
+        let _bound = listen(path.clone()).unwrap();
         assert!(matches!(listen(path.clone()), Err(ObserverError::Running { .. })));
         assert!(UnixStream::connect(&path).is_ok());
     }
@@ -111,7 +118,7 @@ mod tests {
     fn a_socket_put_in_our_place_is_not_ours_to_remove() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s");
-        let (_listener, file) = listen(path.clone()).unwrap();
+        let BoundSocket { file, .. } = listen(path.clone()).unwrap();
         fs::rename(&path, folder.path().join("away")).unwrap();
         let _other = UnixListener::bind(&path).unwrap();
         drop(file);

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::catalog::SecondCopyStanding;
+use crate::log::CountedNoun;
 use crate::pipeline::fixity::RereadForecast;
 use crate::pipeline::hooks::HookStep;
 use crate::pipeline::second_copy::CopyStep;
@@ -75,9 +76,14 @@ impl HookCounts {
 
 impl fmt::Display for HookCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "told of {} books in this run, {} waiting", self.told, self.waiting)?;
+        write!(
+            f,
+            "told of {} in this run, {} waiting",
+            CountedNoun(self.told, "book"),
+            self.waiting
+        )?;
         if self.failed > 0 {
-            write!(f, "; {} attempts failed, see the log", self.failed)?;
+            write!(f, "; {} failed, see the log", CountedNoun(self.failed, "attempt"))?;
         }
         Ok(())
     }

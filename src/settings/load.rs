@@ -159,9 +159,12 @@ impl GatheredSettings {
             // A key that is wrong already stands for its default here, so nothing is said of it twice.
             let said: Vec<String> = findings.iter().map(|finding| finding.key.clone()).collect();
             let meaning = check::meaning(settings).into_iter();
-            // Whether it is set nobody can say while a file is unread.
-            let is_untold = !is_whole && settings.library.directory.is_empty();
-            let meaning = meaning.filter(|finding| !(is_untold && finding.key == "library.directory"));
+            // While a file is unread, what is missing may stand in it, and doubts are mostly about defaults, which nobody chose.
+            let is_untold = |finding: &SettingsFinding| {
+                let is_missing = finding.key == "library.directory" && settings.library.directory.is_empty();
+                !is_whole && (is_missing || finding.is_warning())
+            };
+            let meaning = meaning.filter(|finding| !is_untold(finding));
             findings.extend(meaning.filter(|finding| !said.contains(&finding.key)));
         }
         Self {
@@ -245,7 +248,13 @@ fn file_layer(file: &Path, findings: &mut Vec<SettingsFinding>) -> Option<Config
             text
         }
         Err(why) => {
-            findings.push(SettingsFinding::error(&name, format!("{name} cannot be read: {why}")));
+            let text = match why.kind() {
+                std::io::ErrorKind::NotFound => format!(
+                    "{name} is not there; `grind init` writes a configuration, --config FILE or GRIND_CONFIG names another"
+                ),
+                _ => format!("{name} cannot be read: {why}"),
+            };
+            findings.push(SettingsFinding::error(&name, text));
             return None;
         }
     };

@@ -77,6 +77,27 @@ fn check_config_answers_with_code_and_text() {
 }
 
 #[test]
+fn check_config_refuses_a_password_file_that_everybody_can_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, file) = (folder.path().join("grind.toml"), folder.path().join("pgpass"));
+    std::fs::write(&file, "*:*:*:me:secret\n").unwrap();
+    let root = folder.path().display();
+    let text = format!(
+        "[library]\ndirectory = \"X\"\n[storage]\nurl = \"file://{root}/library\"\n\
+         [catalog]\nurl = \"postgres://me@localhost/grind?passfile={}\"\n",
+        file.display()
+    );
+    std::fs::write(&config, text).unwrap();
+    for (mode, code) in [(0o600, SOUND), (0o644, WRONG)] {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        let said = outcome(Settings::load(&SettingsSources::of_file(&config)), false);
+        assert_eq!(said.code, code, "{mode:o}: {}", said.findings);
+        let is_told = said.findings.contains("error: catalog.url: ") && said.findings.contains("chmod 600");
+        assert_eq!(is_told, code == WRONG, "{}", said.findings);
+    }
+}
+
+#[test]
 fn check_config_refuses_the_files_that_a_run_would_refuse() {
     const CREDENTIALS: &str = r#"{"refresh_token": "r", "client_id": "c", "client_secret": "s"}"#;
     const KEY: &str = r#"{"type": "service_account", "client_email": "a@b", "token_uri": "https://oauth2.googleapis.com/token",

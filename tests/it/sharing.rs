@@ -6,8 +6,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::support::Home;
 use crate::support::daemons::{Daemon, LEASE, SharedLibrary, until};
+use crate::support::{Home, finish};
 use grind::lab::simulator::{SimulatorConfig, SimulatorRequest};
 use rustix::process::Signal;
 
@@ -126,7 +126,12 @@ fn a_run_that_ends_by_itself_waits_for_what_a_killed_daemon_still_holds() {
     assert!(reads, "nobody reads lists");
     killed.kill();
     assert_eq!(stored_in(&shared.catalog()), 0, "all is still to be done");
-    let ended = shared.home.grind(&["run", "--once"]);
+    let waits = shared.home.command(&["run", "--once"]).spawn().unwrap();
+    until("who asks is told what the start waits for", || {
+        let told = shared.home.grind(&["status"]);
+        told.status.code() == Some(69) && told.err.contains("the daemon is starting; waiting up to ")
+    });
+    let ended = finish(waits);
     assert!(ended.status.success(), "{}", ended.err);
     assert!(ended.err.contains("ended without leaving the catalog"), "{}", ended.err);
     shared.is_complete(BOOKS);

@@ -115,8 +115,14 @@ fn a_dry_run_names_the_books_and_asks_grin_nothing() {
     assert!(done(&home, &["sync", "--dry-run", "--limit", "2"]).contains(" 2 books"));
     assert!(done(&home, &["enrich", "--dry-run", "--queue", "failed"]).contains(" 0 books"));
     let named = done(&home, &["enrich", "--dry-run", "--barcodes", one.as_str()]);
-    assert!(named.contains(" 1 books") && named.contains(one.as_str()), "{named}");
+    assert!(named.contains(" 1 book\n") && named.contains(one.as_str()), "{named}");
     done(&home, &["convert", "--dry-run", "--force"]);
+    let unknown = home.grind(&["sync", "--dry-run", "--barcodes", &format!("{one},NOSUCHBOOK")]);
+    assert_eq!(
+        (unknown.status.code(), unknown.out.contains(one.as_str())),
+        (Some(1), true)
+    );
+    assert_eq!(unknown.err.matches(" is unknown").count(), 1, "{}", unknown.err);
     let lists = done(&home, &["collect", "--dry-run", "--queue", "failed"]);
     assert!(lists.contains("_failed") && !lists.contains("_converted"), "{lists}");
     let after = home.simulator.stats();

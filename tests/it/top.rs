@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use crate::support::daemons::until;
 use crate::support::service::Service;
 use grind::lab::simulator::SimulatorConfig;
 use rustix::fs::{Mode, OFlags};
@@ -261,14 +262,7 @@ fn it_ends_with_its_terminal() {
         written.extend(&buffer[..length]);
     }
     drop(pair);
-    let end = Instant::now() + PATIENCE;
-    while child.try_wait().unwrap().is_none() {
-        if Instant::now() > end {
-            drop(child.kill());
-            panic!("it outlives its terminal");
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    until("it ends with its terminal", || child.try_wait().unwrap().is_some());
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod asking;
 mod concurrent;
 mod facts;
 mod leaving;
+mod memory;
 mod pool;
 mod restarting;
 mod storm;

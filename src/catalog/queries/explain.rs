@@ -15,6 +15,7 @@ use crate::catalog::queries::export::{ExportNames, book_json, sightings};
 use crate::catalog::queries::reader::CatalogReader;
 use crate::catalog::second_copy::BookCopy;
 use crate::grin::Barcode;
+use crate::log::CountedNoun;
 use crate::vocabulary::BookState;
 
 /// Everything that the catalog knows of a book.
@@ -173,7 +174,10 @@ fn stored(book: &Map<String, Value>) -> String {
     let text = |name: &str| book.get(name).and_then(Value::as_str);
     let path = text("storage_path").unwrap_or("path not recorded");
     let pages = book.get("page_count").and_then(Value::as_u64);
-    let pages = pages.map_or_else(|| "pages not counted".to_owned(), |pages| format!("{pages} pages"));
+    let pages = pages.map_or_else(
+        || "pages not counted".to_owned(),
+        |pages| CountedNoun(pages, "page").to_string(),
+    );
     let proof = match book.get("verified").and_then(Value::as_bool) {
         Some(true) => "every page agrees with its listed checksum",
         Some(false) => "unverified: its checksums do not prove that every page is there and equal",
@@ -197,9 +201,12 @@ fn stored(book: &Map<String, Value>) -> String {
     };
     let hook = match (text("hook_due_at"), text("hook_told_at")) {
         (Some(at), _) => {
-            let attempts = book.get("hook_attempts").and_then(Value::as_u64).unwrap_or(0);
+            let attempts = CountedNoun(
+                book.get("hook_attempts").and_then(Value::as_u64).unwrap_or(0),
+                "attempt",
+            );
             let error = text("hook_error").map_or_else(String::new, |error| format!(" ({error})"));
-            format!(" The hook was not told of it yet, in {attempts} attempts{error}; it is told at {at}.")
+            format!(" The hook was not told of it yet, in {attempts}{error}; it is told at {at}.")
         }
         (None, Some(at)) => format!(" The hook was told of it at {at}."),
         (None, None) => String::new(),

@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::{Timestamp, ToSpan as _};
 use serde::{Deserialize, Serialize};
 
+use crate::log::CountedNoun;
 use crate::vocabulary::{WaitCause, words};
 
 /// So much of what is allowed or there, and a thing is what limits the speed.
@@ -237,8 +238,8 @@ impl fmt::Display for LibraryForecast {
             _ => f.write_str("nobody can tell the day")?,
         }
         if self.remaining > 0 {
-            let (remaining, ready) = (self.remaining, self.ready);
-            write!(f, "; {remaining} books still to be stored, {ready} of them ready")?;
+            let (remaining, ready) = (CountedNoun(self.remaining, "book"), self.ready);
+            write!(f, "; {remaining} still to be stored, {ready} of them ready")?;
             if self.put_off > 0 {
                 write!(f, ", {} to be tried again later", self.put_off)?;
             }

@@ -161,7 +161,7 @@ fn a_failure_waits_for_its_time_and_is_over_with_the_next_success() {
     assert_eq!(standing(&mut shelf), (0, 1, 1));
     let story = shelf.reader().explain(&shelf::barcode("TL0001")).unwrap().unwrap();
     assert!(
-        story.meaning.contains("in 1 attempts (it is full); tried again at "),
+        story.meaning.contains("in 1 attempt (it is full); tried again at "),
         "{}",
         story.meaning
     );

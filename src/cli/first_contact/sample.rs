@@ -8,6 +8,7 @@ use crate::diagnostics::ListReview;
 use crate::grin::{
     AnswerRefusal, EndDoubt, LibraryDirectory, ListForm, ListKind, ListPageParser, ListRow, RejectedRow, TextListParser,
 };
+use crate::log::CountedNoun;
 
 /// The beginning of a list as it came.
 pub struct ServedList {
@@ -162,8 +163,10 @@ impl ListSample {
         let rejected = self.rejected.len() as u64 + self.rejected_more;
         trouble.extend(self.rejected.first().map(|row| {
             format!(
-                "{rejected} rows cannot be read, the first is {:?}: {}",
-                row.barcode, row.because
+                "{} cannot be read, the first is {:?}: {}",
+                CountedNoun(rejected, "row"),
+                row.barcode,
+                row.because
             )
         }));
         if !self.unknown_columns.is_empty() {
@@ -191,10 +194,7 @@ impl fmt::Display for ListSample {
             rows,
             ..
         } = self;
-        let rows = match rows.len() {
-            1 => "1 row".to_owned(),
-            count => format!("{count} rows"),
-        };
+        let rows = CountedNoun(rows.len() as u64, "row");
         write!(f, "{kind} as {form}, {rows} in {bytes} bytes")
     }
 }

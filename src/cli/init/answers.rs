@@ -193,21 +193,28 @@ impl<R: BufRead, W: Write> AnswerSource<R, W> {
     }
 
     fn ask(&mut self, question: &Question<'_>) -> Result<String, CliError> {
-        let missing = |why| {
-            CliError::new(ExitStatus::Usage, format!("{} is missing", question.flag))
-                .cause(format!("wanted: {}", question.words))
-                .cause(why)
+        let unanswered = |exit, what| CliError::new(exit, what).cause(format!("wanted: {}", question.words));
+        let no_terminal = || {
+            unanswered(ExitStatus::Usage, format!("{} is missing", question.flag))
+                .cause("there is no terminal to ask for it")
                 .advise("Give the flag. Nothing was written.")
         };
-        let no_terminal = || missing("there is no terminal to ask for it");
         let typed = self.typed.as_mut().ok_or_else(no_terminal)?;
         say(&mut self.asked, &format!("{}: ", question.words))?;
         let mut line = String::new();
         let read = typed.by_ref().take(LONGEST).read_line(&mut line);
         match read {
             Ok(bytes) if bytes > 0 => Ok(line.trim().to_owned()),
-            // The terminal is gone, or Ctrl-D was pressed.
-            _ => Err(missing("no answer was given")),
+            // The terminal is gone, or Ctrl-D was pressed: whoever sits there refuses.
+            _ => {
+                // Behind the question, where the cursor was left.
+                say(&mut self.asked, "\n")?;
+                let ended = unanswered(ExitStatus::Config, "the input ended before all was answered".to_owned());
+                Err(ended.advise(format!(
+                    "Nothing was written. Begin again with `grind init`, or give this answer as {}.",
+                    question.flag
+                )))
+            }
         }
     }
 }
@@ -267,11 +274,20 @@ mod tests {
     }
 
     #[test]
-    fn without_a_terminal_the_flag_that_is_missing_is_named() {
-        for typed in [None, Some("")] {
+    fn without_a_terminal_the_flag_that_is_missing_is_named_and_where_the_input_ends_that_is_said() {
+        for (typed, exit, words) in [
+            (None, ExitStatus::Usage, "--library is missing"),
+            (Some(""), ExitStatus::Config, "the input ended before all was answered"),
+            (
+                Some("../x\n"),
+                ExitStatus::Config,
+                "the input ended before all was answered",
+            ),
+        ] {
             let error = asked(typed, None).0.unwrap_err();
-            assert_eq!(error.exit(), ExitStatus::Usage);
-            assert!(error.to_string().contains("--library is missing"), "{error}");
+            assert_eq!(error.exit(), exit, "{error}");
+            let told = error.to_string();
+            assert!(told.contains(words) && told.contains("Nothing was written."), "{told}");
         }
     }
 }

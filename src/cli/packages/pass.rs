@@ -12,6 +12,7 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::output::write_to;
 use crate::cli::packages::stopped;
 use crate::grin::Barcode;
+use crate::log::CountedNoun;
 use crate::pipeline::{BookPacker, PackageError, PackageOutcome, PackedBook};
 
 /// How often a person is told how far it is.
@@ -127,7 +128,8 @@ impl<'a> PackagePass<'a> {
     fn broken_off(self, barcode: &Barcode, error: PackageError) -> CliError {
         let done = self.end.made + self.end.version_added + self.end.unchanged;
         stopped(error).cause(format!(
-            "stopped at {barcode}, after {done} packages; the same command goes on there"
+            "stopped at {barcode}, after {}; the same command goes on there",
+            CountedNoun(done, "package")
         ))
     }
 
@@ -210,7 +212,10 @@ impl PackageEnd {
             true => "",
             false => "\nstopped by a signal before the end; the same command goes on there",
         };
-        format!("{books} books asked for: {counts}; {copied} copied{stopped}")
+        format!(
+            "{} asked for: {counts}; {copied} copied{stopped}",
+            CountedNoun(*books, "book")
+        )
     }
 }
 

@@ -11,7 +11,7 @@ pub use places::storage_fault;
 use std::fmt::Write as _;
 
 use crate::cli::args::ConfigArgs;
-use crate::cli::check_config::unusable;
+use crate::cli::check_config::{CATALOG, unusable};
 use crate::cli::error::CommandResult;
 use crate::cli::output;
 use crate::cli::preflight::line::{CheckLine, exit_of};
@@ -62,7 +62,10 @@ pub fn checked(loaded: &LoadedSettings, findings: &[SettingsFinding]) -> Vec<Che
     lines.extend(service_user::check(settings));
     lines.extend(grin::check(settings));
     lines.extend(places::storage(settings));
-    lines.push(places::catalog(settings));
+    // Not twice: what is wrong with its address keeps from opening it.
+    if !findings.iter().any(|said| said.key == CATALOG && !said.is_warning()) {
+        lines.push(places::catalog(settings));
+    }
     lines
 }
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use rustix::fs::Access;
 
 use crate::catalog::{CatalogAddress, CatalogError, CatalogReader};
+use crate::cli::check_config::CATALOG;
 use crate::cli::exit::ExitStatus;
 use crate::cli::preflight::line::CheckLine;
 use crate::cli::reading;
@@ -19,7 +20,6 @@ const LAYOUT: &str = "storage.layout";
 const ROOM: &str = "storage.disk_reserve";
 const SECOND_COPY: &str = "storage.copy.url";
 const ROOM_OF_COPY: &str = "storage.copy.disk_reserve";
-const CATALOG: &str = "catalog.url";
 
 /// What is written, read back, compared and removed.
 const CONTENT: &[u8] = b"Written by grind check-config --connect; it may be removed.\n";

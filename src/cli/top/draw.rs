@@ -13,7 +13,7 @@ use crate::cli::top::data::TopData;
 use crate::cli::top::layout::{FACT_INDENT, LinesWanted, ScreenPlan, wrapped};
 use crate::cli::top::state::{TopState, TopView};
 use crate::cli::top::table::{SortColumn, TopRow, rows};
-use crate::log::PlainText;
+use crate::log::{CountedNoun, PlainText};
 use crate::observe::{ActorHealth, BlackBoxText, ControlRequest, DisplayDuration};
 
 const HEADING: Style = Style::new().add_modifier(Modifier::BOLD).fg(Color::Cyan);
@@ -195,7 +195,11 @@ fn part(frame: &mut Frame<'_>, area: Rect, heading: &'static str, lines: &[Strin
 
 fn chain_words(data: &TopData, lines: &[String], room: u16) -> Vec<String> {
     match (&data.status.chains.heaviest, room) {
-        (Some(chain), 1) => vec![format!("{} ({} messages)", chain.nodes(), chain.held_back)],
+        (Some(chain), 1) => vec![format!(
+            "{} ({})",
+            chain.nodes(),
+            CountedNoun(chain.held_back, "message")
+        )],
         _ => lines.to_vec(),
     }
 }
@@ -226,7 +230,7 @@ fn actor_lines(data: &TopData, actor: ActorName) -> Vec<String> {
         let text = BlackBoxText(dump).to_string();
         let mut told: Vec<_> = text.lines().map(str::to_owned).collect();
         // The newest first: nobody scrolls through four thousand to see what has just happened.
-        let events = told.split_off(told.len().min(2));
+        let events = told.split_off(told.len().saturating_sub(dump.events.len()));
         lines.push(String::new());
         lines.extend(told.into_iter().chain(events.into_iter().rev()));
     }

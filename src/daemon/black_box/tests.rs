@@ -31,12 +31,64 @@ impl HandleMessage<Ask> for Panics {
     }
 }
 
+/// Its handler does not end; the sender is told that it began.
+struct StandStill(std::sync::mpsc::Sender<()>);
+
+impl Message for StandStill {
+    type Reply = ();
+    const KIND: &'static str = "stand_still";
+}
+
+impl HandleMessage<StandStill> for Panics {
+    async fn handle(&mut self, StandStill(begun): StandStill, cx: &AskContext) {
+        let without_end = async {
+            begun.send(()).ok();
+            std::future::pending().await
+        };
+        cx.waiting_for("GRIN", without_end).await
+    }
+}
+
 /// The files of a folder, and what stands in the only one.
 fn only_file(folder: &Path) -> (String, String) {
     let files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap()).collect();
     assert_eq!(files.len(), 1, "{files:?}");
     let name = files[0].file_name().into_string().unwrap();
     (name, fs::read_to_string(files[0].path()).unwrap())
+}
+
+/// Nothing has ended there yet, and what is told of a message was told at its end alone.
+#[actix_rt::test]
+async fn who_stands_still_with_the_first_message_is_written_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = ActorRegistry::new();
+    let options = SpawnOptions {
+        capacity: 1,
+        budget: RestartBudget::default(),
+    };
+    let arbiter = actix_rt::Arbiter::new();
+    let checker = spawn::serial(&hub, &arbiter.handle(), options, || Panics);
+    let (begin, begun) = std::sync::mpsc::channel();
+    let asked = actix_rt::spawn(async move { checker.ask(StandStill(begin), &AskContext::root("test")).await });
+    // The ask is sent with the first poll of it.
+    tokio::task::yield_now().await;
+    begun.recv_timeout(Duration::from_secs(10)).unwrap();
+    let stall = ActorStall {
+        actor: ActorName::Checker,
+        messages: vec!["stand_still".into()],
+        seconds: 75.0,
+        ends_daemon: false,
+    };
+    let mut recorder = BlackBoxRecorder::new(hub.clone(), folder.path().to_owned());
+    recorder.look(&hub.snapshot(), &[stall]);
+    drop(recorder);
+    let (name, text) = only_file(folder.path());
+    assert!(name.ends_with("Z-checker-stall.txt"), "{name}");
+    let in_hand = text.lines().nth(2).unwrap();
+    assert!(in_hand.starts_with("stand_still        outside "), "{text}");
+    assert!(in_hand.contains(" GRIN for "), "{text}");
+    asked.abort();
+    arbiter.stop();
 }
 
 #[actix_rt::test]

@@ -124,13 +124,8 @@ async fn a_close_lets_requests_in_flight_finish_and_cuts_those_that_do_not() {
         fixture
             .until("it is under way", || fixture.store.counters().snapshot().in_flight == 1)
             .await;
-        let closed = fixture.store.ask(close(900), &fixture.cx);
-        let refused = async {
-            // The close is taken first, so this one finds the door shut.
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            fixture.get("k").await
-        };
-        futures::join!(closed, refused)
+        // The close is sent first, so the other finds the door shut.
+        futures::join!(fixture.store.ask(close(900), &fixture.cx), fixture.get("k"))
     };
     let (finished, (report, refused)) = futures::join!(fixture.get("k"), closing);
     let report = report.unwrap();
@@ -182,8 +177,11 @@ async fn a_thousand_requests_go_over_one_session_and_at_most_fifty_connections()
 async fn a_caller_that_goes_away_cancels_its_request_and_frees_its_place() {
     let fixture = quick().places(1, 1).start();
     fixture.sidecar.inject(SidecarFault::Stall(Duration::from_millis(450)));
-    let gone = tokio::time::timeout(Duration::from_millis(100), fixture.get("k")).await;
-    assert!(gone.is_err());
+    let asked = || fixture.sidecar.stats().requests;
+    tokio::select! {
+        _ = fixture.get("k") => panic!("it is stalled"),
+        () = fixture.until("the sidecar has the request", || asked() == 1) => {}
+    }
     fixture
         .until("the place is free", || fixture.counted().permits["state"].held == 0)
         .await;
@@ -201,7 +199,7 @@ async fn a_caller_that_goes_away_cancels_its_request_and_frees_its_place() {
     let cx = fixture.cx.child();
     fixture.sidecar.inject(SidecarFault::Stall(Duration::from_millis(450)));
     let cancel = async {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        fixture.until("the sidecar has the request", || asked() == 3).await;
         cx.cancel();
     };
     let (cancelled, ()) = futures::join!(fixture.store.ask(GetState::of("k"), &cx), cancel);

@@ -1,7 +1,10 @@
 use super::*;
+use jiff::tz::TimeZone;
+
 use crate::actor::{ActorRegistry, HandledWait};
 use crate::observe::SignedOut;
 use crate::session::SessionCounters;
+use crate::vocabulary::in_zone;
 
 /// What is waited for, how many wait, and how long the longest has.
 type Handled = (Option<&'static str>, u32, f64);
@@ -101,7 +104,7 @@ fn bulk(then: Handled) -> Vec<WaitEdge> {
     ]
 }
 
-/// What it is about, the daemon, the nodes of its heaviest chain, and how many asks that holds back.
+/// What it is about, the daemon, the nodes of its heaviest chain, and how much work that holds back.
 type ChainCase = (&'static str, Moment, &'static str, u64);
 
 fn hold(cases: Vec<ChainCase>) {
@@ -125,16 +128,16 @@ fn a_request_waits_for_its_permit_its_turn_its_token_or_a_host() {
     let permit = || Moment::with(bulk((Some("permit(bulk)"), 4, 30.0)));
     let pacer = || Moment::with(bulk((Some("pacer"), 4, 30.0)));
     let other = |what| Moment::with(bulk((what, 4, 2.0)));
-    through_owner("GRIN serves the others", permit(), "permit(bulk) < GRIN", 20);
+    through_owner("GRIN serves the others", permit(), "permit(bulk) < GRIN", 12);
     let gate = permit().gate(Some(429));
-    through_owner("the others stand before the gate", gate, "permit(bulk) < gate", 20);
-    through_owner("the pace", pacer(), "pacer", 20);
-    through_owner("the gate", pacer().gate(Some(503)), "pacer < gate", 20);
+    through_owner("the others stand before the gate", gate, "permit(bulk) < gate", 12);
+    through_owner("the pace", pacer(), "pacer", 12);
+    through_owner("the gate", pacer().gate(Some(503)), "pacer < gate", 12);
     let turns = pacer().session(|session| session.turns_missing = true);
-    through_owner("the shared rate", turns, "pacer < turns of the shared rate", 20);
-    through_owner("the token", other(Some("token")), "token < token service", 20);
-    through_owner("another host", other(Some("redirect host")), "redirect host", 20);
-    through_owner("the rest of an answer", other(None), "GRIN", 16);
+    through_owner("the shared rate", turns, "pacer < turns of the shared rate", 12);
+    through_owner("the token", other(Some("token")), "token < token service", 12);
+    through_owner("another host", other(Some("redirect host")), "redirect host", 12);
+    through_owner("the rest of an answer", other(None), "GRIN", 12);
 }
 
 #[test]
@@ -159,36 +162,36 @@ fn a_worker_waits_for_bodies_the_storage_the_catalog_or_itself() {
     ];
     let itself = vec![edge(SUPERVISOR, Collector, 1, &[(None, 1, 4.0)])];
     hold(vec![
-        ("bodies", bodies(), "supervisor < downloader < transfer < GRIN", 16),
+        ("bodies", bodies(), "supervisor < downloader < transfer < GRIN", 12),
         (
             "bodies that we slow down",
             limited((Some(1 << 20), 3)),
             "supervisor < downloader < transfer < bandwidth",
-            16,
+            12,
         ),
         (
             "bodies that come slower than they may",
             limited((Some(1 << 20), 0)),
             "supervisor < downloader < transfer < GRIN",
-            16,
+            12,
         ),
         (
             "bodies that waited when the limit was lifted",
             limited((None, 1)),
             "supervisor < downloader < transfer < GRIN",
-            16,
+            12,
         ),
         (
             "the storage holds back more than the catalog",
             Moment::with(storage),
             "supervisor < downloader < storage",
-            15,
+            11,
         ),
         (
             "several wait for the commit",
             Moment::with(commit),
             "supervisor < catalog < commit",
-            6,
+            5,
         ),
         (
             "it works",
@@ -221,21 +224,21 @@ fn queues_intake_and_nobody() {
             "nothing is begun",
             Moment::with(stuck),
             "supervisor < checker < session_owner",
-            4,
+            2,
         ),
         (
             "who waits for a turn waits for what is handled for another",
             Moment::with(for_another),
             "test < downloader < storage",
-            9,
+            5,
         ),
         (
             "the state store",
             Moment::with(state),
             "daemon < state_store < session_owner < permit(state) < state store",
-            3,
+            1,
         ),
-        ("no room", disk, "supervisor < disk reserve", 17),
+        ("no room", disk, "supervisor < disk reserve", 12),
         ("an operator", operator, "supervisor < the operator", 0),
     ]);
 }
@@ -258,19 +261,19 @@ fn a_chain_ends_at_an_actor_that_stands_still() {
             "it ends nothing",
             owner(0, &[(None, 4, 75.0)]),
             "supervisor < downloader < session_owner",
-            16,
+            12,
         ),
         (
             "it begins nothing",
             owner(4, &[]),
             "supervisor < downloader < session_owner",
-            16,
+            12,
         ),
         (
             "the others of its pool get on",
             Moment::with(pool).stalled(Downloader),
             "supervisor < downloader < transfer < GRIN",
-            7,
+            3,
         ),
     ]);
     let end = owner(0, &[(None, 4, 75.0)]).chains().heaviest.unwrap().links.pop();

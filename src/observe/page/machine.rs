@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::actor::HistogramSnapshot;
-use crate::log::{DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, ShortDuration};
+use crate::log::{CountedNoun, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, ShortDuration};
 use crate::observe::daemon::{DaemonSnapshot, TransferView};
 use crate::observe::page::charts::{SharePart, share_bar};
 use crate::observe::page::clock::PageClock;
@@ -91,8 +91,8 @@ fn reuse(session: &SessionSnapshot) -> String {
     let requests: u64 = session.requests.iter().map(|count| count.count).sum();
     let opened = session.connections_opened.max(1) as f64;
     format!(
-        "{} requests, {:.1} a connection",
-        DisplayCount(requests),
+        "{}, {:.1} a connection",
+        CountedNoun(requests, "request"),
         requests as f64 / opened
     )
 }

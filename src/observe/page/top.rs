@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::catalog::{DayReport, LibraryForecast};
-use crate::log::{DisplayCount, DisplaySize, DisplaySpeed};
+use crate::log::{CountedNoun, DisplayCount, DisplaySize, DisplaySpeed};
 use crate::observe::daemon::DaemonSnapshot;
 use crate::observe::headline::{DaemonMood, PersonTask, PlainHeadline};
 use crate::observe::page::charts::{BarChart, ChartBar, SharePart, share_bar};
@@ -107,11 +107,11 @@ fn tiles(daemon: &DaemonSnapshot) -> Markup {
     let failed: u64 = daemon.failed.by_reason.iter().map(|count| count.books).sum();
     html! {
         dl.tiles {
-            div { dt { "last hour" } dd { (DisplayCount(hour)) small { " books" } } }
-            div { dt { "today (UTC)" } dd { (DisplayCount(today.stored)) small { " books, " (DisplaySize(today.bytes)) } } }
+            div { dt { "last hour" } dd { (DisplayCount(hour)) small { (book_noun(hour)) } } }
+            div { dt { "today (UTC)" } dd { (DisplayCount(today.stored)) small { (book_noun(today.stored)) ", " (DisplaySize(today.bytes)) } } }
             div { dt { "now" } dd { (DisplaySpeed(daemon.rates.minute.bytes_per_second)) } }
-            div { dt { "in work" } dd { (DisplayCount(daemon.books_in_hand)) small { " books" } } }
-            div { dt { "failed" } dd { (DisplayCount(failed)) small { " books" } } }
+            div { dt { "in work" } dd { (DisplayCount(daemon.books_in_hand)) small { (book_noun(daemon.books_in_hand)) } } }
+            div { dt { "failed" } dd { (DisplayCount(failed)) small { (book_noun(failed)) } } }
         }
     }
 }
@@ -160,11 +160,16 @@ fn hour(minutes: &[MinuteCount]) -> Markup {
     let most = chart.most();
     chart.label = format!("Books stored in each minute of the last hour, {books} in all, at most {most} in one");
     let words = format!(
-        "{} books, {}; at most {most} a minute",
-        DisplayCount(books),
+        "{}, {}; at most {most} a minute",
+        CountedNoun(books, "book"),
         DisplaySize(bytes)
     );
     figure("Last hour", &words, &chart, "60 minutes ago")
+}
+
+/// What is counted, behind the number.
+fn book_noun(count: u64) -> &'static str {
+    if count == 1 { " book" } else { " books" }
 }
 
 fn month(days: &[DayReport]) -> Markup {
@@ -173,9 +178,9 @@ fn month(days: &[DayReport]) -> Markup {
     let bars = days.iter().rev().map(|day| ChartBar {
         value: day.stored as f64,
         title: format!(
-            "{}: {} books, {}",
+            "{}: {}, {}",
             day.day,
-            DisplayCount(day.stored),
+            CountedNoun(day.stored, "book"),
             DisplaySize(day.bytes)
         ),
     });
@@ -188,8 +193,8 @@ fn month(days: &[DayReport]) -> Markup {
     chart.label = format!("Books stored on each of the last 30 days, {books} in all, at most {most} on one");
     let most = DisplayCount(days.iter().map(|day| day.stored).max().unwrap_or_default());
     let words = format!(
-        "{} books, {}; at most {most} a day",
-        DisplayCount(books),
+        "{}, {}; at most {most} a day",
+        CountedNoun(books, "book"),
         DisplaySize(bytes)
     );
     figure("Last 30 days (UTC)", &words, &chart, "30 days ago")

@@ -4,3 +4,4 @@ pub(in crate::observe) mod fixture;
 mod http;
 mod metrics;
 mod prometheus;
+mod silent;

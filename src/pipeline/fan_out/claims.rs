@@ -15,6 +15,7 @@ use crate::catalog::{
     BookSelection, CatalogError, ClaimBooks, ClaimSettlement, ClaimToken, ClaimedBook, RenewClaims, SettleClaim,
 };
 use crate::grin::Barcode;
+use crate::log::CountedNoun;
 use crate::pipeline::book_run::BookRunResult;
 use crate::pipeline::book_services::BookServices;
 use crate::pipeline::fan_out::FanOut;
@@ -207,7 +208,8 @@ impl<S: BookServices> FanOut<'_, S> {
 
     /// A drain that leaves books of which the catalog was not told is none that went well.
     fn report_unrecorded(&self, books: usize) {
-        let why = format!("what came of {books} books is not recorded; they are claimed again at the next start");
+        let books = CountedNoun(books as u64, "book");
+        let why = format!("what came of {books} is not recorded; they are claimed again at the next start");
         let catalog = || WaitReason::new(WaitCause::Catalog, why, Timestamp::now());
         self.control.report.borrow_mut().stopped_by.get_or_insert_with(catalog);
     }

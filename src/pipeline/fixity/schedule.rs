@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::catalog::FixityStanding;
 use crate::clock::earlier;
+use crate::log::CountedNoun;
 use crate::settings::DailyHours;
 
 /// How often it is looked whether a book is due.
@@ -134,7 +135,7 @@ pub(crate) fn forecast_of(plan: &RereadPlan, standing: &FixityStanding) -> Rerea
 impl fmt::Display for RereadForecast {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.oldest {
-            Some(oldest) => write!(f, "oldest check {oldest:.0}, {} books due", self.due)?,
+            Some(oldest) => write!(f, "oldest check {oldest:.0}, {} due", CountedNoun(self.due, "book"))?,
             None => f.write_str("nothing is stored")?,
         }
         if let Some(days) = self.days_for_due.filter(|_| self.due > 0) {

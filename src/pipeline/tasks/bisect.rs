@@ -1,6 +1,7 @@
 //! Finds the barcodes that spoil a batch: what GRIN does not answer is halved until the rest is answered.
 
 use crate::grin::Barcode;
+use crate::log::CountedNoun;
 use crate::pipeline::task_services::TaskFault;
 
 /// So many parts without any answer, of a batch of which no single book is answered either: GRIN is in trouble, not one of the books.
@@ -101,7 +102,8 @@ impl<T> BisectResult<T> {
             .collect();
         let more = if count > named.len() { ", …" } else { "" };
         Some(format!(
-            "no answer about {count} books ({}{more}): {why}; requested again later",
+            "no answer about {} ({}{more}): {why}; requested again later",
+            CountedNoun(count as u64, "book"),
             named.join(", ")
         ))
     }

@@ -10,6 +10,7 @@ use tracing::{debug, info, warn};
 
 use crate::catalog::SharedTask;
 use crate::grin::ListKind;
+use crate::log::CountedNoun;
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::task_services::{TaskFault, TaskServices};
 use crate::pipeline::tasks::wait::TaskWait;
@@ -153,7 +154,7 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
         match self.state.services.arrivals(ask, &self.state.reading_cx()).await {
             Ok(new) => {
                 finished(self.state, TASK);
-                let words = format!("{new} volumes checked in since {since}");
+                let words = format!("{} checked in since {since}", CountedNoun(new, "volume"));
                 self.state.progress.tell_task(TASK, words);
             }
             Err(fault) => trouble(self.state, TASK, &fault.why),

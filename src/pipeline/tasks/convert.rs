@@ -8,6 +8,7 @@ use tracing::info;
 
 use crate::catalog::{PlanConversions, RecordConversions, SharedTask};
 use crate::grin::{Barcode, ProcessOutcome};
+use crate::log::CountedNoun;
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::task_services::TaskServices;
 use crate::pipeline::tasks::bisect::{ATTEMPTS_A_PART, BatchBisection, FailedBatch, MOST_UNANSWERED, PartAnswer};
@@ -81,7 +82,7 @@ async fn pass<S: TaskServices>(state: &SupervisorState<S>, scope: &RunScope) -> 
         );
     }
     if reach == PassReach::All {
-        let words = format!("{} books requested", barcodes.len());
+        let words = format!("{} requested", CountedNoun(barcodes.len() as u64, "book"));
         state.progress.tell_task(TASK, words);
     }
     reach != PassReach::Trouble

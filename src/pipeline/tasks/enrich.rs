@@ -8,6 +8,7 @@ use tracing::info;
 
 use crate::catalog::{CatalogError, RecordEnrichment, SharedTask, ToEnrich};
 use crate::grin::{Barcode, SEARCH_ADDRESS_LIMIT, batches};
+use crate::log::CountedNoun;
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::task_services::TaskServices;
 use crate::pipeline::tasks::bisect::{ATTEMPTS_A_PART, BatchBisection, FailedBatch, PartAnswer};
@@ -135,9 +136,10 @@ impl<S: TaskServices> EnrichTask<'_, S> {
             }
         }
         drop(asks);
-        state
-            .progress
-            .tell_task(TASK, format!("{} books requested", barcodes.len()));
+        state.progress.tell_task(
+            TASK,
+            format!("{} requested", CountedNoun(barcodes.len() as u64, "book")),
+        );
         let mut bisection = BatchBisection::new(answered);
         for batch in failed {
             part.complete &= self.halves(batch, &mut bisection).await;

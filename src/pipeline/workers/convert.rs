@@ -8,6 +8,7 @@ use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
 use crate::catalog::{CatalogError, RecordConversions};
 use crate::diagnostics::{ListReview, of_process_words};
 use crate::grin::{AnswerRefusal, Barcode, ProcessForm, ProcessOutcome, parse_process_reply};
+use crate::log::CountedNoun;
 use crate::pipeline::workers::grin_session::{BatchParts, GrinSession};
 use crate::pipeline::workers::retry;
 use crate::session::{
@@ -118,8 +119,8 @@ impl<S: GrinSession> Worker for ConvertWorker<S> {
 
 impl<S: GrinSession> HandleMessage<ConvertBatch> for ConvertWorker<S> {
     async fn handle(&mut self, batch: ConvertBatch, cx: &AskContext) -> Result<ConvertAnswer, ConvertError> {
-        let books = batch.barcodes.len();
-        cx.describe(move || format!("asks GRIN to convert {books} books"));
+        let books = batch.barcodes.len() as u64;
+        cx.describe(move || format!("asks GRIN to convert {}", CountedNoun(books, "book")));
         let answer = match self.ask_in_some_form(&batch, cx).await {
             Err(SessionError::QueueFull) => {
                 let result = ConvertResult {

@@ -9,6 +9,7 @@ use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
 use crate::catalog::{CatalogError, EnsureKnown, RecordEnrichment};
 use crate::diagnostics::ListReview;
 use crate::grin::{AnswerRefusal, AskedBooks, Barcode, BookEnrichment, TsvReader, parse_tsv};
+use crate::log::CountedNoun;
 use crate::pipeline::workers::grin_session::{BatchParts, GrinSession};
 use crate::pipeline::workers::retry;
 use crate::session::{FetchAnswer, RequestKind, Session, SessionError};
@@ -98,8 +99,8 @@ impl<S: GrinSession> Worker for EnrichWorker<S> {
 
 impl<S: GrinSession> HandleMessage<EnrichBarcodes> for EnrichWorker<S> {
     async fn handle(&mut self, batch: EnrichBarcodes, cx: &AskContext) -> Result<EnrichAnswer, EnrichError> {
-        let books = batch.barcodes.len();
-        cx.describe(move || format!("asks GRIN for the data of {books} books"));
+        let books = batch.barcodes.len() as u64;
+        cx.describe(move || format!("asks GRIN for the data of {}", CountedNoun(books, "book")));
         let url = self.parts.addresses.barcode_search(&batch.barcodes);
         let ask = FetchAnswer::get(url, RequestKind::Search, ANSWER_LIMIT);
         let policy = self.parts.backoff.limited(batch.attempts);

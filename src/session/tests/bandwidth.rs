@@ -55,6 +55,7 @@ async fn a_body_that_waits_for_bandwidth_goes_on_at_once_when_the_limit_is_lifte
         fixture
             .until("bytes have come", |counted| counted.download_bytes > 0)
             .await;
+        // Longer than the time-out of a read and the window of the least speed.
         tokio::time::sleep(Duration::from_millis(700)).await;
         assert!(fixture.counted().download_bytes < 150 << 10, "it waits");
         assert_eq!(fixture.counted().bandwidth_waiting, 1);

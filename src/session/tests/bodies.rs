@@ -83,6 +83,7 @@ async fn a_slow_reader_stops_the_socket() {
     let mut before = usize::MAX;
     while before != sent.load(SeqCst) {
         before = sent.load(SeqCst);
+        // Longer than any limit here.
         tokio::time::sleep(Duration::from_millis(600)).await;
     }
     let received = body.reader.received().load(SeqCst);
@@ -197,7 +198,9 @@ async fn cancelled_work_ends_its_body() {
         .await
         .unwrap();
     let reading = tokio::spawn(read(body.reader));
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    fixture
+        .until("bytes have come", |counted| counted.download_bytes > 0)
+        .await;
     assert!(!reading.is_finished(), "the reply alone does not end it");
     work.cancel();
     assert_eq!(reading.await.unwrap().1, Err(BodyError::Cancelled));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::session::tests::support::*;
-use crate::session::{BodyError, CloseSession, SessionCloseReport, SessionError};
+use crate::session::{BodyError, CloseSession, SessionCloseReport, SessionError, SessionSnapshot};
 
 const GRACE: CloseSession = CloseSession {
     grace: Duration::from_millis(500),
@@ -61,16 +61,21 @@ async fn what_goes_over_a_connection_that_was_open_is_counted_by_class() {
 #[actix_rt::test]
 async fn a_close_waits_for_what_is_under_way_and_lets_nothing_new_in() {
     let server = Server::start(|_, wire| {
+        // It is still under way when the close comes.
         std::thread::sleep(Duration::from_millis(200));
         answer(wire, "200 OK", "", "x")
     });
     let fixture = Fixture::of(&server);
+    let closing = tokio::sync::Notify::new();
     let late = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        closing.notified().await;
         fixture.get(server.url("/late")).await
     };
     let close = async {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        let is_under_way = |_: &SessionSnapshot| server.seen().len() == 1;
+        fixture.until("a request is under way", is_under_way).await;
+        // The close is sent before anything else is done here.
+        closing.notify_one();
         fixture
             .session
             .ask(
@@ -147,6 +152,7 @@ async fn old_connections_are_closed_when_idle_and_bodies_outlive_them() {
     let began = Instant::now();
     while began.elapsed() < Duration::from_millis(700) {
         assert!(fixture.get(server.url("/")).await.is_ok());
+        // The pace of the requests is the test's input.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(

@@ -7,10 +7,16 @@ use futures::StreamExt;
 
 use crate::session::tests::support::*;
 use crate::session::{
-    AuthMode, ConnectionLimits, FetchAnswer, PermitClass, ReconfigureSession, RequestKind, SessionError, TimeoutPhase,
+    AuthMode, ConnectionLimits, FetchAnswer, PermitClass, ReconfigureSession, RequestKind, SessionError,
+    SessionSnapshot, TimeoutPhase,
 };
 
+fn somebody_waits(counted: &SessionSnapshot) -> bool {
+    counted.permits.values().any(|class| class.waiting > 0)
+}
+
 fn slow(_: &Seen, wire: &mut dyn Wire) -> bool {
+    // How long an answer takes is the test's input.
     std::thread::sleep(Duration::from_millis(20));
     answer(wire, "200 OK", "", "x")
 }
@@ -117,7 +123,7 @@ async fn who_goes_away_while_waiting_leaves_the_line() {
             .session
             .ask(FetchAnswer::get(server.url("/x"), RequestKind::Other, 1), &cx),
         async {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            fixture.until("it waits", somebody_waits).await;
             cx.cancel();
         }
     );
@@ -130,6 +136,7 @@ async fn who_goes_away_while_waiting_leaves_the_line() {
 #[actix_rt::test]
 async fn the_state_store_waits_for_a_place_only_so_long() {
     let server = Server::start(|_, wire| {
+        // Longer than anybody waits for a place.
         std::thread::sleep(Duration::from_millis(1_500));
         answer(wire, "200 OK", "", "")
     });
@@ -188,7 +195,7 @@ async fn limits_can_be_raised_while_requests_wait() {
     let fixture = Fixture::new(config);
     let _body = fixture.open(server.url("/archive")).await.unwrap();
     let raise = async {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        fixture.until("it waits", somebody_waits).await;
         let limits = Some(ConnectionLimits::new(4, 4));
         fixture
             .session
@@ -239,17 +246,20 @@ async fn thousands_of_requests_go_over_one_session_and_few_connections() {
 
 #[actix_rt::test]
 async fn received_bytes_are_told_while_they_come() {
-    let server = Server::start(|_, wire| {
+    let (go_on, going_on) = std::sync::mpsc::channel();
+    let going_on = std::sync::Mutex::new(going_on);
+    let server = Server::start(move |_, wire| {
         say(wire, "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n01234");
-        std::thread::sleep(Duration::from_millis(300));
+        going_on.lock().unwrap().recv().unwrap();
         say(wire, "56789")
     });
     let fixture = Fixture::of(&server);
     let body = fixture.open(server.url("/")).await.unwrap();
     let received = body.reader.received();
     let reading = read(body.reader);
-    tokio::time::sleep(Duration::from_millis(150)).await;
-    assert_eq!(received.load(SeqCst), 5);
+    let half = |_: &SessionSnapshot| received.load(SeqCst) == 5;
+    fixture.until("half of it is told", half).await;
+    go_on.send(()).unwrap();
     assert_eq!(reading.await.0, b"0123456789");
     fixture.end();
 }

@@ -251,7 +251,9 @@ fn a_file_that_is_named_must_be_there() {
     let house = House::new();
     let missing = crate::settings::SettingsSources::of_file(&house.path("no.toml"));
     let error = Settings::load(&missing).unwrap_err();
-    assert!(error.to_string().contains("no.toml cannot be read"), "{error}");
+    let said = error.to_string();
+    assert!(said.contains("no.toml is not there; `grind init` writes"), "{said}");
+    assert_eq!(error.findings.len(), 1, "nothing is said of defaults: {said}");
 }
 
 #[test]

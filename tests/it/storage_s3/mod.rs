@@ -259,11 +259,9 @@ fn a_sweep_aborts_what_a_kill_left_open() {
     let upload = begun(&storage, 20 * MIB);
     // Both parts must have arrived, or they would overtake the abort.
     let arrived = || server.files().iter().filter(|file| file.contains(".part-")).count();
-    let patience = std::time::Instant::now() + std::time::Duration::from_mins(1);
-    while arrived() < 2 || server.files().iter().any(|file| file.starts_with(".tmp.")) {
-        assert!(std::time::Instant::now() < patience, "{:?}", server.files());
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    crate::support::daemons::until("both parts have arrived", || {
+        arrived() == 2 && !server.files().iter().any(|file| file.starts_with(".tmp."))
+    });
     assert_eq!(storage.sweep().aborted, 0, "an upload under way was swept");
     // A killed process leaves its note without its lock.
     let note = std::fs::read_dir(server.notes.path())

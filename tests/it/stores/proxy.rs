@@ -89,6 +89,7 @@ fn pass(mut client: TcpStream, server: SocketAddr, shared: &Mutex<Shared>) -> io
     };
     match fault {
         ProxyFault::None => {}
+        // How long it takes is the test's input.
         ProxyFault::Delay(time) => std::thread::sleep(time),
         ProxyFault::Answer(status, body) => {
             let length = body.len();

@@ -98,7 +98,7 @@ fn the_day_and_what_limits_are_told_in_words() {
     let told = forecast(&inputs(300, 11_700, [Some(900.0), Some(130.0)], FREE)).to_string();
     assert_eq!(
         told,
-        "on 2027-02-26, in 90.0 days; 12000 books still to be stored, 300 of them ready; limited by conversions at GRIN (130 \
+        "on 2027-02-26, in 90.0 days; 12 000 books still to be stored, 300 of them ready; limited by conversions at GRIN (130 \
          books a day); 7 more are not scanned yet, and not counted"
     );
     let told = forecast(&inputs(0, 5, [None, None], FREE)).to_string();
