@@ -148,10 +148,11 @@ impl fmt::Display for RereadForecast {
             )?;
         }
         if self.unsound > 0 {
-            write!(f, "; {} books are damaged or missing", self.unsound)?;
+            let are = if self.unsound == 1 { "is" } else { "are" };
+            write!(f, "; {} {are} damaged or missing", CountedNoun(self.unsound, "book"))?;
         }
         if self.unread > 0 {
-            write!(f, "; {} books could not be read", self.unread)?;
+            write!(f, "; {} could not be read", CountedNoun(self.unread, "book"))?;
         }
         Ok(())
     }
@@ -261,7 +262,7 @@ mod tests {
             let words = forecast.to_string();
             assert_eq!(words.contains("raise fixity.bytes_per_day"), is_too_slow, "{words}");
             assert!(
-                words.contains("10 books due") && words.contains("1 books are damaged"),
+                words.contains("10 books due") && words.contains("1 book is damaged"),
                 "{words}"
             );
         }
