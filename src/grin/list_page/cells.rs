@@ -168,6 +168,16 @@ impl RowCells {
         usize::from(lacks_box)
     }
 
+    /// Whether the row has a cell for each column.
+    pub(super) fn has_all(&self, heading: &ListHeading) -> bool {
+        self.columns.len() + self.shift(heading) >= heading.fields.len()
+    }
+
+    /// The text of the last cell.
+    pub(super) fn last(&self) -> Cow<'_, str> {
+        self.shown(self.columns.len().saturating_sub(1))
+    }
+
     /// A single cell over several columns, or in place of them.
     fn is_message(&self, heading: &ListHeading, library: &LibraryDirectory) -> bool {
         let is_nameless = || heading.fields.len() > 1 && name_of(&self.shown(0), library).is_err();
