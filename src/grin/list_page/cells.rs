@@ -206,6 +206,13 @@ impl RowCells {
                 (Ok((barcode, file_name)), Some((known, known_file))) if barcode == *known => {
                     *known_file = known_file.take().or(file_name);
                 }
+                // One column has the barcode, another one its archive with a prefix.
+                (Ok((_, Some(file_name))), Some((known, known_file))) if file_name.may_be_of(known) => {
+                    known_file.get_or_insert(file_name);
+                }
+                (Ok((barcode, None)), Some((known, Some(file_name)))) if file_name.may_be_of(&barcode) => {
+                    *known = barcode;
+                }
                 (Ok((barcode, _)), Some((known, _))) => {
                     let both = RejectionReason::Disagree(known.to_string(), barcode.to_string());
                     return Err(RejectedRow::new(known.as_str(), both));
