@@ -231,51 +231,23 @@ fn all_tables_that_name_volumes_are_read() {
 }
 
 #[test]
-fn a_servers_words_in_a_cell_for_a_date_or_state_leave_the_end_in_doubt_where_nothing_follows_them() {
-    let read = |columns: &str, rows: &[&str]| {
-        let cells = rows.iter().enumerate();
-        let html: String = cells
-            .map(|(n, cells)| format!("<tr><td>TL000{n}</td><td>The error of ways</td>{cells}"))
-            .collect();
-        let (taken, page) = parse(page(&format!("Barcode|Title|{columns}"), &html));
-        assert_eq!(taken.len(), rows.len(), "{html}");
-        page
-    };
-    let fine = "<td>2011/02/03 04:05</td><td>NEW</td></tr>";
-    for words in [
-        "ERROR",
-        "Error: timeout",
-        "2011/02/03 Error: timeout",
-        "NEW Internal server error",
+fn a_barcode_and_its_archive_with_another_prefix_than_the_library_agree() {
+    for (columns, names) in [
+        ("Barcode|Filename", ["TL0001", "EXU_TL0001.tar.gz.gpg"]),
+        ("Filename|Barcode", ["EXU_TL0001.tar.gz.gpg", "TL0001"]),
     ] {
-        let odd = format!("<td>2011/02/03</td><td>{words}</td>");
-        let (closed, dated) = (format!("{odd}</tr>"), format!("<td>{words}</td><td>NEW</td></tr>"));
-        let (linked, short) = (format!("{odd}<td></td></tr>"), format!("<td>{words}</td></tr>"));
-        let cut = format!("<td>{words}<td>");
-        for (columns, rows, is_doubted) in [
-            // Another row or cell follows.
-            ("Scanned Date|State", vec![&*odd, fine], false),
-            ("Scanned Date|State", vec![&*closed, &*closed, fine], false),
-            ("Scanned Date|State", vec![&*dated], false),
-            ("Scanned Date|State|Google Books", vec![&*linked, &*linked], false),
-            ("State|Google Books", vec![&*cut], false),
-            // None.
-            ("Scanned Date|State", vec![fine, &*closed], true),
-            ("Scanned Date|State", vec![fine, &*odd], true),
-            // What else the row should have is not there.
-            ("State|Google Books|Scanned Date", vec![&*short, &*cut], true),
-            ("State|Google Books", vec![&*short], true),
-        ] {
-            let page = read(columns, &rows);
-            let doubt = is_doubted.then_some(EndDoubt::Trouble);
-            assert_eq!((page.doubt, page.complete), (doubt, !is_doubted), "{columns}: {rows:?}");
-        }
+        let row = format!("<tr><td>{}</td><td>{}</td></tr>", names[0], names[1]);
+        let (rows, read) = parse(page(columns, &row));
+        assert_eq!(
+            (rows[0].barcode.as_str(), read.rejected.len()),
+            ("TL0001", 0),
+            "{columns}"
+        );
+        let file = rows[0].file_name.as_ref().map(crate::grin::FileName::as_str);
+        assert_eq!(file, Some("EXU_TL0001.tar.gz.gpg"), "{columns}");
+        let (rows, read) = parse(page(columns, &row.replace(">TL0001", ">TL0002")));
+        assert_eq!((rows.len(), read.rejected.len()), (0, 1), "{columns}");
     }
-    let unavailable = "<td></td><td>Your request is unavailable</td></tr>";
-    assert!(read("Scanned Date|State", &[unavailable, fine]).complete);
-    assert!(read("Scanned Date|State", &["<td>unknown</td><td>On loan</td></tr>"]).complete);
-    let page = read("Scanned Date|State", &["<td></td><td>ERROR</td></tr>"]);
-    assert!(page.warnings[0].contains("TL0000"), "the book is named: {page:?}");
 }
 
 #[test]
