@@ -33,8 +33,16 @@ pub enum ArchiveError {
     /// Something else than an archive, such as an HTML page sent with status 200.
     #[error("this is no archive; it looks like {looks_like}")]
     NotAnArchive {
-        /// `html`, `json`, `xml`, `text`, `gzip`, `tar`, `zip`, `empty` or `unknown`.
+        /// `html`, `json`, `xml`, `text`, `gzip`, `tar`, `zip`, `xz`, `bzip2`, `zstd`, `openpgp`, `empty` or `unknown`.
         looks_like: &'static str,
+    },
+    /// It was decrypted whole and is no `tar.gz`: so it was encrypted, and what it is may be a form of archive that is not read here.
+    #[error("it was decrypted whole, and what it holds is {looks_like}, not a tar.gz")]
+    OtherContent {
+        /// In words: what its first bytes look like.
+        looks_like: &'static str,
+        /// What was seen of the bytes.
+        seen: Box<SeenArchive>,
     },
     /// GRIN refused with status 200: the page says nothing about the archive.
     #[error("GRIN answered with {} in place of the archive", page_of(*.refusal))]
@@ -233,7 +241,7 @@ impl ArchiveError {
             Self::Refused { refusal, .. } => refusal.reason(),
             Self::NoIntegrityCheck => FailureReason::Unauthenticated,
             Self::Hostile { .. } => FailureReason::Hostile,
-            Self::Unsupported { .. } | Self::UnreadTar { .. } => FailureReason::Unsupported,
+            Self::Unsupported { .. } | Self::UnreadTar { .. } | Self::OtherContent { .. } => FailureReason::Unsupported,
             Self::Input(_) => FailureReason::Input,
             Self::Sink(_) => FailureReason::Sink,
             Self::Text(_) => FailureReason::Text,
@@ -247,6 +255,7 @@ impl ArchiveError {
             | Self::Truncated { seen }
             | Self::Refused { seen, .. }
             | Self::UnreadTar { seen, .. }
+            | Self::OtherContent { seen, .. }
             | Self::Hostile { seen, .. } => Some(seen),
             _ => None,
         }
@@ -275,6 +284,9 @@ pub(super) enum LayerFault {
     NoSecretKey(String),
     #[error("not an archive: {0}")]
     NotAnArchive(&'static str),
+    /// As before, of what was decrypted whole.
+    #[error("not a tar.gz: {0}")]
+    OtherContent(&'static str),
     #[error("not supported: {0}")]
     Unsupported(String),
     #[error("no integrity check")]

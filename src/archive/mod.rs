@@ -18,6 +18,7 @@ mod member_read;
 mod members;
 mod mets;
 mod names;
+mod object_names;
 mod openpgp;
 mod page_names;
 mod page_number;

@@ -1,7 +1,7 @@
 //! What a member is, by its name (src/grin/PROTOCOL.md, section 9).
 
 use crate::archive::book_names::{SEPARATORS, behind_book, names_book};
-use crate::archive::digest::{LIST_NAME, base_name};
+use crate::archive::digest::{LIST_NAME, base_name, unquoted};
 use crate::archive::page_number::{NumberedStem, PageKind, is_other_image, is_page_like, is_unknown_extension};
 use crate::grin::Barcode;
 
@@ -148,11 +148,11 @@ pub(super) fn page_zero(name: &str) -> Option<MemberRole> {
         .map(|kind| kind.of_page(1))
 }
 
-/// The name of a file as a METS or a checksum list may decorate it: without percent-encoding, with slashes, without what an address
-/// has behind `?` and `#`.
+/// The name of a file as a METS or a checksum list may decorate it: without percent-encoding and quotes, with slashes, without what an
+/// address has behind `?` and `#`.
 pub(super) fn plain_name(name: &str) -> String {
     let bare = name.split(['?', '#']).next().unwrap_or(name);
-    percent_decoded(bare).replace('\\', "/").trim().to_owned()
+    unquoted(&percent_decoded(bare).replace('\\', "/")).to_owned()
 }
 
 /// A name with `%24` and the like decoded; as it is if that gives no UTF-8.
@@ -319,6 +319,7 @@ mod tests {
             ("00000004.jp2?v=1", MemberRole::Image(4)),
             ("http://example.org/x/00000004.jp2#p", MemberRole::Image(4)),
             ("00000004.jp2 ", MemberRole::Image(4)),
+            ("%2200000004.jp2%22", MemberRole::Image(4)),
             ("notes%2Etxt", MemberRole::Other),
             ("#", MemberRole::Other),
         ];

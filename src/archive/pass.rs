@@ -10,7 +10,7 @@ use crate::archive::mets::RecordKind;
 use crate::archive::openpgp;
 use crate::archive::openpgp::{ArchiveKeys, OpenedMessage};
 use crate::archive::scan::{JudgedArchive, ScanResult, TarScan};
-use crate::archive::source::{ArchiveSource, PAGE, looks_like};
+use crate::archive::source::{ArchiveSource, PAGE, in_words, looks_like};
 use crate::archive::tee::TeeReader;
 use crate::archive::volume::{PassOptions, ProvenVolume, ReadVolume};
 use crate::grin::{Barcode, refusal_in_place_of_content};
@@ -63,7 +63,11 @@ pub fn read_encrypted(
     let mut source = ArchiveSource::new(input);
     let keys = ArchiveKeys::of(options);
     let passed = match openpgp::open(&mut source, &keys, &options.limits) {
-        Ok(message) => through(message, archive, barcode, options),
+        Ok(message) => {
+            let is_authenticated = message.authenticated;
+            let passed = through(message, archive, barcode, options);
+            if is_authenticated { passed.of_message() } else { passed }
+        }
         Err(fault) => Passed::at_head(fault),
     };
     conclude(source, passed, options)
@@ -160,6 +164,18 @@ impl Passed {
             bytes: 0,
             sink_failure: None,
             text_failure: None,
+        }
+    }
+
+    /// What a message held whole is no page that came in place of an archive.
+    fn of_message(self) -> Self {
+        let look = match (&self.proven, &self.scanned) {
+            (Ok(()), Err(LayerFault::NotAnArchive(look))) => *look,
+            _ => return self,
+        };
+        Self {
+            scanned: Err(LayerFault::OtherContent(look)),
+            ..self
         }
     }
 }
@@ -286,6 +302,10 @@ pub(super) fn as_error(fault: LayerFault, seen: Box<SeenArchive>, head: &[u8]) -
             None => ArchiveError::NotAnArchive {
                 looks_like: looks_like(head),
             },
+        },
+        LayerFault::OtherContent(look) => ArchiveError::OtherContent {
+            looks_like: in_words(look),
+            seen,
         },
         LayerFault::UnreadTar(what) => ArchiveError::UnreadTar {
             what: shortened(what),

@@ -111,6 +111,15 @@ pub(super) fn looks_like(head: &[u8]) -> &'static str {
         [] => "empty",
         [0x1f, 0x8b, ..] => "gzip",
         [b'P', b'K', 3, 4, ..] => "zip",
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => "xz",
+        [b'B', b'Z', b'h', b'1'..=b'9', ..] => "bzip2",
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => "zstd",
+        // A session key by a passphrase, or to a public key.
+        [0x8c | 0xc3, _, 4..=6, ..]
+        | [0x84 | 0xc1, _, 3 | 6, ..]
+        | [0x85, _, _, 3, ..]
+        | [0xc1, 192..=223, _, 3 | 6, ..] => "openpgp",
+        _ if starts(b"-----BEGIN PGP MESSAGE") => "openpgp",
         _ if head.get(257..262) == Some(b"ustar") => "tar",
         _ if starts(b"<?xml") && !has_word(head, b"<html") => "xml",
         _ if starts(b"<") => "html",
@@ -126,6 +135,25 @@ pub(super) fn looks_like(head: &[u8]) -> &'static str {
     }
 }
 
+/// The same for people, of what stands where a `tar.gz` should.
+pub(super) fn in_words(look: &'static str) -> &'static str {
+    match look {
+        "empty" => "nothing",
+        "gzip" => "cut behind its first byte",
+        "zip" => "a zip archive",
+        "xz" => "compressed with xz (perhaps a tar.xz)",
+        "bzip2" => "compressed with bzip2 (perhaps a tar.bz2)",
+        "zstd" => "compressed with zstd (perhaps a tar.zst)",
+        "openpgp" => "another OpenPGP message",
+        "tar" => "a tar that is not compressed",
+        "xml" => "XML",
+        "html" => "a page in HTML",
+        "json" => "JSON",
+        "text" => "plain text",
+        _ => "of a form that is not known",
+    }
+}
+
 fn has_word(text: &[u8], word: &[u8]) -> bool {
     text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
 }
@@ -136,7 +164,7 @@ mod tests {
 
     #[test]
     fn first_bytes_tell_what_it_is() {
-        let cases: [(&[u8], &str); 9] = [
+        let cases: [(&[u8], &str); 17] = [
             (b"", "empty"),
             (b"\x1f\x8b\x08", "gzip"),
             (b"\xef\xbb\xbf \r\n<!DOCTYPE html><p>", "html"),
@@ -145,7 +173,15 @@ mod tests {
             (b"{\"error\": 1}", "json"),
             (b"Your request is unavailable", "text"),
             (b"PK\x03\x04....", "zip"),
-            (b"\x8c\x0d\x04\x09", "unknown"),
+            (b"\x8c\x0d\x04\x09", "openpgp"),
+            (b"\xc3\x0d\x04\x09", "openpgp"),
+            (b"\x85\x01\x0c\x03", "openpgp"),
+            (b"\x84\x5e\x03\x01", "openpgp"),
+            (b"-----BEGIN PGP MESSAGE-----\n\n", "openpgp"),
+            (b"\x8c\x0d", "unknown"),
+            (b"\xfd7zXZ\0\0", "xz"),
+            (b"BZh91AY&SY", "bzip2"),
+            (b"\x28\xb5\x2f\xfd\x04", "zstd"),
         ];
         for (head, expected) in cases {
             assert_eq!(looks_like(head), expected, "{head:?}");

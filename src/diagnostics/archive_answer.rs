@@ -12,7 +12,7 @@ pub(crate) fn of_archive_error(error: &ArchiveError) -> Option<UnrecognisedAnswe
             ..
         } => UnrecognisedKind::Packet,
         ArchiveError::UnreadTar { .. } => UnrecognisedKind::Member,
-        ArchiveError::NotAnArchive { .. } => UnrecognisedKind::Answer,
+        ArchiveError::NotAnArchive { .. } | ArchiveError::OtherContent { .. } => UnrecognisedKind::Answer,
         _ => return None,
     };
     Some(UnrecognisedAnswer::new(kind, &error.to_string()))

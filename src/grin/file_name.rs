@@ -43,9 +43,25 @@ impl FileName {
         Self(format!("{barcode}{ARCHIVE_SUFFIX}").into())
     }
 
+    /// What stands before the first `_`, which may be a prefix that is not the library's directory, and the barcode behind it.
+    pub fn prefixed(&self) -> Option<(&str, Barcode)> {
+        let (prefix, rest) = self.stem().split_once('_')?;
+        Some((prefix, Barcode::listed(rest).ok()?))
+    }
+
+    /// Whether it may be the name of this volume's archive: its barcode, or that behind a prefix.
+    pub(super) fn may_be_of(&self, barcode: &Barcode) -> bool {
+        self.stem() == barcode.as_str() || self.prefixed().is_some_and(|(_, behind)| behind == *barcode)
+    }
+
+    /// The name without its ending.
+    pub fn stem(&self) -> &str {
+        self.0.strip_suffix(ARCHIVE_SUFFIX).unwrap_or(&self.0)
+    }
+
     /// The volume's barcode: without the ending, and without the library's prefix if there is one.
     pub fn barcode(&self, library: &LibraryDirectory) -> Result<Barcode, crate::grin::BadBarcode> {
-        let stem = self.0.strip_suffix(ARCHIVE_SUFFIX).unwrap_or(&self.0);
+        let stem = self.stem();
         without_prefix(stem, library)
             .and_then(|rest| Barcode::parse(rest).ok())
             .map_or_else(|| Barcode::parse(stem), Ok)
@@ -115,6 +131,26 @@ mod tests {
         for (name, barcode) in cases {
             let name = FileName::parse(name).unwrap();
             assert_eq!(name.barcode(&library).unwrap().as_str(), barcode);
+        }
+    }
+
+    #[test]
+    fn a_prefix_may_be_another_one_than_the_directory() {
+        for (name, expected) in [
+            ("TL0000000001", None),
+            ("EXU_TL0000000001", Some(("EXU", "TL0000000001"))),
+            ("A_B_123", Some(("A", "B_123"))),
+            ("EXU_ab", None),
+            ("EXU__123", None),
+            ("EXU_$B988123", Some(("EXU", "$B988123"))),
+        ] {
+            let file = FileName::parse(&format!("{name}{ARCHIVE_SUFFIX}")).unwrap();
+            let prefixed = file.prefixed();
+            let found = prefixed.as_ref().map(|(prefix, barcode)| (*prefix, barcode.as_str()));
+            assert_eq!(found, expected, "{name}");
+            assert!(prefixed.is_none_or(|(_, barcode)| file.may_be_of(&barcode)), "{name}");
+            assert!(file.may_be_of(&Barcode::parse(name).unwrap()), "{name}");
+            assert!(!file.may_be_of(&Barcode::parse("TL0000000002").unwrap()), "{name}");
         }
     }
 

@@ -248,7 +248,7 @@ impl From<&ArchiveError> for BookFault {
             E::WrongPassphrase | E::NoSecretKey { .. } => (Blame::Book, WaitCause::Passphrase, FaultOutlook::Same),
             E::NoPassphrase => (Blame::Operator, WaitCause::Passphrase, FaultOutlook::Same),
             // Another version of the program may read it, or another setting take it.
-            E::Unsupported { .. } | E::UnreadTar { .. } | E::NoIntegrityCheck => {
+            E::Unsupported { .. } | E::UnreadTar { .. } | E::OtherContent { .. } | E::NoIntegrityCheck => {
                 (Blame::Book, WaitCause::Failures, FaultOutlook::Same)
             }
             E::Damaged { .. }

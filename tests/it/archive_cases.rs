@@ -113,6 +113,7 @@ fn archives_are_accepted_or_refused_with_their_reason() {
             ..accepted("openpgp-ocb", "TL7700000007")
         },
         refused("openpgp-ocb-cut", "TL7700000007", "truncated"),
+        refused("openpgp-xz", "TL7700000007", "unsupported"),
     ];
     for case in cases {
         let (json, code) = archive(case.folder, case.barcode);

@@ -152,13 +152,35 @@ fn grins_refusals_in_place_of_an_archive_say_nothing_about_the_archive() {
 }
 
 #[test]
-fn something_else_in_the_envelope_is_no_archive() {
+fn something_else_in_the_envelope_is_kept_and_named() {
     let gpg = Gpg::new();
-    let message = gpg.from_pipe(b"<html><body>an error page, encrypted</body></html>", &CHEAP);
-    assert!(matches!(
-        pass(&message).error(),
-        ArchiveError::NotAnArchive { looks_like: "html" }
-    ));
+    let volume = Files::volume(2, 700).tar_gz();
+    let inner = gpg.from_pipe(&volume, &CHEAP);
+    let cases: [(&[u8], &str); 5] = [
+        (b"<html><body>an error page, encrypted</body></html>", "HTML"),
+        (b"\xfd7zXZ\0\0\x04", "xz"),
+        (&Files::volume(2, 700).tar(), "tar that is not compressed"),
+        (&inner, "another OpenPGP message"),
+        (b"", "nothing"),
+    ];
+    for (content, words) in cases {
+        let message = gpg.from_pipe(content, &CHEAP);
+        let passed = pass(&message);
+        let error = passed.error();
+        let seen = error.seen().unwrap();
+        assert_eq!(seen.encrypted_bytes, message.len() as u64, "{words}");
+        assert!(seen.sha256.is_some() && passed.archive == content, "{words}");
+        assert!(error.to_string().contains("decrypted whole"), "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+        // What is not whole is damaged, whatever it looks like.
+        let mut changed = message;
+        let last = changed.len() - 1;
+        changed[last] ^= 1;
+        assert!(
+            matches!(pass(&changed).error(), ArchiveError::Damaged { .. }),
+            "{words}"
+        );
+    }
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::archive::digest::listed_names::{
+    LIST_NAME, base_name, has_evidence, is_cut, is_decorated, listed_name, listed_path,
+};
 use crate::archive::digest::{Md5Digest, hex, md5_of_hex};
 use crate::archive::encoding::decoded;
-
-/// The list's own name in an archive.
-pub(in crate::archive) const LIST_NAME: &str = "checksum.md5";
 
 /// Digests by file name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,7 +42,13 @@ impl ChecksumList {
                     list.warn("the list names itself, which says nothing".to_owned());
                 }
                 Some((name, digest)) => {
-                    if is_cut(&name) {
+                    if is_decorated(&listed_path(&name)) {
+                        list.has_unread = true;
+                        list.warn(format!(
+                            "line {} may name a page in a way that is not known: {name}",
+                            number + 1
+                        ));
+                    } else if is_cut(&name) {
                         list.has_unread = true;
                         list.warn(format!("line {} may be cut: it names {name}", number + 1));
                     }
@@ -66,7 +72,7 @@ impl ChecksumList {
         list
     }
 
-    /// Adds a digest; blanks and `./` in front of the name and backslashes in it are put aside.
+    /// Adds a digest; blanks and quotes round the name, `./` in front of it and backslashes in it are put aside.
     pub(crate) fn insert(&mut self, name: &str, digest: Md5Digest) {
         let name = listed_path(name);
         let known = self.digests.entry(name.clone()).or_default();
@@ -137,19 +143,6 @@ impl ChecksumList {
     }
 }
 
-/// Is a listed name nothing but digits, as the beginning of a page's name is?
-fn is_cut(name: &str) -> bool {
-    base_name(name).bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// Has a line that could not be read a digest or the beginning of one, or a number as pages have it?
-fn has_evidence(line: &str) -> bool {
-    const DIGITS: usize = 8;
-    let hex = line.bytes().take_while(u8::is_ascii_hexdigit).count();
-    let mut numbers = line.split(|c: char| !c.is_ascii_digit());
-    hex >= DIGITS || hex == line.len() || numbers.any(|number| number.len() == DIGITS && number.starts_with('0'))
-}
-
 /// What ends the lines of a list: a zero where it has no other line ends, and something that can be read.
 fn line_ends(text: &str) -> &'static [char] {
     let is_listed = text.contains(|c: char| !c.is_control());
@@ -187,28 +180,6 @@ fn tagged_entry(line: &[u8]) -> Option<(String, Md5Digest)> {
     tag.eq_ignore_ascii_case(b"MD5").then_some((listed_name(name)?, digest))
 }
 
-fn listed_name(name: &[u8]) -> Option<String> {
-    let name = String::from_utf8_lossy(name.trim_ascii());
-    (!base_name(&name).trim_end_matches('\\').is_empty()).then(|| name.into_owned())
-}
-
-/// A name as lists are compared by: slashes, no `./` or `/` in front, no blanks round it.
-pub(in crate::archive) fn listed_path(name: &str) -> String {
-    let name = name.trim().replace('\\', "/");
-    name.trim_start_matches("./").trim_start_matches('/').to_owned()
-}
-
-/// The folders before a name, each with its slash; empty at the top.
-pub(in crate::archive) fn folder_of(name: &str) -> &str {
-    let folder = name.strip_suffix(base_name(name)).unwrap_or_default();
-    folder.trim_start_matches("./")
-}
-
-/// The name without folders.
-pub(crate) fn base_name(name: &str) -> &str {
-    name.rsplit('/').next().unwrap_or(name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,6 +198,11 @@ mod tests {
             format!("MD5(00000001.jp2)= {A}\n"),
             format!("md5(./00000001.jp2)={A}\r\n"),
             format!("{A}  00000001.jp2\0"),
+            format!("{A}  \"00000001.jp2\"\r\n"),
+            format!("{A} *'./00000001.jp2'\n"),
+            format!("{A} \"00000001.jp2\"\n{A} < 00000001.jp2 >\n"),
+            format!("{A} \u{201c}00000001.jp2\u{201d}\n{A} `00000001.jp2`\n{A}  \u{ab}a/00000001.jp2\u{bb}"),
+            format!("MD5 (\"00000001.jp2\") = {A}\n"),
             format!("{A}  00000001.jp2\0{A}  00000001.jp2\0\n"),
             format!("{A} *00000001.jp2\0{A}  00000001.jp2\0"),
             format!("{A}  00000001.jp2\r{A}  00000001.jp2\r"),
@@ -286,6 +262,18 @@ mod tests {
             ("made by hand\n".to_owned(), true),
             ("# made by hand\n\n".to_owned(), false),
             (format!("{A}  checksum.md5\n"), false),
+            (format!("{A}  1.jp2\n{A}  \"checksum.md5\"\n"), false),
+            (format!("{A}  1.jp2\n{A}  \"00000005.jp2\"\n"), false),
+            (format!("{A}  1.jp2\n{A}  \"00000005.jp2\n"), true),
+            (format!("{A}  1.jp2\n{A}  >00000005.jp2<\n"), true),
+            (format!("{A}  1.jp2\n{A}  |00000005.jp2|\n"), true),
+            (format!("{A}  1.jp2\n{A}  a/\"00000005.jp2\"\n"), true),
+            (format!("{A}  1.jp2\n{A}  \"notes.txt;\n"), false),
+            (format!("{A}  1.jp2\n{A}  \\scans\\00000005.jp2\n"), false),
+            (
+                format!("{A}  1.jp2\n{A}  00000005 (2).jp2\n{A}  (x)_00000005.[jp2]\n"),
+                false,
+            ),
         ];
         for (text, expected) in cases {
             assert_eq!(ChecksumList::parse(text.as_bytes()).has_unread, expected, "{text:?}");

@@ -3,11 +3,12 @@
 mod checksums;
 mod kernel;
 mod lanes;
+mod listed_names;
 
 pub use crate::archive::digest::checksums::ChecksumList;
-pub(crate) use crate::archive::digest::checksums::base_name;
-pub(in crate::archive) use crate::archive::digest::checksums::{LIST_NAME, folder_of, listed_path};
 pub(crate) use crate::archive::digest::lanes::{LaneDigests, Md5Digest};
+pub(crate) use crate::archive::digest::listed_names::base_name;
+pub(in crate::archive) use crate::archive::digest::listed_names::{LIST_NAME, folder_of, listed_path, unquoted};
 
 /// Bytes as lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {

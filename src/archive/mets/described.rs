@@ -19,7 +19,20 @@ pub(super) struct DescribedPages {
     pointed: BTreeSet<String>,
     /// Pages of the map that is read, if it is one of the volume's leaves.
     pages_of_map: Option<u64>,
+    /// The parts of the map that are open, with the depth of each.
+    open_parts: Vec<(usize, MapPart)>,
     most_pages: u64,
+}
+
+/// What a part of a map is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MapPart {
+    /// A page, by its type.
+    Page,
+    /// A page, by its place in an order: nothing in it has one.
+    Leaf,
+    /// The volume, a chapter, or a part of a page.
+    Other,
 }
 
 impl DescribedPages {
@@ -43,22 +56,45 @@ impl DescribedPages {
     /// A map by chapters may have a page more than once; its pages are not counted.
     pub(super) fn begin_map(&mut self, tag: &BytesStart<'_>) -> Result<(), WalkEnd> {
         let is_logical = attribute(tag, b"TYPE")?.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("logical"));
+        self.most_pages = self.pages();
         self.pages_of_map = (!is_logical).then_some(0);
+        self.open_parts.clear();
         Ok(())
     }
 
-    /// An element of a map.
-    pub(super) fn in_map(&mut self, name: &[u8], tag: &BytesStart<'_>) -> Result<(), WalkEnd> {
-        match (name, &mut self.pages_of_map) {
-            (b"div", Some(pages)) => {
+    /// An element of a map, as deep in the document as `depth` says.
+    pub(super) fn in_map(&mut self, name: &[u8], tag: &BytesStart<'_>, depth: usize) -> Result<(), WalkEnd> {
+        match name {
+            b"div" => {
                 let is_page = attribute(tag, b"TYPE")?.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("page"));
-                *pages += u64::from(is_page);
-                self.most_pages = self.most_pages.max(*pages);
+                let has_order = attribute(tag, b"ORDER")?.is_some_and(|order| !order.trim().is_empty());
+                self.map_part(depth, is_page, has_order);
             }
-            (b"fptr" | b"area", _) => self.pointed.extend(attribute(tag, b"FILEID")?),
+            b"fptr" | b"area" => self.pointed.extend(attribute(tag, b"FILEID")?),
             _ => {}
         }
         Ok(())
+    }
+
+    /// A page is what its type says is one, and below the volume whatever has a place in an order and nothing in it that has one; but no
+    /// part of a page.
+    fn map_part(&mut self, depth: usize, is_page: bool, has_order: bool) {
+        let Some(pages) = &mut self.pages_of_map else { return };
+        while self.open_parts.pop_if(|(open, _)| *open >= depth).is_some() {}
+        let is_of_page = self.open_parts.iter().any(|(_, part)| *part == MapPart::Page);
+        let part = match self.open_parts.last() {
+            _ if is_page => MapPart::Page,
+            Some(_) if has_order && !is_of_page => MapPart::Leaf,
+            _ => MapPart::Other,
+        };
+        if part != MapPart::Other {
+            *pages += 1;
+            if let Some((_, above @ MapPart::Leaf)) = self.open_parts.last_mut() {
+                *above = MapPart::Other;
+                *pages -= 1;
+            }
+        }
+        self.open_parts.push((depth, part));
     }
 
     /// Files of which nothing tells the place: without one, or only pointed to.
@@ -68,6 +104,6 @@ impl DescribedPages {
 
     /// Pages of the map that has the most.
     pub(super) fn pages(&self) -> u64 {
-        self.most_pages
+        self.most_pages.max(self.pages_of_map.unwrap_or(0))
     }
 }

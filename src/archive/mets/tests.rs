@@ -368,12 +368,20 @@ fn no_name_of_a_book_or_file_has_a_zero() {
 #[test]
 fn files_without_a_place_and_pages_of_a_map_are_counted() {
     const FILE: &str = "<file ID=\"a\"><FLocat href=\"1.jp2\"/></file>";
+    const UNTYPED: &str = "<div ORDER=\"1\" ORDERLABEL=\"\" LABEL=\"\"><div><fptr FILEID=\"a\"/></div></div>";
     let page = |file: &str| format!("<div TYPE=\"page\"><fptr FILEID=\"{file}\"/></div>");
     let map = |kind: &str, pages: &[&str]| {
         let pages: String = pages.iter().map(|file| page(file)).collect();
         format!("<structMap{kind}><div TYPE=\"volume\">{pages}</div></structMap>")
     };
     let physical = " TYPE=\"physical\"";
+    let ordered = |kind: &str, kinds: &[&str]| {
+        let pages: String = kinds
+            .iter()
+            .map(|kind| format!("<div ORDER=\"1\"{kind}><fptr FILEID=\"a\"/></div>"))
+            .collect();
+        format!("<structMap{kind}><div TYPE=\"volume\" ORDER=\"1\">{pages}</div></structMap>")
+    };
     let cases = [
         (FILE.to_owned(), [0, 0]),
         (format!("{FILE}{}", map("", &["a"])), [0, 1]),
@@ -381,6 +389,25 @@ fn files_without_a_place_and_pages_of_a_map_are_counted() {
         (format!("{FILE}{}", map(physical, &["a", "b"])), [1, 2]),
         (format!("{FILE}{}{}", map("", &["a"]), map(physical, &["a"])), [0, 1]),
         (format!("{FILE}{}", map(" TYPE=\"LOGICAL\"", &["a", "a", "b"])), [1, 0]),
+        // Pages without a type, or with another one, by their order.
+        (format!("{FILE}{}", ordered("", &["", "", " TYPE=\"leaf\""])), [0, 3]),
+        (format!("{FILE}{}", ordered(" TYPE=\"logical\"", &["", ""])), [0, 0]),
+        (format!("{FILE}{}{}", ordered("", &["", ""]), map("", &["a"])), [0, 2]),
+        (format!("{FILE}<structMap><div ORDER=\"1\"/></structMap>"), [0, 0]),
+        // Chapters, and parts of pages.
+        (
+            format!(
+                "{FILE}<structMap><div><div ORDER=\"1\">{}</div><div ORDER=\"2\">{UNTYPED}{UNTYPED}</div></div></structMap>",
+                page("a")
+            ),
+            [0, 3],
+        ),
+        (
+            format!(
+                "{FILE}<structMap><div><div TYPE=\"page\" ORDER=\"1\">{UNTYPED}{UNTYPED}</div><div ORDER=\"\"/></div></structMap>"
+            ),
+            [0, 1],
+        ),
         (format!("{FILE}<file SEQ=\"00000006\"/>"), [1, 0]),
         (format!("{FILE}<file><FLocat/></file>"), [1, 0]),
         (

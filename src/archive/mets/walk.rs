@@ -149,7 +149,7 @@ impl MetsWalk {
         }
         let element = self.element(name.as_ref(), tag)?;
         if self.open.contains(&Element::StructMap) {
-            self.described.in_map(name.as_ref(), tag)?;
+            self.described.in_map(name.as_ref(), tag, self.open.len())?;
         }
         self.open.push(element);
         self.enter(element, tag)

@@ -8,6 +8,7 @@ use crate::archive::digest::{LaneDigests, base_name, folder_of};
 use crate::archive::findings::FindingCode;
 use crate::archive::members::TarMember;
 use crate::archive::mets::{MetsSummary, RecordKind};
+use crate::archive::object_names::{may_name_another, object_holds, object_names_book};
 use crate::archive::scan::TarScan;
 
 /// METS beside the first one whose files are compared; each may name as many as an archive has.
@@ -76,10 +77,13 @@ impl TarScan<'_> {
             let text = "METS by its root element, not its name";
             self.findings.note(FindingCode::MetsMisnamed, Some(&member.name), text);
         }
-        let names_this_book = |object: &String| self.barcode.is_some_and(|barcode| names_book(object, barcode));
+        let holds_this_book = |object: &String| {
+            self.barcode
+                .is_some_and(|barcode| object_names_book(object, barcode) || object_holds(object, barcode))
+        };
         let found = FoundMets {
             identity: self.identity_of(&mets, by_name, member),
-            contradicts_itself: mets.object.as_ref().is_some_and(|object| !names_this_book(object)),
+            contradicts_itself: mets.object.as_ref().is_some_and(|object| !holds_this_book(object)),
             mets,
             name: member.name.clone(),
             by_name,
@@ -134,6 +138,10 @@ impl TarScan<'_> {
         match &mets.object {
             _ if by_name => BookIdentity::Requested,
             Some(object) if names_book(object, barcode) => BookIdentity::Requested,
+            Some(object) if object_names_book(object, barcode) => BookIdentity::Requested,
+            Some(object) if !(may_name_another(object, barcode) || names_some_book(base_name(&member.name))) => {
+                BookIdentity::Unnamed
+            }
             Some(_) => BookIdentity::Another,
             None if names_some_book(base_name(&member.name)) => BookIdentity::Another,
             None => BookIdentity::Unnamed,
@@ -176,6 +184,54 @@ mod tests {
     use crate::archive::members::MemberKind;
     use crate::archive::volume::PassOptions;
     use crate::grin::Barcode;
+
+    #[test]
+    fn an_objid_that_holds_the_barcode_contradicts_no_file_name() {
+        let barcode = Barcode::parse("TL0000000001").unwrap();
+        let odd = "GOOGLE:TESTLIB_TL0000000001";
+        for (name, object, identity, contradicts) in [
+            ("TESTLIB_TL0000000001.xml", odd, BookIdentity::Requested, false),
+            (
+                "TESTLIB_TL0000000001.xml",
+                "TESTLIB:TL0000000002",
+                BookIdentity::Requested,
+                true,
+            ),
+            (
+                "TESTLIB_TL0000000001.xml",
+                "qQaAAAAAZZ51",
+                BookIdentity::Requested,
+                true,
+            ),
+            (
+                "mets.xml",
+                "TESTLIB_TL0000000001.tar.gz",
+                BookIdentity::Requested,
+                false,
+            ),
+            ("mets.xml", odd, BookIdentity::Unnamed, false),
+            ("mets.xml", "qQaAAAAAZZ51", BookIdentity::Unnamed, true),
+            ("mets.xml", "TESTLIB:TL0000000002", BookIdentity::Another, true),
+            ("TESTLIB_TL0000000002.xml", "qQaAAAAAZZ51", BookIdentity::Another, true),
+        ] {
+            let options = PassOptions::default();
+            let mut scan = TarScan::new(&options, Some(&barcode));
+            let content = format!("<mets OBJID=\"{object}\"></mets>");
+            let member = TarMember {
+                name: name.to_owned(),
+                size: content.len() as u64,
+                offset: 0,
+                kind: MemberKind::File,
+            };
+            scan.file(&member, &mut content.as_bytes()).unwrap();
+            let found = scan.mets.as_ref().unwrap();
+            assert_eq!(
+                (found.identity, found.contradicts_itself),
+                (identity, contradicts),
+                "{name} {object}"
+            );
+        }
+    }
 
     #[test]
     fn every_mets_of_this_book_names_its_pages() {

@@ -168,6 +168,16 @@ impl RowCells {
         usize::from(lacks_box)
     }
 
+    /// Whether the row has a cell for each column.
+    pub(super) fn has_all(&self, heading: &ListHeading) -> bool {
+        self.columns.len() + self.shift(heading) >= heading.fields.len()
+    }
+
+    /// The text of the last cell.
+    pub(super) fn last(&self) -> Cow<'_, str> {
+        self.shown(self.columns.len().saturating_sub(1))
+    }
+
     /// A single cell over several columns, or in place of them.
     fn is_message(&self, heading: &ListHeading, library: &LibraryDirectory) -> bool {
         let is_nameless = || heading.fields.len() > 1 && name_of(&self.shown(0), library).is_err();
@@ -195,6 +205,13 @@ impl RowCells {
                 (Err(because), _) => refused = refused.or(Some(RejectedRow::new(&text, because))),
                 (Ok((barcode, file_name)), Some((known, known_file))) if barcode == *known => {
                     *known_file = known_file.take().or(file_name);
+                }
+                // One column has the barcode, another one its archive with a prefix.
+                (Ok((_, Some(file_name))), Some((known, known_file))) if file_name.may_be_of(known) => {
+                    known_file.get_or_insert(file_name);
+                }
+                (Ok((barcode, None)), Some((known, Some(file_name)))) if file_name.may_be_of(&barcode) => {
+                    *known = barcode;
                 }
                 (Ok((barcode, _)), Some((known, _))) => {
                     let both = RejectionReason::Disagree(known.to_string(), barcode.to_string());

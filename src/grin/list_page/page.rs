@@ -14,7 +14,7 @@ use crate::grin::list_page::cells::RowCells;
 use crate::grin::list_page::heading::ListHeading;
 use crate::grin::list_page::outside::OutsideTable;
 use crate::grin::list_page::pager::{FoundLink, PagerWatch, RawText};
-use crate::grin::{LibraryDirectory, ListRow};
+use crate::grin::{Barcode, LibraryDirectory, ListRow};
 
 /// Tables nested deeper than this are layout of no interest.
 const MOST_TABLES: usize = 64;
@@ -57,6 +57,8 @@ pub(super) struct ListPageState {
     pager: PagerWatch,
     raw: RawText,
     rows: Vec<ListRow>,
+    /// The last row so far ends in these words, which may have taken the place of further rows.
+    words_at_end: Option<(Barcode, Vec<String>)>,
     out: ListPage,
     rows_seen: u64,
     /// Warnings beyond [`MOST_NOTES`].
@@ -106,6 +108,7 @@ impl ListPageState {
             pager,
             raw: RawText::default(),
             rows: Vec::new(),
+            words_at_end: None,
             out: ListPage::default(),
             rows_seen: 0,
             unnoted: 0,

@@ -1,5 +1,6 @@
 //! A pass over one list: in which form it is read, and whether it is complete.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use tracing::{debug, info, warn};
@@ -9,6 +10,7 @@ use crate::catalog::{CatalogError, CountMissing, ListPart, ListPass, PassId};
 use crate::grin::{Barcode, EndDoubt, ListForm, ListKind, ListRow, RejectedRow, RejectionReason};
 use crate::pipeline::workers::collect::{CollectError, CollectResult, CollectorParts};
 use crate::pipeline::workers::grin_session::GrinSession;
+use crate::pipeline::workers::list_names::PrefixMeaning;
 use crate::pipeline::workers::list_proof::{PagesRead, TextSeen};
 use crate::pipeline::workers::list_text::{TextRead, TextUse};
 use crate::pipeline::workers::page_fault::PageFault;
@@ -32,6 +34,8 @@ pub(super) struct ListReading<'a, S> {
     pub(super) none_missing: bool,
     /// A text ended inside a line.
     pub(super) is_torn: bool,
+    /// Prefixes of archives that were told, with what they are taken for.
+    pub(super) prefixes: BTreeSet<(String, PrefixMeaning)>,
     /// Volumes of rejected rows, still to be recorded as listed.
     sighted: Vec<Barcode>,
     /// Rejected rows of which it is not known which volume they are about, still to be recorded.
@@ -87,6 +91,7 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
             are_cut: false,
             none_missing: false,
             is_torn: false,
+            prefixes: BTreeSet::new(),
             sighted: Vec::new(),
             unsure: 0,
         }
@@ -275,6 +280,13 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
         }
     }
 
+    /// Notes a row that is about one of these books and cannot be taken.
+    pub(super) fn put_aside(&mut self, books: impl IntoIterator<Item = Barcode>) {
+        self.seen.rejected += 1;
+        self.unsure += 1;
+        self.sighted.extend(books);
+    }
+
     /// Notes words unlike the barcodes around them: books if the catalog knows them, else maybe a server's words in place of the rest,
     /// so that nothing is concluded from what the list does not name.
     pub(super) fn doubt_words(&mut self, words: &[Barcode], unknown: &[Barcode]) {
@@ -301,6 +313,7 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
         next: Option<String>,
         cx: &AskContext,
     ) -> Result<(), CatalogError> {
+        let rows = self.settle_names(rows, cx).await?;
         if rows.is_empty() && next.is_none() && self.sighted.is_empty() && self.unsure == 0 {
             return Ok(());
         }

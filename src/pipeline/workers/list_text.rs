@@ -233,6 +233,7 @@ impl<S: GrinSession> ListReading<'_, S> {
         read: &mut TextRead,
         cx: &AskContext,
     ) -> Result<(), PageFault> {
+        let batch = self.settle_names(batch, cx).await?;
         batch.iter().for_each(|row| read.note(&row.barcode));
         if rows == TextUse::Compare {
             let books = batch.into_iter().map(|row| row.barcode).collect();

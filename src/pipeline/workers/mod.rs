@@ -11,6 +11,7 @@ mod download;
 mod enrich;
 mod grin_session;
 mod key_files;
+mod list_names;
 mod list_pages;
 mod list_proof;
 mod list_reading;

@@ -6,6 +6,7 @@ mod collect;
 mod comparison;
 mod download;
 mod grin_stub;
+mod prefixes;
 mod room;
 
 use std::time::Duration;

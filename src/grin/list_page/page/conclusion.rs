@@ -22,6 +22,9 @@ impl ListPageState {
                 .into_owned();
             self.reject(RejectedRow::new(&shown, RejectionReason::CutOff));
         }
+        if let Some((barcode, words)) = self.words_at_end.take() {
+            self.say_words(&barcode, &words);
+        }
         if self.unnoted > 0 {
             self.out.warnings.push(format!("{} more warnings", self.unnoted));
         }

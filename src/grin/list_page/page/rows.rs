@@ -4,7 +4,7 @@ use crate::grin::list_page::cells::RowRead;
 use crate::grin::list_page::heading::{ListHeading, field_of};
 use crate::grin::list_page::page::{ListPageState, MOST_NOTES};
 use crate::grin::refusal::says_trouble;
-use crate::grin::{GrinState, ListRow, RejectedRow, RejectionReason};
+use crate::grin::{Barcode, GrinState, ListRow, RejectedRow, RejectionReason};
 
 impl ListPageState {
     pub(super) fn take_heading(&mut self, level: usize) {
@@ -42,9 +42,13 @@ impl ListPageState {
         match self.cells.read(heading, &self.library, self.cell_limit) {
             RowRead::Row(row) => {
                 self.rows_seen += 1;
+                // The list goes on behind the row before.
+                self.words_at_end = None;
                 let words = odd_words(&row);
+                if !words.is_empty() {
+                    self.take_words(&row.barcode, words);
+                }
                 self.rows.push(*row);
-                words.iter().for_each(|words| self.outside.message(words));
                 // A title may be a link; it is no pager.
                 self.row_links.clear();
                 self.row_links_left_out = false;
@@ -69,6 +73,30 @@ impl ListPageState {
             RowRead::Blank => {}
         }
         self.release_links();
+    }
+
+    /// Words in a row's dates or state are the book's own if the row has all its cells and the list goes on behind them; what breaks off a
+    /// list does not go on.
+    fn take_words(&mut self, barcode: &Barcode, words: Vec<String>) {
+        let is_whole = matches!(&self.list, Some((heading, _)) if self.cells.has_all(heading));
+        let last = self.cells.last();
+        let ends_in_words = words.iter().any(|words| *words == last);
+        match (is_whole, ends_in_words) {
+            (true, false) => {}
+            (true, true) => self.words_at_end = Some((barcode.clone(), words)),
+            (false, _) => self.say_words(barcode, &words),
+        }
+    }
+
+    /// A server's words may have come to stand in a row.
+    pub(super) fn say_words(&mut self, barcode: &Barcode, words: &[String]) {
+        for words in words {
+            self.outside.message(words);
+            let words: String = words.chars().take(200).collect();
+            self.warn(format!(
+                "the row of {barcode} has {words:?} as its state or one of its dates"
+            ));
+        }
     }
 
     /// Where a row that is not marked as a heading names columns as one, the volume's among them.

@@ -231,20 +231,22 @@ fn all_tables_that_name_volumes_are_read() {
 }
 
 #[test]
-fn a_servers_words_in_a_cell_for_a_date_or_state_leave_the_end_in_doubt() {
-    let read = |date: &str, state: &str| {
-        let row = format!("<tr><td>TL0001</td><td>The error of ways</td><td>{date}</td><td>{state}</td></tr>");
-        let (rows, page) = parse(page("Barcode|Title|Scanned Date|State", &row));
-        assert_eq!(rows.len(), 1, "{row}");
-        page.doubt
-    };
-    for (date, state, doubt) in [
-        ("2011/02/03 04:05", "NEW", None),
-        ("unknown", "On loan", None),
-        ("2011/02/03 Error: timeout", "NEW", Some(EndDoubt::Trouble)),
-        ("2011/02/03", "NEW Internal server error", Some(EndDoubt::Trouble)),
+fn a_barcode_and_its_archive_with_another_prefix_than_the_library_agree() {
+    for (columns, names) in [
+        ("Barcode|Filename", ["TL0001", "EXU_TL0001.tar.gz.gpg"]),
+        ("Filename|Barcode", ["EXU_TL0001.tar.gz.gpg", "TL0001"]),
     ] {
-        assert_eq!(read(date, state), doubt, "{date} {state}");
+        let row = format!("<tr><td>{}</td><td>{}</td></tr>", names[0], names[1]);
+        let (rows, read) = parse(page(columns, &row));
+        assert_eq!(
+            (rows[0].barcode.as_str(), read.rejected.len()),
+            ("TL0001", 0),
+            "{columns}"
+        );
+        let file = rows[0].file_name.as_ref().map(crate::grin::FileName::as_str);
+        assert_eq!(file, Some("EXU_TL0001.tar.gz.gpg"), "{columns}");
+        let (rows, read) = parse(page(columns, &row.replace(">TL0001", ">TL0002")));
+        assert_eq!((rows.len(), read.rejected.len()), (0, 1), "{columns}");
     }
 }
 

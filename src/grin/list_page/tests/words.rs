@@ -101,6 +101,54 @@ fn trouble_is_told_beside_a_next_page_and_never_seen_where_there_is_none() {
 }
 
 #[test]
+fn a_servers_words_in_a_cell_for_a_date_or_state_leave_the_end_in_doubt_where_nothing_follows_them() {
+    let read = |columns: &str, rows: &[&str]| {
+        let cells = rows.iter().enumerate();
+        let html: String = cells
+            .map(|(n, cells)| format!("<tr><td>TL000{n}</td><td>The error of ways</td>{cells}"))
+            .collect();
+        let (taken, page) = parse(super::page(&format!("Barcode|Title|{columns}"), &html));
+        assert_eq!(taken.len(), rows.len(), "{html}");
+        page
+    };
+    let fine = "<td>2011/02/03 04:05</td><td>NEW</td></tr>";
+    for words in [
+        "ERROR",
+        "Error: timeout",
+        "2011/02/03 Error: timeout",
+        "NEW Internal server error",
+    ] {
+        let odd = format!("<td>2011/02/03</td><td>{words}</td>");
+        let (closed, dated) = (format!("{odd}</tr>"), format!("<td>{words}</td><td>NEW</td></tr>"));
+        let (linked, short) = (format!("{odd}<td></td></tr>"), format!("<td>{words}</td></tr>"));
+        let cut = format!("<td>{words}<td>");
+        for (columns, rows, is_doubted) in [
+            // Another row or cell follows.
+            ("Scanned Date|State", vec![&*odd, fine], false),
+            ("Scanned Date|State", vec![&*closed, &*closed, fine], false),
+            ("Scanned Date|State", vec![&*dated], false),
+            ("Scanned Date|State|Google Books", vec![&*linked, &*linked], false),
+            ("State|Google Books", vec![&*cut], false),
+            // None.
+            ("Scanned Date|State", vec![fine, &*closed], true),
+            ("Scanned Date|State", vec![fine, &*odd], true),
+            // What else the row should have is not there.
+            ("State|Google Books|Scanned Date", vec![&*short, &*cut], true),
+            ("State|Google Books", vec![&*short], true),
+        ] {
+            let page = read(columns, &rows);
+            let doubt = is_doubted.then_some(EndDoubt::Trouble);
+            assert_eq!((page.doubt, page.complete), (doubt, !is_doubted), "{columns}: {rows:?}");
+        }
+    }
+    let unavailable = "<td></td><td>Your request is unavailable</td></tr>";
+    assert!(read("Scanned Date|State", &[unavailable, fine]).complete);
+    assert!(read("Scanned Date|State", &["<td>unknown</td><td>On loan</td></tr>"]).complete);
+    let page = read("Scanned Date|State", &["<td></td><td>ERROR</td></tr>"]);
+    assert!(page.warnings[0].contains("TL0000"), "the book is named: {page:?}");
+}
+
+#[test]
 fn a_date_that_is_not_known_is_no_word_of_trouble() {
     for date in ["N/A", "-", "0000-00-00", "03-02-2011"] {
         let row = format!("<tr><td>TL0001</td><td>{date}</td></tr>");

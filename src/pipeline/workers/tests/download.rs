@@ -221,6 +221,27 @@ fn damage_that_comes_twice_is_grins_and_goes_to_quarantine() {
 }
 
 #[test]
+fn what_is_no_tar_gz_and_was_decrypted_whole_is_fetched_twice_and_kept() {
+    paused(async || {
+        let other = || archive(case("openpgp-xz/TL7700000007.tar.gz.gpg"));
+        let (fixture, result) = download(vec![other(), other()]).await;
+        let Ok(DownloadResult::DamagedAtSource { reason, detail }) = result else {
+            panic!("{result:?}");
+        };
+        assert_eq!(reason, FailureReason::Unsupported);
+        assert!(
+            detail.contains("decrypted whole") && detail.contains("tar.xz"),
+            "{detail}"
+        );
+        assert!(
+            fixture
+                .files()
+                .contains(&format!("quarantine/{BOOK}/{BOOK}.tar.gz.gpg"))
+        );
+    });
+}
+
+#[test]
 fn each_refused_archive_of_a_book_is_kept_beside_the_first_ones() {
     paused(async || {
         let fixture = DownloadFixture::new();
