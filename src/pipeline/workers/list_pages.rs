@@ -11,6 +11,7 @@ use crate::grin::{EndDoubt, ListForm, ListKind, ListPage, ListPageParser, ListQu
 use crate::log::DisplayCount;
 use crate::pipeline::workers::grin_session::GrinSession;
 use crate::pipeline::workers::list_reading::{ListEnd, ListReading};
+use crate::pipeline::workers::list_time::{EndlessList, ListTime};
 use crate::pipeline::workers::page_fault::PageFault;
 use crate::pipeline::workers::passing_answer::PassingAnswer;
 use crate::pipeline::workers::retry::retried;
@@ -130,6 +131,8 @@ impl<S: GrinSession> ListReading<'_, S> {
             parser: ListPageParser::served_as(&self.parts.library, &body.url, &body.content_type),
             passing: PassingAnswer::of(&body),
             body,
+            time: ListTime::begin(),
+            endless: None,
             mark: PageMark::default(),
             over: false,
         };
@@ -144,8 +147,14 @@ impl<S: GrinSession> ListReading<'_, S> {
             parser,
             mut mark,
             mut passing,
+            endless,
             ..
         } = arriving;
+        if let Some(endless) = endless {
+            // What was read is good.
+            self.record(batch, None, cx).await?;
+            return Err(endless.into());
+        }
         let (rest, page) = parser.finish();
         mark.add(&rest);
         passing.note(&rest);
@@ -210,6 +219,9 @@ struct ArrivingPage {
     body: BodyStream,
     parser: ListPageParser,
     passing: PassingAnswer,
+    time: ListTime,
+    /// Why it is not read on.
+    endless: Option<EndlessList>,
     mark: PageMark,
     /// Its last byte was read.
     over: bool,
@@ -229,7 +241,12 @@ impl ArrivingPage {
             let rows = self.parser.push(&chunk)?;
             self.mark.add(&rows);
             self.passing.note(&rows);
+            self.endless = self.time.note(rows.len()).err();
             batch.extend(rows);
+            if self.endless.is_some() {
+                self.over = true;
+                break;
+            }
         }
         Ok(batch)
     }
