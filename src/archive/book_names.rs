@@ -2,7 +2,7 @@
 
 use crate::archive::names::percent_decoded;
 use crate::archive::page_number::NumberedStem;
-use crate::grin::Barcode;
+use crate::grin::{Barcode, LibraryDirectory};
 
 /// What stands between the words of a file's name.
 pub(super) const SEPARATORS: [char; 4] = ['_', '-', '.', ' '];
@@ -23,6 +23,21 @@ pub(super) fn names_book(text: &str, barcode: &Barcode) -> bool {
         None => is_barcode(text) || without_library(text).is_some_and(is_barcode),
     };
     names(&text) || names(without_mets(&text))
+}
+
+/// May the file name of a METS, without its extension, name the barcode behind a library that has an underscore, as `LI_B_<BARCODE>` does?
+/// `AB_123` may be another book than `123`, so a word of the METS itself decides before this.
+pub(super) fn may_name_book(stem: &str, barcode: &Barcode) -> bool {
+    let stem = decoded_barcode(stem.trim());
+    let stem = without_mets(&stem);
+    let at = stem.len().checked_sub(barcode.as_str().len());
+    let Some((library, name)) = at.and_then(|at| stem.split_at_checked(at)) else {
+        return false;
+    };
+    let is_library = |library: &str| {
+        LibraryDirectory::parse(library).is_ok() && library.starts_with(|c: char| c.is_ascii_alphabetic())
+    };
+    name.eq_ignore_ascii_case(barcode.as_str()) && library.strip_suffix('_').is_some_and(is_library)
 }
 
 /// A name without the word METS and the extension that some put before or behind it.
@@ -155,6 +170,28 @@ mod tests {
         for (barcode, text, expected) in cases {
             let parsed = Barcode::parse(barcode).unwrap();
             assert_eq!(names_book(text, &parsed), expected, "{text:?} for {barcode}");
+        }
+    }
+
+    #[test]
+    fn a_library_with_underscores_may_stand_before_the_barcode() {
+        let cases = [
+            ("TL0000000001", "LI_B_TL0000000001", true),
+            ("TL0000000001", "li_b-x_tl0000000001", true),
+            ("TL0000000001", "A_LI_B_TL0000000001.mets", true),
+            ("$B123456", "LI_B_=24B123456", true),
+            ("AB_123456", "LI_B_AB_123456", true),
+            ("TL0000000001", "LI_B_TL0000000002", false),
+            ("TL0000000001", "LI_B_XTL0000000001", false),
+            ("TL0000000001", "LI_B_TL0000000001_2", false),
+            ("TL0000000001", "00000003_2_TL0000000001", false),
+            ("TL0000000001", "_TL0000000001", false),
+            ("TL0000000001", "TL0000000001", false),
+            ("B123456", "LI_B_$B123456", false),
+        ];
+        for (barcode, stem, expected) in cases {
+            let parsed = Barcode::parse(barcode).unwrap();
+            assert_eq!(may_name_book(stem, &parsed), expected, "{stem:?} for {barcode}");
         }
     }
 }

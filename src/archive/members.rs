@@ -4,6 +4,7 @@
 //! length into memory and has no limits.
 
 mod extended;
+mod sparse;
 
 use std::io::{self, BufRead, Read};
 
@@ -38,6 +39,8 @@ pub(super) enum MemberKind {
     Unknown,
     /// A kind that is skipped, such as a volume label.
     Odd,
+    /// A file without its holes: what stands in the tar is not what the file holds.
+    Sparse,
     /// A named pipe: it holds nothing, and unpacking it harms nothing.
     Pipe,
 }
@@ -174,6 +177,14 @@ impl<'l, B: BufRead> TarMembers<'l, B> {
             self.ended = Some(self.end_mark()?);
             return Ok(None);
         }
+        self.count_entry()?;
+        if !is_header(&block) {
+            return Err(broken("a header block has a wrong checksum"));
+        }
+        Ok(Some(Header::from_byte_slice(&block).clone()))
+    }
+
+    fn count_entry(&mut self) -> io::Result<()> {
         self.entries += 1;
         if self.entries > self.limits.entries {
             return Err(hostile(
@@ -181,10 +192,7 @@ impl<'l, B: BufRead> TarMembers<'l, B> {
                 format!("more than {} entries", self.limits.entries),
             ));
         }
-        if !is_header(&block) {
-            return Err(broken("a header block has a wrong checksum"));
-        }
-        Ok(Some(Header::from_byte_slice(&block).clone()))
+        Ok(())
     }
 
     /// What follows a block of zeros: another one ends the tar, and so does the end of the bytes. Anything else means that
@@ -213,7 +221,8 @@ impl<'l, B: BufRead> TarMembers<'l, B> {
     }
 
     fn member(&mut self, header: &Header, extended: ExtendedHeader) -> io::Result<TarMember> {
-        let raw = extended.name.unwrap_or_else(|| header.path_bytes().into_owned());
+        let own_name = extended.sparse_name.or(extended.name);
+        let raw = own_name.unwrap_or_else(|| header.path_bytes().into_owned());
         let name = self.safe_name(&raw)?;
         let kind = match header.entry_type() {
             EntryType::Link => {
@@ -222,7 +231,16 @@ impl<'l, B: BufRead> TarMembers<'l, B> {
                 let target = self.safe_name(&target);
                 MemberKind::Link(target.map_err(|_| hostile(ArchiveLimit::Link, format!("{name} is a link")))?)
             }
-            EntryType::GNUSparse => return Err(sparse(header, &name, self.limits)),
+            EntryType::GNUSparse => {
+                let size = header.as_gnu().and_then(|header| header.real_size().ok());
+                self.check_sparse(size, &name)?;
+                self.skip_sparse_map(header)?;
+                MemberKind::Sparse
+            }
+            _ if extended.is_sparse => {
+                self.check_sparse(extended.sparse_size, &name)?;
+                MemberKind::Sparse
+            }
             _ => kind_of(header, &name, raw.ends_with(b"/"))?,
         };
         let size = match (&kind, extended.size) {
@@ -330,20 +348,7 @@ fn broken(what: &str) -> io::Error {
     LayerFault::Damaged(DamageKind::Tar(what.to_owned())).into()
 }
 
-/// Honest archives may have sparse files, of which the holes are left out; none was ever seen from GRIN, and the bytes of one do not lie side by
-/// side, as all that reads members needs them.
-fn sparse(header: &Header, name: &str, limits: &ArchiveLimits) -> io::Error {
-    let size = header.as_gnu().and_then(|header| header.real_size().ok());
-    match size {
-        Some(size) if size > limits.member_bytes => hostile(
-            ArchiveLimit::MemberSize,
-            format!("{name}, a sparse file, claims {size} bytes"),
-        ),
-        _ => unread(format!("{name} is a sparse file")),
-    }
-}
-
-fn unread(what: String) -> io::Error {
+pub(super) fn unread(what: String) -> io::Error {
     LayerFault::UnreadTar(what).into()
 }
 

@@ -20,7 +20,7 @@ use crate::archive::findings::{FindingCode, FindingList};
 use crate::archive::folder_owners::FolderOwners;
 use crate::archive::image_head::{IMAGE_HEAD, image_content};
 use crate::archive::inflate::RestartPoint;
-use crate::archive::members::{MemberKind, TarEnd, TarMember, TarMembers};
+use crate::archive::members::{MemberKind, TarEnd, TarMember, TarMembers, unread};
 use crate::archive::names::{MemberRole, page_zero, role};
 use crate::archive::page_number::PageKind;
 use crate::archive::pages::VolumePages;
@@ -113,6 +113,7 @@ impl<'o> TarScan<'o> {
                 }
                 MemberKind::Folder => {}
                 MemberKind::Pipe => self.pipe(&member),
+                MemberKind::Sparse => self.sparse(&member)?,
                 MemberKind::Odd => self.findings.note(
                     FindingCode::OddEntry,
                     Some(&member.name),
@@ -175,6 +176,17 @@ impl<'o> TarScan<'o> {
         }
         let text = "a pipe, of which there is nothing to read";
         self.findings.note(FindingCode::OddEntry, Some(&member.name), text);
+    }
+
+    /// The bytes of a sparse file are not put together. Where a page may depend on them, or what is said of pages, the volume is not read.
+    fn sparse(&mut self, member: &TarMember) -> io::Result<()> {
+        if role(&member.name, self.barcode) != MemberRole::Other {
+            return Err(unread(format!("{} is a sparse file", member.name)));
+        }
+        self.unread.insert(member.name.clone());
+        let text = "a sparse file, which is not read; the volume is not verified";
+        self.findings.note(FindingCode::OddEntry, Some(&member.name), text);
+        Ok(())
     }
 
     fn note_name(&mut self, member: &TarMember) {

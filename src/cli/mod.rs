@@ -18,6 +18,7 @@ mod execution;
 pub(crate) mod exit;
 pub(crate) mod explain;
 pub(crate) mod export;
+mod file_size;
 mod first_contact;
 pub(crate) mod frame;
 mod grin_line;
@@ -84,6 +85,7 @@ pub fn parse() -> Result<CommandLine, ExitStatus> {
 
 /// Does what was asked for.
 pub fn run(cli: &CommandLine) -> CommandResult {
+    file_size::outlive_limit();
     // Info counts until the config is read, moved by the flags as the config's level then is.
     if let Err(error) = log::start(cli.log, log::LogFormat::Auto) {
         return Err(CliError::new(ExitStatus::Usage, "the log cannot be started").because(&error));

@@ -51,6 +51,9 @@ pub enum RedirectRefused {
     /// To a host of the list, at a port of its own.
     #[error("redirected to {0}: the hosts in grin.redirect_hosts are asked at the usual port only")]
     ForeignPort(String),
+    /// An answer 3xx without a `Location`, or with an empty one.
+    #[error("redirected without an address: the answer has no Location that says where to ask")]
+    NoAddress,
     /// An answer 3xx without a usable `Location`.
     #[error("redirected to an address that cannot be used: {0}")]
     BadLocation(String),
@@ -159,7 +162,7 @@ impl TokenHost {
 fn resolve(from: &Url, location: &str) -> Result<Url, RedirectRefused> {
     let refused = |because: &str| RedirectRefused::BadLocation(because.to_owned());
     if location.trim().is_empty() {
-        return Err(refused("it is empty"));
+        return Err(RedirectRefused::NoAddress);
     }
     if location.len() > LONGEST_LOCATION {
         return Err(refused("it is longer than 8 KiB"));
@@ -245,9 +248,10 @@ mod tests {
         ] {
             assert_eq!(grin().judge(&from, location, 0), Err(why), "{location}");
         }
+        for location in ["", "  "] {
+            assert_eq!(grin().judge(&from, location, 0), Err(RedirectRefused::NoAddress));
+        }
         for location in [
-            "",
-            "  ",
             "ftp://books.google.com/x",
             "https://u:p@books.google.com/",
             "https://",

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::grin::list_page::is_of_other_service;
 use crate::grin::server_words::{TROUBLE_PHRASES, begins_with_trouble};
 
 /// Why an answer is not what was asked for.
@@ -84,12 +85,22 @@ pub(super) fn says_unavailable(text: &str) -> bool {
 }
 
 /// What a text outside of a list's rows holds of that which a server in trouble says, whatever its case. What is to be done if that
-/// comes to pass is no trouble.
+/// comes to pass is no trouble, nor what is said of another service than the list.
 pub(super) fn trouble_in(text: &str) -> Option<&'static str> {
+    told_phrase(text, |before, phrase| !is_of_other_service(before, phrase))
+}
+
+/// Whether a text outside of a list's rows tells that something other than the list is away.
+pub(super) fn tells_of_other_service(text: &str) -> bool {
+    told_phrase(text, is_of_other_service).is_some()
+}
+
+/// The first phrase of trouble that is told, and `is_wanted` after what stands before it.
+fn told_phrase(text: &str, is_wanted: impl Fn(&str, &str) -> bool) -> Option<&'static str> {
     let text = text.replace('’', "'").to_ascii_lowercase();
-    let is_told = |words: &&&str| {
-        let mut places = text.match_indices(**words);
-        places.any(|(at, _)| !is_supposed(&text[..at]))
+    let is_told = |phrase: &&&str| {
+        let mut places = text.match_indices(**phrase);
+        places.any(|(at, _)| !is_supposed(&text[..at]) && is_wanted(&text[..at], phrase))
     };
     TROUBLE_PHRASES.iter().find(is_told).copied()
 }
@@ -269,6 +280,8 @@ mod tests {
             ("502. That’s an error.", true),
             ("HTTP 504 Gateway Time-out", true),
             ("None", false),
+            ("Conversion is temporarily unavailable. Please try again later.", false),
+            ("Conversion is temporarily unavailable. Internal error", true),
             ("Books 1-2 of 2", false),
             ("Errors in conversion", false),
             ("If something went wrong, write to us.", false),
@@ -315,6 +328,9 @@ mod tests {
             ("Some results may be missing", true, true),
             ("Sorry, something went wrong", true, true),
             ("Unavailable", true, false),
+            // Said of something other than the list.
+            ("Conversion is temporarily unavailable.", true, false),
+            ("The list is temporarily unavailable.", true, true),
             // What pages say about errors elsewhere.
             (
                 "If you experience an error or a timeout, please contact your partner manager.",

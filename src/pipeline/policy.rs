@@ -151,12 +151,14 @@ impl BookFault {
         }
     }
 
-    /// Fetched twice with the same bytes and the same fault, and kept in quarantine. What is not read here, or came without any proof, is not
-    /// proven to be damaged: it keeps its reason, and is asked for again after long waits, as another version of the program may read it.
+    /// Fetched twice with the same bytes and the same fault, and kept in quarantine. What is not read here, came without any proof, is taken
+    /// for another book's, or goes beyond our limits, is not proven to be damaged: it keeps its reason, and is asked for again after long
+    /// waits, as another version of the program may take it.
     pub fn damaged_at_source(reason: FailureReason, detail: &str) -> Self {
+        use FailureReason as R;
         let told = match reason {
-            FailureReason::Unsupported | FailureReason::Unauthenticated => reason,
-            _ => FailureReason::DamagedAtSource,
+            R::Unsupported | R::Unauthenticated | R::AnotherBook | R::UnnamedBook | R::Hostile => reason,
+            _ => R::DamagedAtSource,
         };
         let detail = format_args!("{reason}: {detail}");
         Self {

@@ -210,6 +210,13 @@ impl StorageError {
                 place,
                 detail: source.to_string(),
             },
+            // The signal that comes with it is caught where the program begins.
+            io::ErrorKind::FileTooLarge => Self::Full {
+                place,
+                detail: format!(
+                    "{source}: beyond the file size limit of this process (ulimit -f, LimitFSIZE=) or of the file system"
+                ),
+            },
             io::ErrorKind::PermissionDenied => Self::denied(place, &source),
             io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { place },
             io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => Self::Unsafe { place },
@@ -284,6 +291,7 @@ mod tests {
         let cases = [
             (Errno::NOSPC, StorageErrorClass::NeedsPerson, FailureReason::StorageFull),
             (Errno::DQUOT, StorageErrorClass::NeedsPerson, FailureReason::StorageFull),
+            (Errno::FBIG, StorageErrorClass::NeedsPerson, FailureReason::StorageFull),
             (
                 Errno::ACCESS,
                 StorageErrorClass::NeedsPerson,

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 use std::fs;
+use std::process::{Command, Stdio};
 
 use crate::support::service::Service;
 use crate::support::{Home, files};
@@ -75,4 +76,32 @@ fn a_step_by_hand_says_what_to_do_and_a_new_storage_is_adopted_by_a_command() {
         3,
         "what was stored elsewhere is not fetched again"
     );
+}
+
+/// A limit of files' sizes ends no program: the book waits as for a full disk, and is told why.
+#[test]
+fn a_limit_of_the_size_of_files_is_told_and_ends_nothing() {
+    let library = SimulatorConfig {
+        books: 2,
+        pages: 4,
+        image_bytes: 1_000_000,
+        ..SimulatorConfig::default()
+    };
+    let home = Home::new(library, "");
+    let barcode = home.simulator.barcode(0).unwrap();
+    let collected = home.grind(&["collect"]);
+    assert!(collected.status.success(), "{}", collected.err);
+    let sync = home.command(&["sync", "--barcodes", barcode.as_str()]);
+    let mut limited = Command::new("sh");
+    // In blocks of 512 bytes or of a kilobyte: more than the catalog has, and less than an archive.
+    limited.args(["-c", "ulimit -f 3000; exec \"$0\" \"$@\""]);
+    limited.arg(sync.get_program()).args(sync.get_args());
+    let ended = limited.stdin(Stdio::null()).output().unwrap();
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.code().is_some(), "no signal ended it: {:?}", ended.status);
+    assert!(told.contains("file size limit"), "{told}");
+    assert!(!home.raw(&barcode).is_file());
+    let again = home.grind(&["sync", "--force", "--barcodes", barcode.as_str()]);
+    assert!(again.status.success(), "{}", again.err);
+    assert!(home.raw(&barcode).is_file());
 }

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 use tar::Header;
 
 use crate::archive::error::ArchiveLimit;
-use crate::archive::members::{TarMembers, broken, hostile, unread};
+use crate::archive::members::{TarMembers, broken, hostile};
 
 /// What extended headers say about the next member.
 #[derive(Debug, Default)]
@@ -14,6 +14,12 @@ pub(super) struct ExtendedHeader {
     /// The file that a link means.
     pub(super) link: Option<Vec<u8>>,
     pub(super) size: Option<u64>,
+    /// Holes are left out of its data.
+    pub(super) is_sparse: bool,
+    /// The file's own name; the header has that of a file for programs that do not know sparse ones.
+    pub(super) sparse_name: Option<Vec<u8>>,
+    /// The file's size with its holes.
+    pub(super) sparse_size: Option<u64>,
 }
 
 impl<B: BufRead> TarMembers<'_, B> {
@@ -57,7 +63,7 @@ impl<B: BufRead> TarMembers<'_, B> {
             if key.pop() != Some(b'=') || value_length >= self.left {
                 return Err(malformed());
             }
-            if ExtendedHeader::wants(&key)? {
+            if extended.wants(&key) {
                 if value_length > self.limits.header_bytes {
                     let detail = format!("a pax record of {length} bytes");
                     return Err(hostile(ArchiveLimit::HeaderSize, detail));
@@ -79,28 +85,28 @@ impl<B: BufRead> TarMembers<'_, B> {
 }
 
 impl ExtendedHeader {
-    /// Is this record's value needed? Sparse files are known by their record, and not read.
-    fn wants(key: &[u8]) -> io::Result<bool> {
-        if key.starts_with(b"GNU.sparse") {
-            return Err(unread("it has a sparse file, in pax form".to_owned()));
-        }
-        Ok(matches!(key, b"path" | b"linkpath" | b"size"))
+    /// Is this record's value needed? Sparse files are known by any record of theirs.
+    fn wants(&mut self, key: &[u8]) -> bool {
+        self.is_sparse |= key.starts_with(b"GNU.sparse");
+        let is_of_sparse = matches!(key, b"GNU.sparse.name" | b"GNU.sparse.realsize" | b"GNU.sparse.size");
+        is_of_sparse || matches!(key, b"path" | b"linkpath" | b"size")
     }
 
     fn set(&mut self, key: &[u8], value: Vec<u8>) -> io::Result<()> {
         match key {
             b"path" => self.name = Some(value),
             b"linkpath" => self.link = Some(value),
-            _ => return self.set_size(&value),
+            b"GNU.sparse.name" => self.sparse_name = Some(value),
+            b"GNU.sparse.realsize" | b"GNU.sparse.size" => self.sparse_size = Some(size_of(&value)?),
+            _ => self.size = Some(size_of(&value)?),
         }
         Ok(())
     }
+}
 
-    fn set_size(&mut self, value: &[u8]) -> io::Result<()> {
-        let size = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
-        self.size = Some(size.ok_or_else(|| broken("a pax size is no number"))?);
-        Ok(())
-    }
+fn size_of(value: &[u8]) -> io::Result<u64> {
+    let size = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+    size.ok_or_else(|| broken("a pax size is no number"))
 }
 
 /// What is left of a pax record behind its length and the blank that `digits` ends with.

@@ -3,13 +3,14 @@
 use std::io::{self, BufRead, Read};
 
 use crate::archive::acceptance::BookIdentity;
-use crate::archive::book_names::{names_book, names_some_book};
+use crate::archive::book_names::{may_name_book, names_book, names_some_book};
 use crate::archive::digest::{LaneDigests, base_name, folder_of};
 use crate::archive::findings::FindingCode;
 use crate::archive::members::TarMember;
 use crate::archive::mets::{MetsSummary, RecordKind};
 use crate::archive::object_names::{may_name_another, object_holds, object_names_book};
 use crate::archive::scan::TarScan;
+use crate::grin::Barcode;
 
 /// METS beside the first one whose files are compared; each may name as many as an archive has.
 const MOST_METS: usize = 4;
@@ -73,7 +74,7 @@ impl TarScan<'_> {
         )?;
         let Some(mut mets) = mets else { return Ok(()) };
         folder_of(&member.name).clone_into(&mut mets.folder);
-        if !by_name && self.barcode.is_some() {
+        if !by_name && self.barcode.is_some_and(|barcode| !is_called_as(&member.name, barcode)) {
             let text = "METS by its root element, not its name";
             self.findings.note(FindingCode::MetsMisnamed, Some(&member.name), text);
         }
@@ -143,10 +144,18 @@ impl TarScan<'_> {
                 BookIdentity::Unnamed
             }
             Some(_) => BookIdentity::Another,
+            None if is_called_as(&member.name, barcode) => BookIdentity::Requested,
             None if names_some_book(base_name(&member.name)) => BookIdentity::Another,
             None => BookIdentity::Unnamed,
         }
     }
+}
+
+/// Does the file of a METS perhaps have this book's name, behind a library's with an underscore?
+fn is_called_as(name: &str, barcode: &Barcode) -> bool {
+    let base_name = base_name(name);
+    let stem = base_name.rsplit_once('.').map_or(base_name, |(stem, _)| stem);
+    may_name_book(stem, barcode)
 }
 
 /// Bytes on their way to the METS reader, each through the digest once.
@@ -183,7 +192,45 @@ mod tests {
     use crate::archive::findings::ArchiveFinding;
     use crate::archive::members::MemberKind;
     use crate::archive::volume::PassOptions;
-    use crate::grin::Barcode;
+
+    #[test]
+    fn a_name_behind_a_library_with_underscores_counts_where_the_mets_names_none() {
+        let barcode = Barcode::parse("TL0000000001").unwrap();
+        for (name, object, expected) in [
+            ("LI_B_TL0000000001.xml", None, BookIdentity::Requested),
+            (
+                "LI_B_TL0000000001.xml",
+                Some("LI_B:TL0000000001"),
+                BookIdentity::Requested,
+            ),
+            (
+                "LI_B_TL0000000001.xml",
+                Some("LI_B:TL0000000002"),
+                BookIdentity::Another,
+            ),
+            ("LI_B_TL0000000002.xml", None, BookIdentity::Another),
+            (
+                "LI_B_TL0000000002.xml",
+                Some("LI_B:TL0000000001"),
+                BookIdentity::Requested,
+            ),
+            ("volume.xml", None, BookIdentity::Unnamed),
+        ] {
+            let options = PassOptions::default();
+            let mut scan = TarScan::new(&options, Some(&barcode));
+            let object = object.map_or_else(String::new, |object| format!(" OBJID=\"{object}\""));
+            let content = format!("<mets{object}></mets>");
+            let member = TarMember {
+                name: name.to_owned(),
+                size: content.len() as u64,
+                offset: 0,
+                kind: MemberKind::File,
+            };
+            scan.file(&member, &mut content.as_bytes()).unwrap();
+            let identity = scan.mets.as_ref().map(|found| found.identity);
+            assert_eq!(identity, Some(expected), "{name}{object}");
+        }
+    }
 
     #[test]
     fn an_objid_that_holds_the_barcode_contradicts_no_file_name() {

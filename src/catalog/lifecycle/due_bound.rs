@@ -9,8 +9,9 @@ use tracing::warn;
 use crate::catalog::CatalogError;
 use crate::catalog::engine::value::arguments;
 use crate::catalog::lifecycle::policy::CatalogPolicy;
+use crate::catalog::notes;
 use crate::catalog::writer::ledger::CatalogTransaction;
-use crate::clock::{later, stamp};
+use crate::clock::{later, read_stamp, stamp};
 
 /// Longer than any wait of ours, and than any that a server asks for in earnest.
 const LONGEST: Duration = Duration::from_hours(366 * 24);
@@ -49,12 +50,38 @@ fn moved_by(set_back: i64) -> Option<String> {
     (set_back >= LEAST_STEP).then(|| format!("-{}.{:03} seconds", set_back / 1_000, set_back % 1_000))
 }
 
+/// Under which the last time stands that a program had by the machine's clock.
+const CLOCK_SEEN: &str = "clock_seen";
+/// It is written again when it is older than this.
+const SEEN_FOR: Duration = Duration::from_mins(1);
+
+/// By how many milliseconds at least the clock was set back while no program ran, which the last one had at `seen`; a clock that was not set
+/// after the machine started tells nothing.
+fn set_back_at_rest(seen: Option<Timestamp>, now: Timestamp) -> i64 {
+    let is_set = now.as_second() >= CLOCK_IS_SET;
+    seen.filter(|_| is_set)
+        .map_or(0, |seen| (seen.as_millisecond() - now.as_millisecond()).max(0))
+}
+
 /// Lets nothing wait longer because the machine's clock was set back: what was put off for seconds would wait for hours. A clock that is set
-/// forward only makes it due earlier. A step while no program ran is not seen.
+/// forward only makes it due earlier. Of a step while no program ran, the time tells that the last one left in the catalog; a server's clock
+/// counts by itself.
 pub(crate) fn follow_clock(tx: &CatalogTransaction<'_>) -> Result<(), CatalogError> {
-    let Some(by) = moved_by(tx.clock_set_back()) else {
+    if tx.conn.server_time().is_some() {
         return Ok(());
-    };
+    }
+    let seen = notes::read(tx.conn, CLOCK_SEEN)?.as_deref().and_then(read_stamp);
+    let set_back = tx.clock_set_back().unwrap_or_else(|| set_back_at_rest(seen, tx.now));
+    let moved = moved_by(set_back);
+    let is_new = seen.is_none_or(|seen| moved.is_some() || later(seen, SEEN_FOR) <= tx.now);
+    if is_new && tx.now.as_second() >= CLOCK_IS_SET {
+        notes::write(tx.conn, CLOCK_SEEN, &tx.stamp)?;
+    }
+    moved.map_or(Ok(()), |by| move_waits(tx, &by))
+}
+
+/// Moves all that waits with the clock.
+fn move_waits(tx: &CatalogTransaction<'_>, by: &str) -> Result<(), CatalogError> {
     let mut waiting = 0;
     for sql in WAITING {
         waiting += tx.conn.execute(sql, &arguments! { now: tx.stamp, by: by })?;
@@ -101,6 +128,20 @@ mod tests {
             (7_200_045, Some("-7200.045 seconds")),
         ] {
             assert_eq!(moved_by(set_back).as_deref(), expected, "{set_back}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_at_rest_is_told_by_the_time_that_was_left() {
+        for (seen, now, expected) in [
+            (None, "2026-11-29T10:00:00Z", 0),
+            (Some("2026-11-29T09:00:00Z"), "2026-11-29T10:00:00Z", 0),
+            (Some("2026-11-29T12:00:00Z"), "2026-11-29T10:00:00Z", 7_200_000),
+            // It is set later.
+            (Some("2026-11-29T12:00:00Z"), "1970-01-01T00:05:00Z", 0),
+        ] {
+            let seen = seen.map(|seen| seen.parse().unwrap());
+            assert_eq!(set_back_at_rest(seen, now.parse().unwrap()), expected, "{seen:?} {now}");
         }
     }
 

@@ -69,6 +69,34 @@ fn what_was_put_off_for_seconds_does_not_wait_for_hours_where_the_clock_is_set_b
 }
 
 #[test]
+fn a_clock_that_is_set_back_while_no_program_runs_makes_nothing_wait_for_hours() {
+    for (step, waits_on) in [(-2, false), (2, true), (0, true)] {
+        let mut shelf = Shelf::in_file();
+        three(&mut shelf);
+        let member = card("a", "1");
+        join(&mut shelf, &member);
+        let claimed = shelf.claim_of("one", queue(&[Queue::Converted]), 1);
+        let due = shelf.now_plus(3 * HOUR);
+        shelf.settle(&claimed[0], retry(due)).unwrap();
+        shelf.clock.step(step * 3_600_000);
+        shelf.reopen();
+        // Two seconds have passed. Whoever comes later finds nothing to do.
+        for (name, owner) in [("b", "2"), ("c", "3")] {
+            join(&mut shelf, &card(name, owner));
+            let at = shelf.text(claimed[0].claim.barcode.as_str(), "next_attempt_at");
+            let back = if waits_on {
+                Duration::ZERO
+            } else {
+                2 * HOUR - Duration::from_secs(2)
+            };
+            let expected = due.checked_sub(back).unwrap();
+            assert_eq!(at, Some(crate::clock::stamp(expected)), "set by {step} h");
+            shelf.reopen();
+        }
+    }
+}
+
+#[test]
 fn after_a_restart_of_the_machine_no_claim_is_left() {
     let mut shelf = Shelf::new();
     three(&mut shelf);

@@ -1,5 +1,6 @@
 //! A list page, read as it arrives.
 
+mod aside;
 mod cells;
 mod charset;
 mod counted;
@@ -14,6 +15,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 
+pub(super) use crate::grin::list_page::aside::is_of_other_service;
 pub(super) use crate::grin::list_page::cells::{name_of, set};
 pub(super) use crate::grin::list_page::counted::{says_more, says_none, total_of};
 pub(super) use crate::grin::list_page::heading::{ListField, ListHeading, field_of};
@@ -47,6 +49,8 @@ pub struct ListPage {
     pub has_trouble: bool,
     /// The most books that the page says there are; 0 where it says nothing of that.
     pub total: u64,
+    /// As `total`, in words that may be about the whole library.
+    pub library_total: u64,
     /// Why the page is not what was asked for.
     pub refusal: Option<AnswerRefusal>,
     /// Whatever else is worth a line in the log.
@@ -70,6 +74,17 @@ pub enum EndDoubt {
     Trouble,
     /// The page says that there are so many books, and has fewer. A pass that saw as many is complete.
     CountsMore(u64),
+    /// The page says that there are so many books, perhaps in the whole library, and has fewer.
+    CountsLibrary(u64),
+    /// Words on the page tell that something is away which is not the list.
+    OtherService,
+}
+
+impl EndDoubt {
+    /// Is it of words that are likely about something other than the list? Such words may stand on every page for ever.
+    pub fn may_be_of_others(&self) -> bool {
+        matches!(self, Self::CountsLibrary(_) | Self::OtherService)
+    }
 }
 
 impl std::fmt::Display for EndDoubt {
@@ -87,6 +102,15 @@ impl std::fmt::Display for EndDoubt {
                 f.write_str("words on the page tell of trouble, or stand in a table and in no row: rows may be missing")
             }
             Self::CountsMore(books) => write!(f, "the page says that there are {books} books, and fewer were seen"),
+            Self::CountsLibrary(books) => {
+                write!(
+                    f,
+                    "the page speaks of {books} books, perhaps of the whole library, and fewer were seen"
+                )
+            }
+            Self::OtherService => {
+                f.write_str("words on the page tell that something other than the list is unavailable")
+            }
             Self::FullPage => f.write_str("the page has as many rows as were requested and no link to another page"),
         }
     }

@@ -1,8 +1,11 @@
 //! What a page says outside of the list's table, where refusals stand.
 
+use crate::grin::list_page::aside::may_count_library;
 use crate::grin::list_page::counted::{says_more, says_none, tells_of_more, total_of};
 use crate::grin::list_page::page_end::short;
-use crate::grin::refusal::{contains_ignoring_case, says_trouble, says_unavailable, trouble_in};
+use crate::grin::refusal::{
+    contains_ignoring_case, says_trouble, says_unavailable, tells_of_other_service, trouble_in,
+};
 use crate::grin::text_list::speaks_for_itself;
 use crate::grin::{AnswerRefusal, Barcode, FileName, GrinDate, text};
 
@@ -41,6 +44,10 @@ pub(super) struct OutsideTable {
     other_books: bool,
     /// The most books or rows that a count names.
     total: u64,
+    /// As `total`, in words that may be about the whole library.
+    library_total: u64,
+    /// Words tell that something other than the list is away.
+    other_service: bool,
     /// A statement says that there are no books.
     says_none: bool,
 }
@@ -120,7 +127,12 @@ impl OutsideTable {
         }
         self.tells_of_more |= says_more(&shown, of_list);
         self.says_none |= says_none(&shown);
-        self.total = self.total.max(total_of(&shown).unwrap_or(0));
+        let total = if may_count_library(&shown) {
+            &mut self.library_total
+        } else {
+            &mut self.total
+        };
+        *total = (*total).max(total_of(&shown).unwrap_or(0));
         self.other_books |= std::mem::take(&mut self.in_cell) && is_book(&shown);
     }
 
@@ -140,6 +152,7 @@ impl OutsideTable {
         let shown = text::from_html(&self.text);
         self.unavailable |= says_unavailable(&shown);
         self.tells_of_more |= tells_of_more(&shown);
+        self.other_service |= tells_of_other_service(&shown);
         if let Some(words) = trouble_in(&shown) {
             self.note_trouble(words);
         }
@@ -180,6 +193,17 @@ impl OutsideTable {
     /// The most books or rows that a count names; 0: there is none.
     pub(super) fn total(&self) -> u64 {
         self.total
+    }
+
+    /// As [`OutsideTable::total`], in words that may be about the whole library.
+    pub(super) fn library_total(&self) -> u64 {
+        self.library_total
+    }
+
+    /// Whether words tell that something other than the list is away.
+    pub(super) fn tells_of_other_service(&mut self) -> bool {
+        self.search();
+        self.other_service
     }
 
     /// Whether a page without the list's table says in words that the list is empty, and tells of no trouble.

@@ -16,8 +16,10 @@
 //! 6. Links and forms of the list that are too many or too long to look at leave the end in doubt; so do scripts in scripts.
 //! 7. Words of a server in trouble (`grin/refusal.rs`), words in the list's table that stand in none of its rows, and what books are called
 //!    in a table that is not read, leave the end in doubt: they may have taken the place of rows.
-//! 8. A page with as many rows as were requested and without any link of the list leaves the end in doubt.
-//! 9. Otherwise the page is the last one.
+//! 8. So do, more weakly (`aside.rs`), a number of books that may be the whole library's, and words that something other than the list
+//!    is away: a pass that agrees with the text form is no fault then, and nothing is concluded from absence.
+//! 9. A page with as many rows as were requested and without any link of the list leaves the end in doubt.
+//! 10. Otherwise the page is the last one.
 
 mod words;
 
@@ -86,6 +88,7 @@ pub(super) enum LinkMeaning {
 
 /// What is known of a page when all of it was read.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not exclude each other")]
 pub(super) struct PageFacts<'a> {
     /// Its address.
     pub(super) page: &'a Url,
@@ -101,6 +104,10 @@ pub(super) struct PageFacts<'a> {
     pub(super) trouble: bool,
     /// The most books that the page says there are; 0: it does not say.
     pub(super) total: u64,
+    /// As `total`, in words that may be about the whole library.
+    pub(super) library_total: u64,
+    /// Words tell that something other than the list is away.
+    pub(super) other_service: bool,
 }
 
 /// What follows after a page.
@@ -179,6 +186,10 @@ fn end_without_next(facts: &PageFacts<'_>, place: &Place) -> PageEnd {
         PageEnd::Doubt(EndDoubt::OpenLinks(open))
     } else if facts.total > place.reached(facts.rows) {
         PageEnd::Doubt(EndDoubt::CountsMore(facts.total))
+    } else if facts.library_total > place.reached(facts.rows) {
+        PageEnd::Doubt(EndDoubt::CountsLibrary(facts.library_total))
+    } else if facts.other_service {
+        PageEnd::Doubt(EndDoubt::OtherService)
     } else if facts.links.is_empty() && requested.is_some_and(|requested| requested > 0 && facts.rows >= requested) {
         PageEnd::Doubt(EndDoubt::FullPage)
     } else {

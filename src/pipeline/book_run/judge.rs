@@ -57,6 +57,11 @@ impl<S: BookServices> BookRun<S> {
         due
     }
 
+    fn is_to_be_told(&self) -> bool {
+        let memory = &mut self.context.judgement.borrow_mut().memory;
+        memory.is_to_be_told(&self.book.claim.barcode)
+    }
+
     pub(super) fn log(&self, outcome: BookOutcome) {
         let barcode = &self.book.claim.barcode;
         match (&self.fault, outcome) {
@@ -67,7 +72,7 @@ impl<S: BookServices> BookRun<S> {
                 let (error_kind, detail) = (fault.reason.as_str(), &fault.detail);
                 warn!(%barcode, error_kind, detail, "the newer archive was not taken; what was published before is recorded as stored");
             }
-            (Some(fault), BookOutcome::Released) if fault.is_this_books_to_mend() => {
+            (Some(fault), BookOutcome::Released) if fault.is_this_books_to_mend() && self.is_to_be_told() => {
                 let error_kind = fault.reason.as_str();
                 warn!(%barcode, error_kind, detail = fault.detail, "book cannot be stored; it is tried again later");
             }

@@ -85,6 +85,8 @@ struct BookTries {
     failed_on_the_way: Option<Instant>,
     /// After how many of these failures another book was served before the next one.
     served_between: u32,
+    /// A person was told of what stands in its place.
+    is_told: bool,
 }
 
 /// How long a book is put off.
@@ -210,6 +212,12 @@ impl FailureMemory {
         tries.served_between
     }
 
+    /// Whether a person is to be told now what has to be mended for a book that failed: once until it succeeds, and not at each of its tries.
+    pub fn is_to_be_told(&mut self, barcode: &Barcode) -> bool {
+        let tries = self.tries.get_mut(barcode);
+        tries.is_none_or(|tries| !std::mem::replace(&mut tries.is_told, true))
+    }
+
     /// Leaves a book to the next run; `false` if there is no place for it.
     fn leave(&mut self, barcode: &Barcode) -> bool {
         if self.left.len() < MOST_LEFT {
@@ -228,6 +236,7 @@ impl FailureMemory {
             last: now,
             failed_on_the_way: None,
             served_between: 0,
+            is_told: false,
         };
         if self.tries.len() >= REMEMBERED && !self.tries.contains_key(barcode) {
             return self.beyond.insert(new);

@@ -70,6 +70,9 @@ pub(in crate::pipeline) const fn may_meet_all(reason: FailureReason) -> bool {
             | R::DamagedAtSource
             | R::Unsupported
             | R::Unauthenticated
+            | R::AnotherBook
+            | R::UnnamedBook
+            | R::Hostile
     )
 }
 
@@ -102,6 +105,10 @@ pub(super) fn explanation(fault: &BookFault, evidence: RefusalEvidence) -> Strin
         FailureReason::DamagedAtSource => "what GRIN hands out is damaged",
         FailureReason::Unsupported => "what GRIN hands out is of a kind that this version does not read",
         FailureReason::Unauthenticated => "what GRIN hands out is encrypted without an integrity check",
+        FailureReason::AnotherBook | FailureReason::UnnamedBook => {
+            "what GRIN hands out is not taken for the books asked for"
+        }
+        FailureReason::Hostile => "what GRIN hands out goes beyond what is believed of an archive",
         FailureReason::TooLittle => "what GRIN hands out comes in too small parts",
         _ => "GRIN answers no request for an archive",
     };
@@ -184,6 +191,10 @@ mod tests {
             (R::Unsupported, MOST_ALIKE, Blame::Operator),
             (R::Unauthenticated, MOST_ALIKE - 1, Blame::Book),
             (R::Unauthenticated, MOST_ALIKE, Blame::Operator),
+            (R::AnotherBook, MOST_ALIKE - 1, Blame::Book),
+            (R::AnotherBook, MOST_ALIKE, Blame::Operator),
+            (R::UnnamedBook, MOST_ALIKE, Blame::Operator),
+            (R::Hostile, MOST_ALIKE, Blame::Operator),
             // These say something of the bytes that came, or of the way.
             (R::Truncated, 100, Blame::Book),
             (R::Server, 100, Blame::Book),

@@ -280,7 +280,12 @@ fn what_is_not_proven_to_be_damaged_keeps_its_reason() {
     for (reason, told) in [
         (R::Truncated, R::DamagedAtSource),
         (R::ChecksumMismatch, R::DamagedAtSource),
-        (R::AnotherBook, R::DamagedAtSource),
+        (R::Damaged, R::DamagedAtSource),
+        (R::PagesMissing, R::DamagedAtSource),
+        (R::NoPages, R::DamagedAtSource),
+        (R::AnotherBook, R::AnotherBook),
+        (R::UnnamedBook, R::UnnamedBook),
+        (R::Hostile, R::Hostile),
         (R::Unsupported, R::Unsupported),
         (R::Unauthenticated, R::Unauthenticated),
     ] {

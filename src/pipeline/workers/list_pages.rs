@@ -11,6 +11,7 @@ use crate::grin::{EndDoubt, ListForm, ListKind, ListPage, ListPageParser, ListQu
 use crate::log::DisplayCount;
 use crate::pipeline::workers::grin_session::GrinSession;
 use crate::pipeline::workers::list_reading::{ListEnd, ListReading};
+use crate::pipeline::workers::list_time::{EndlessList, ListTime};
 use crate::pipeline::workers::page_fault::PageFault;
 use crate::pipeline::workers::passing_answer::PassingAnswer;
 use crate::pipeline::workers::retry::retried;
@@ -38,7 +39,7 @@ impl<S: GrinSession> ListReading<'_, S> {
         loop {
             self.describe(pass, total, cx);
             visited.enter(&url).map_err(PageFault::Refused)?;
-            let (page, mark) = match self.page_with_retries(&url, &visited, cx).await {
+            let (mut page, mark) = match self.page_with_retries(&url, &visited, cx).await {
                 Ok(read) => read,
                 // The link of an interrupted pass may have expired (`ctoken`): from the first page then.
                 Err(fault) if resumed && fault.is_grins() => {
@@ -56,8 +57,8 @@ impl<S: GrinSession> ListReading<'_, S> {
                 .page_size()
                 .is_some_and(|requested| page.rows < u64::from(requested));
             self.are_cut |= page.next.is_some() && (is_short || page.has_trouble);
-            match page.next {
-                None => return Ok(end_of(page.doubt, page.total, &visited, pass.rows + self.fresh)),
+            match page.next.take() {
+                None => return Ok(end_of(page, &visited, pass.rows + self.fresh)),
                 Some(_) if limit.is_some_and(|limit| self.seen.rows >= limit) => return Ok(ListEnd::Limited),
                 Some(next) => url = next,
             }
@@ -130,6 +131,8 @@ impl<S: GrinSession> ListReading<'_, S> {
             parser: ListPageParser::served_as(&self.parts.library, &body.url, &body.content_type),
             passing: PassingAnswer::of(&body),
             body,
+            time: ListTime::begin(),
+            endless: None,
             mark: PageMark::default(),
             over: false,
         };
@@ -144,8 +147,14 @@ impl<S: GrinSession> ListReading<'_, S> {
             parser,
             mut mark,
             mut passing,
+            endless,
             ..
         } = arriving;
+        if let Some(endless) = endless {
+            // What was read is good.
+            self.record(batch, None, cx).await?;
+            return Err(endless.into());
+        }
         let (rest, page) = parser.finish();
         mark.add(&rest);
         passing.note(&rest);
@@ -172,19 +181,20 @@ impl<S: GrinSession> ListReading<'_, S> {
 }
 
 /// A page without a next one ends the list, unless it has links that may lead on, or says that there are more books. Links that this
-/// pass came by lead nowhere new, and it may have seen as many `books` as the page says there are in `total`.
-fn end_of(doubt: Option<EndDoubt>, total: u64, visited: &LoopGuard, books: u64) -> ListEnd {
-    match doubt {
+/// pass came by lead nowhere new, and it may have seen as many `books` as the page says there are in total.
+fn end_of(page: ListPage, visited: &LoopGuard, books: u64) -> ListEnd {
+    match page.doubt {
         Some(doubt) if !is_settled(&doubt, visited, books) => ListEnd::Doubt(doubt),
-        // What was settled came before the count.
-        Some(_) if total > books => ListEnd::Doubt(EndDoubt::CountsMore(total)),
+        // What was settled came before the counts.
+        Some(_) if page.total > books => ListEnd::Doubt(EndDoubt::CountsMore(page.total)),
+        Some(_) if page.library_total > books => ListEnd::Doubt(EndDoubt::CountsLibrary(page.library_total)),
         _ => ListEnd::Complete,
     }
 }
 
 fn is_settled(doubt: &EndDoubt, visited: &LoopGuard, books: u64) -> bool {
     match doubt {
-        EndDoubt::CountsMore(total) => *total <= books,
+        EndDoubt::CountsMore(total) | EndDoubt::CountsLibrary(total) => *total <= books,
         EndDoubt::OpenLinks(links) => links.iter().all(|link| visited.has_entered(link)),
         _ => false,
     }
@@ -209,6 +219,9 @@ struct ArrivingPage {
     body: BodyStream,
     parser: ListPageParser,
     passing: PassingAnswer,
+    time: ListTime,
+    /// Why it is not read on.
+    endless: Option<EndlessList>,
     mark: PageMark,
     /// Its last byte was read.
     over: bool,
@@ -228,7 +241,12 @@ impl ArrivingPage {
             let rows = self.parser.push(&chunk)?;
             self.mark.add(&rows);
             self.passing.note(&rows);
+            self.endless = self.time.note(rows.len()).err();
             batch.extend(rows);
+            if self.endless.is_some() {
+                self.over = true;
+                break;
+            }
         }
         Ok(batch)
     }
@@ -244,17 +262,27 @@ mod tests {
         let mut visited = LoopGuard::default();
         visited.enter(&url("a")).unwrap();
         let open = |marks: &[&str]| Some(EndDoubt::OpenLinks(marks.iter().map(|mark| url(mark)).collect()));
-        for (doubt, total, is_complete) in [
-            (None, 0, true),
-            (open(&["a"]), 0, true),
-            (open(&["a"]), 60, true),
-            (open(&["a"]), 61, false),
-            (open(&["a", "b"]), 0, false),
-            (Some(EndDoubt::FullPage), 0, false),
-            (Some(EndDoubt::CountsMore(60)), 60, true),
-            (Some(EndDoubt::CountsMore(61)), 61, false),
+        for (doubt, total, library_total, is_complete) in [
+            (None, 0, 0, true),
+            (open(&["a"]), 0, 0, true),
+            (open(&["a"]), 60, 0, true),
+            (open(&["a"]), 61, 0, false),
+            (open(&["a"]), 60, 61, false),
+            (open(&["a", "b"]), 0, 0, false),
+            (Some(EndDoubt::FullPage), 0, 0, false),
+            (Some(EndDoubt::OtherService), 0, 0, false),
+            (Some(EndDoubt::CountsMore(60)), 60, 0, true),
+            (Some(EndDoubt::CountsMore(61)), 61, 0, false),
+            (Some(EndDoubt::CountsLibrary(60)), 0, 60, true),
+            (Some(EndDoubt::CountsLibrary(61)), 0, 61, false),
         ] {
-            let end = end_of(doubt.clone(), total, &visited, 60);
+            let page = ListPage {
+                doubt: doubt.clone(),
+                total,
+                library_total,
+                ..ListPage::default()
+            };
+            let end = end_of(page, &visited, 60);
             assert_eq!(matches!(end, ListEnd::Complete), is_complete, "{doubt:?}");
         }
     }

@@ -5,7 +5,9 @@
 //! - The pages end in a way that is understood, name just as many books as the last complete pass and miss none of those seen before.
 //! - The text form of the same moment names, all but one in a hundred, the books of the pages; rows that only it has are read too. Where
 //!   the pages broke off though they led on, it must name more. Nor does one that adds nothing settle what the last page says of more: a
-//!   server that cuts each answer at so many rows cuts both. By what a page counts, so many books are to be seen.
+//!   server that cuts each answer at so many rows cuts both. By what a page counts, so many books are to be seen;
+//!   where its words are likely about the whole library, or about a service that is away, a text form that agrees ends the pass without a
+//!   fault, and nothing follows from absence.
 //!
 //! Books are counted, never rows: a pager that repeats rows hides others. If GRIN says that it does not have the text form, the pass
 //! ends without a fault, its rows are kept, and nothing follows from what it does not name, in this pass or in any other like it. So it is
@@ -119,6 +121,9 @@ impl TextSeen {
                     PassState::Unproven(why)
                 }
             }
+            // It may stand on every page, in pass after pass.
+            EndDoubt::CountsLibrary(total) if self.books < *total => PassState::Unproven(why),
+            EndDoubt::OtherService if self.added == 0 => PassState::Unproven(why),
             EndDoubt::Trouble if self.added == 0 => PassState::Incomplete(why),
             EndDoubt::NextWithoutAddress if self.added == 0 => PassState::Unproven(why),
             // A link that is not understood may lead anywhere: "Last" stands on the last page, too.
@@ -271,6 +276,12 @@ mod tests {
             (58, 1, Some(D::CountsMore(60)), "Incomplete"),
             (60, 3, Some(D::CountsMore(60)), "Complete"),
             (999, 0, Some(D::CountsMore(1_000)), "Unproven"),
+            // It may speak of other books.
+            (57, 0, Some(D::CountsLibrary(108_037)), "Unproven"),
+            (58, 1, Some(D::CountsLibrary(60)), "Unproven"),
+            (60, 3, Some(D::CountsLibrary(60)), "Complete"),
+            (57, 0, Some(D::OtherService), "Unproven"),
+            (60, 3, Some(D::OtherService), "Complete"),
             (2, 0, Some(D::NextWithoutAddress), "Unproven"),
             (2, 0, Some(D::Trouble), "Incomplete"),
             // The text has what the pages lack.

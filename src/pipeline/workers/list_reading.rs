@@ -207,7 +207,8 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
         if self.none_missing {
             return Ok(PassState::Complete);
         }
-        let said = doubt.as_ref().map(ToString::to_string);
+        let said = doubt.as_ref().filter(|doubt| !doubt.may_be_of_others());
+        let said = said.map(ToString::to_string);
         let named_before = self.fresh;
         let text = match self.text_form(cx).await {
             Ok(text) => text,

@@ -16,6 +16,7 @@ use crate::grin::{
 use crate::pipeline::workers::grin_session::GrinSession;
 use crate::pipeline::workers::list_pages::ROWS_A_BATCH;
 use crate::pipeline::workers::list_reading::ListReading;
+use crate::pipeline::workers::list_time::ListTime;
 use crate::pipeline::workers::page_fault::PageFault;
 use crate::pipeline::workers::passing_answer::PassingAnswer;
 use crate::pipeline::workers::retry::retried;
@@ -62,6 +63,7 @@ impl TextRead {
 struct ArrivingText {
     body: BodyStream,
     passing: PassingAnswer,
+    time: ListTime,
 }
 
 /// The words among the rejected rows that may be barcodes.
@@ -100,7 +102,7 @@ impl<S: GrinSession> ListReading<'_, S> {
         let ask = OpenStream::new(url.clone(), PermitClass::Lists, RequestKind::TextList);
         let mut body = self.parts.session.stream(ask, cx).await?;
         let mut parser = TextListParser::new(self.list, &self.parts.library).of_length(body.has_length);
-        let mut passing = PassingAnswer::of(&body);
+        let (mut passing, mut time) = (PassingAnswer::of(&body), ListTime::begin());
         if rows == TextUse::RecordHeaded {
             parser = parser.headed();
         }
@@ -111,19 +113,22 @@ impl<S: GrinSession> ListReading<'_, S> {
                 beginning.extend_from_slice(&chunk);
             }
             passing.push(&chunk);
-            match parser.push(&chunk) {
+            let timed = match parser.push(&chunk) {
                 Ok(rows) => {
                     passing.note(&rows);
+                    let timed = time.note(rows.len());
                     batch.extend(rows);
+                    timed
                 }
                 Err(refusal) => {
-                    let text = ArrivingText { body, passing };
+                    let text = ArrivingText { body, passing, time };
                     return Err(self.not_text(refusal, &beginning, text, cx).await);
                 }
-            }
-            if batch.len() >= ROWS_A_BATCH {
+            };
+            if batch.len() >= ROWS_A_BATCH || timed.is_err() {
                 self.take(std::mem::take(&mut batch), rows, &mut read, cx).await?;
             }
+            timed?;
         }
         let mut end = parser.finish();
         passing.note(&end.rows);
@@ -137,7 +142,7 @@ impl<S: GrinSession> ListReading<'_, S> {
                     warn!(list = %self.list, words = said.barcode, "GRIN's own words stand in place of the rest of the list");
                 }
             }
-            let text = ArrivingText { body, passing };
+            let text = ArrivingText { body, passing, time };
             return Err(self.not_text(refusal, &beginning, text, cx).await);
         }
         self.warn(&end.warnings);
@@ -199,7 +204,11 @@ impl<S: GrinSession> ListReading<'_, S> {
         text: ArrivingText,
         cx: &AskContext,
     ) -> PageFault {
-        let ArrivingText { mut body, passing } = text;
+        let ArrivingText {
+            mut body,
+            passing,
+            mut time,
+        } = text;
         let review = ListReview {
             refusal: Some(refusal),
             ..ListReview::default()
@@ -216,6 +225,9 @@ impl<S: GrinSession> ListReading<'_, S> {
         {
             let Ok(more) = parser.push(&chunk) else { break };
             rows = more.len();
+            if let Err(endless) = time.note(rows) {
+                return endless.into();
+            }
         }
         let (rest, _) = parser.finish();
         if rows + rest.len() > 0 {

@@ -16,6 +16,7 @@ mod list_pages;
 mod list_proof;
 mod list_reading;
 mod list_text;
+mod list_time;
 mod page_fault;
 mod panics;
 mod passing_answer;

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use crate::catalog::CatalogError;
 use crate::grin::{AnswerRefusal, ListRefusal};
+use crate::pipeline::workers::list_time::EndlessList;
 use crate::pipeline::workers::retry;
-use crate::session::{BodyError, ErrorClass, SessionError};
+use crate::session::{BodyError, ErrorClass, SessionError, TimeoutPhase};
 
 /// Why one page, or a list in one form, could not be read completely.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,8 @@ pub(super) enum PageFault {
     #[error("the page breaks off before its end")]
     Torn,
     #[error(transparent)]
+    Endless(#[from] EndlessList),
+    #[error(transparent)]
     Catalog(#[from] CatalogError),
 }
 
@@ -32,7 +35,7 @@ impl PageFault {
         match self {
             Self::Session(error) => matches!(error.class(), ErrorClass::Permanent),
             Self::Refused(_) | Self::Unreadable(_) | Self::PagesInstead | Self::Torn => true,
-            Self::Body(_) | Self::Catalog(_) => false,
+            Self::Body(_) | Self::Endless(_) | Self::Catalog(_) => false,
         }
     }
 
@@ -65,7 +68,7 @@ impl PageFault {
     pub fn ends_pages(&self) -> bool {
         match self {
             Self::Refused(refusal) => *refusal != AnswerRefusal::SignIn,
-            Self::Torn | Self::Unreadable(_) => true,
+            Self::Torn | Self::Unreadable(_) | Self::Endless(_) => true,
             _ => self.concerns_form(),
         }
     }
@@ -84,8 +87,12 @@ impl PageFault {
     pub fn wait(&self) -> Option<Duration> {
         match self {
             Self::Session(error) => retry::transient(error),
+            // Each attempt may take as long again.
+            Self::Body(BodyError::Session(SessionError::Timeout {
+                phase: TimeoutPhase::Download,
+            })) => None,
             Self::Body(_) | Self::Refused(_) | Self::Torn => Some(Duration::ZERO),
-            Self::PagesInstead | Self::Unreadable(_) | Self::Catalog(_) => None,
+            Self::PagesInstead | Self::Unreadable(_) | Self::Endless(_) | Self::Catalog(_) => None,
         }
     }
 }
@@ -130,7 +137,17 @@ mod tests {
             (PageFault::Refused(AnswerRefusal::Loop), false, false, false, true),
             (PageFault::Refused(AnswerRefusal::Truncated), false, false, true, true),
             (PageFault::Body(BodyError::Stalled), false, false, true, false),
+            (
+                PageFault::Body(BodyError::Session(SessionError::Timeout {
+                    phase: TimeoutPhase::Download,
+                })),
+                false,
+                false,
+                false,
+                false,
+            ),
             (PageFault::Torn, false, false, true, true),
+            (PageFault::Endless(EndlessList::default()), false, false, false, true),
         ] {
             assert_eq!(
                 (fault.denies_form(), fault.concerns_form(), fault.may_be_resumed()),

@@ -5,6 +5,7 @@ mod check;
 mod collect;
 mod comparison;
 mod download;
+mod endless;
 mod grin_stub;
 mod prefixes;
 mod room;

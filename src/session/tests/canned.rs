@@ -1,5 +1,7 @@
 //! Answers and bodies that come from nowhere, for tests of those who ask the session.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use url::Url;
 
@@ -31,6 +33,20 @@ pub(crate) fn archive(etag: &str, bytes: &[u8], end: Result<(), BodyError>) -> A
 /// A list; `from` is where it seems to come from.
 pub(crate) fn stream(from: &Url, text: &str, end: Result<(), BodyError>) -> BodyStream {
     BodyStream::new(body(text.as_bytes(), end), from.clone(), ContentCoding::Identity)
+}
+
+/// A list of which this begins and that comes again and again, as long as somebody reads.
+pub(crate) fn dripping(from: &Url, begins: &str, drop: &str) -> BodyStream {
+    let (sender, receiver) = channel();
+    let drop = Bytes::copy_from_slice(drop.as_bytes());
+    assert!(sender.try_send(vec![Bytes::copy_from_slice(begins.as_bytes())]));
+    tokio::spawn(async move {
+        while sender.try_send(vec![drop.clone()]) {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+        }
+        sender.end(Ok(()));
+    });
+    BodyStream::new(receiver, from.clone(), ContentCoding::Identity)
 }
 
 /// A small answer.

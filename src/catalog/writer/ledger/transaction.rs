@@ -254,14 +254,11 @@ impl CatalogTransaction<'_> {
         end_endless_waits(self)
     }
 
-    /// By how many milliseconds the machine's clock was set back since this was last asked; 0 on a server, whose own clock counts.
-    pub(crate) fn clock_set_back(&self) -> i64 {
-        if self.conn.server_time().is_some() {
-            return 0;
-        }
+    /// By how many milliseconds the machine's clock was set back since this was last asked; `None`: it is asked for the first time.
+    pub(crate) fn clock_set_back(&self) -> Option<i64> {
         let ahead = self.now.as_millisecond() - self.clock.lease_now;
         let before = self.session.ahead.replace(Some(ahead));
-        before.map_or(0, |before| (before - ahead).max(0))
+        before.map(|before| (before - ahead).max(0))
     }
 
     /// Today (UTC), as the daily totals name it.

@@ -79,6 +79,7 @@ impl ListPageState {
         self.out.has_trouble = words.is_some() || self.outside.has_other_books();
         self.out.warnings.extend(words);
         self.out.total = self.outside.total();
+        self.out.library_total = self.outside.library_total();
         page_end(&PageFacts {
             page: self.pager.page(),
             rows: self.rows_seen + rejected,
@@ -87,6 +88,8 @@ impl ListPageState {
             left_out: self.pager.has_left_out(),
             trouble: self.out.has_trouble,
             total: self.out.total,
+            library_total: self.out.library_total,
+            other_service: self.outside.tells_of_other_service(),
         })
     }
 }

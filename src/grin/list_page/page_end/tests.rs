@@ -28,6 +28,8 @@ fn end(query: &str, rows: u64, links: &[&str]) -> PageEnd {
         left_out: false,
         trouble: false,
         total: 0,
+        library_total: 0,
+        other_service: false,
     })
 }
 
@@ -40,6 +42,8 @@ fn shown(end: &PageEnd) -> String {
         PageEnd::Doubt(EndDoubt::NextWithoutAddress) => "said".to_owned(),
         PageEnd::Doubt(EndDoubt::Trouble) => "trouble".to_owned(),
         PageEnd::Doubt(EndDoubt::CountsMore(total)) => format!("of {total}"),
+        PageEnd::Doubt(EndDoubt::CountsLibrary(total)) => format!("library of {total}"),
+        PageEnd::Doubt(EndDoubt::OtherService) => "other service".to_owned(),
         PageEnd::Doubt(EndDoubt::LinksLeftOut) => "left out".to_owned(),
         PageEnd::Doubt(EndDoubt::OpenLinks(links)) => format!("open {}", links.len()),
         PageEnd::Refused(refusal, _) => refusal.as_str().to_owned(),
@@ -170,6 +174,8 @@ fn links_that_must_not_be_asked_leave_the_end_in_doubt() {
             left_out,
             trouble: false,
             total: 0,
+            library_total: 0,
+            other_service: false,
         }))
     };
     assert_eq!(end(false, &[("?first=1", M::Unknown)]), "last");
@@ -182,15 +188,20 @@ fn links_that_must_not_be_asked_leave_the_end_in_doubt() {
 
 #[test]
 fn a_number_of_books_that_is_larger_than_what_was_seen_leaves_the_end_in_doubt() {
-    for (query, rows, total, expected) in [
-        ("?result_count=10", 2, 2, "last"),
-        ("?result_count=10", 2, 3, "of 3"),
+    for (query, rows, (total, library_total), expected) in [
+        ("?result_count=10", 2, (2, 0), "last"),
+        ("?result_count=10", 2, (3, 0), "of 3"),
+        ("?result_count=10", 2, (3, 9), "of 3"),
+        ("?result_count=10", 2, (2, 9), "library of 9"),
+        ("?result_count=2", 2, (0, 9), "library of 9"),
+        ("?result_count=10", 2, (0, 2), "last"),
         // The rows of earlier pages count.
-        ("?result_count=10&first=11", 2, 12, "last"),
-        ("?result_count=10&first=11", 2, 14, "of 14"),
+        ("?result_count=10&first=11", 2, (12, 0), "last"),
+        ("?result_count=10&first=11", 2, (14, 0), "of 14"),
+        ("?result_count=10&first=11", 2, (0, 12), "last"),
         // By a mark it is not known how many there were; the pass knows.
-        ("?ctoken=x", 2, 12, "of 12"),
-        ("?ctoken=x", 2, 2, "last"),
+        ("?ctoken=x", 2, (12, 0), "of 12"),
+        ("?ctoken=x", 2, (2, 0), "last"),
     ] {
         let page = Url::parse(&format!("{LIST}{query}")).unwrap();
         let end = page_end(&PageFacts {
@@ -201,8 +212,10 @@ fn a_number_of_books_that_is_larger_than_what_was_seen_leaves_the_end_in_doubt()
             left_out: false,
             trouble: false,
             total,
+            library_total,
+            other_service: false,
         });
-        assert_eq!(shown(&end), expected, "{query} {total}");
+        assert_eq!(shown(&end), expected, "{query} {total} {library_total}");
     }
 }
 

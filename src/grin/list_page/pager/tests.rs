@@ -25,6 +25,8 @@ fn end_of(pager: &mut PagerWatch) -> PageEnd {
         left_out: pager.has_left_out(),
         trouble: false,
         total: 0,
+        library_total: 0,
+        other_service: false,
     })
 }
 

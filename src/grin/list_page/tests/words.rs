@@ -196,3 +196,32 @@ fn words_in_the_table_or_after_it_that_tell_of_more_leave_the_end_in_doubt() {
         }
     }
 }
+
+/// A page may say on and on how large the library is, or that something other than the list is away.
+#[test]
+fn words_about_something_other_than_the_list_are_a_weaker_doubt() {
+    let away = "<p>Conversion is temporarily unavailable. Please try again later.</p>";
+    for (inside, after, expected) in [
+        ("", "<p>Library total: 5,000 books</p>", EndDoubt::CountsLibrary(5_000)),
+        ("", away, EndDoubt::OtherService),
+        (
+            "<tr><td colspan=2>Conversion is temporarily unavailable</td></tr>",
+            "",
+            EndDoubt::Trouble,
+        ),
+        ("", "<p>The list is temporarily unavailable</p>", EndDoubt::Trouble),
+        ("", &format!("{away}<p>Internal error</p>"), EndDoubt::Trouble),
+        (
+            "",
+            &format!("{away}<p>Total: 5,000 books</p>"),
+            EndDoubt::CountsMore(5_000),
+        ),
+    ] {
+        let page = read("?result_count=100", inside, after);
+        assert_eq!(page.doubt, Some(expected), "{inside}{after}");
+    }
+    for words in ["Pages in this library: 5,000", "Library total: 2 books"] {
+        let page = read("?result_count=100", "", &format!("<p>{words}</p>"));
+        assert!(page.complete, "{words}: {page:?}");
+    }
+}

@@ -47,6 +47,19 @@ fn what_ends_alike_each_time_gets_no_quick_tries() {
 }
 
 #[test]
+fn a_person_is_told_once_of_what_has_to_be_mended() {
+    let book = Barcode::parse("TL0001").unwrap();
+    let mut memory = FailureMemory::default();
+    for is_mended in [true, false, false, true, false] {
+        if is_mended {
+            memory.forget(&book);
+        }
+        memory.failed_on_the_way(&book, Instant::now(), None);
+        assert_eq!(memory.is_to_be_told(&book), is_mended);
+    }
+}
+
+#[test]
 fn attempts_are_spread_over_three_days_whatever_their_number() {
     for limit in 2..=12 {
         let sum: Duration = (1..limit).map(|attempt| attempt_delay(limit, attempt)).sum();

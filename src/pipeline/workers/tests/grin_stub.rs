@@ -36,6 +36,8 @@ pub enum StubAnswer {
         text: String,
         end: Result<(), BodyError>,
     },
+    /// A list that begins so, and goes on with this for ever.
+    Drips(String, String),
     Fails(SessionError),
     Panics,
     /// None before the question is cancelled.
@@ -179,6 +181,7 @@ impl GrinSession for GrinStub {
     async fn stream(&self, ask: OpenStream, cx: &AskContext) -> Result<BodyStream, SessionError> {
         match self.next(&ask.url, cx).await? {
             StubAnswer::List { text, end } => Ok(canned::stream(&ask.url, &text, end)),
+            StubAnswer::Drips(begins, drop) => Ok(canned::dripping(&ask.url, &begins, &drop)),
             other => panic!("{other:?} is no list"),
         }
     }
