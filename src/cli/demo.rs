@@ -75,7 +75,7 @@ pub fn run(args: &DemoArgs) -> CommandResult {
         })?;
     output::print(&format!(
         "a simulated GRIN with {} serves at {}\n",
-        CountedNoun(args.books as u64, "book"),
+        CountedNoun(args.books, "book"),
         simulator.base_url()
     ))?;
     let (settings, sources) = load::settings(&ConfigArgs { config: Some(config) })?;

@@ -112,7 +112,7 @@ mod tests {
             retry_after,
             longest: None,
         };
-        let until = in_zone(Timestamp::from_second(120).unwrap(), TimeZone::system()).to_string();
+        let until = in_zone(Timestamp::from_second(120).unwrap(), TimeZone::system());
         let told = asked_to_wait(Some(Duration::from_secs(120)), Timestamp::UNIX_EPOCH).to_string();
         assert!(told.contains(&format!("GRIN asks to wait until {until}\n")), "{told}");
         for (error, words) in [

@@ -69,9 +69,10 @@ async fn who_stands_still_with_the_first_message_is_written_with_it() {
     let arbiter = actix_rt::Arbiter::new();
     let checker = spawn::serial(&hub, &arbiter.handle(), options, || Panics);
     let (begin, begun) = std::sync::mpsc::channel();
-    let asked = actix_rt::spawn(async move { checker.ask(StandStill(begin), &AskContext::root("test")).await });
-    // The ask is sent with the first poll of it.
-    tokio::task::yield_now().await;
+    let cx = AskContext::root("test");
+    let mut asked = std::pin::pin!(checker.ask(StandStill(begin), &cx));
+    // The first poll sends it.
+    assert!(futures::poll!(asked.as_mut()).is_pending());
     begun.recv_timeout(Duration::from_secs(10)).unwrap();
     let stall = ActorStall {
         actor: ActorName::Checker,
@@ -87,7 +88,6 @@ async fn who_stands_still_with_the_first_message_is_written_with_it() {
     let in_hand = text.lines().nth(2).unwrap();
     assert!(in_hand.starts_with("stand_still        outside "), "{text}");
     assert!(in_hand.contains(" GRIN for "), "{text}");
-    asked.abort();
     arbiter.stop();
 }
 
