@@ -45,7 +45,7 @@ pub fn exit_of(error: &CatalogError) -> ExitStatus {
             ExitStatus::Unavailable
         }
         E::NotPermitted(_) => ExitStatus::NotPermitted,
-        E::Open { .. } | E::DiskFull(_) | E::ReadOnly(_) => ExitStatus::CannotCreate,
+        E::Open { .. } | E::DiskFull { .. } | E::ReadOnly(_) => ExitStatus::CannotCreate,
         E::Damaged { .. }
         | E::Stale { .. }
         | E::Unknown(_)
@@ -96,6 +96,13 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
     }
 
+    fn full() -> CatalogError {
+        CatalogError::DiskFull {
+            path: "/x".into(),
+            cause: "x".into(),
+        }
+    }
+
     #[test]
     fn each_fault_of_the_catalog_has_one_code() {
         use CatalogError as E;
@@ -140,7 +147,7 @@ mod tests {
                 },
                 73,
             ),
-            (E::DiskFull(words()), 73),
+            (full(), 73),
             (E::ReadOnly(words()), 73),
             (
                 E::Damaged {
