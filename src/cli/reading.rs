@@ -27,10 +27,10 @@ pub fn existing(url: &str) -> Result<Option<CatalogReader>, CliError> {
     }
 }
 
-/// What the catalog knows of its storage; `None` where it cannot be asked, which is for those to say who need it.
-pub fn storage_mark(url: &str) -> Option<KeptStorageMark> {
+/// What the catalog knows of one of its storages; `None` where it cannot be asked, which is for those to say who need it.
+pub fn storage_mark(url: &str, place: MarkedPlace) -> Option<KeptStorageMark> {
     let catalog = CatalogReader::open(url).ok()?;
-    catalog.ask(&AskStorageMark(MarkedPlace::Main)).ok()
+    catalog.ask(&AskStorageMark(place)).ok()
 }
 
 /// The code that the shell shall see of a catalog's error, for every command.
