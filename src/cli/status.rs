@@ -74,6 +74,12 @@ pub fn not_running(errors: &[ClientError]) -> CliError {
             "you are not permitted to ask the daemon",
             "Its socket is for its user and group: ask as root, as `sudo -u grind grind …`, or as a member of the group (`usermod -aG grind NAME`, then sign in anew).",
         )
+    } else if is_any(|error| matches!(error, ClientError::Refused { status: 401, .. })) {
+        (
+            ExitStatus::NotPermitted,
+            "you are not permitted to ask the daemon at its address",
+            "Its page wants the token of observe.token_file: open it in a browser, or ask over the daemon's socket, as root or as `sudo -u grind grind …` (--socket).",
+        )
     } else {
         (
             ExitStatus::Unavailable,
@@ -136,8 +142,18 @@ mod tests {
         };
         let denied = || ClientError::Denied { endpoint: endpoint() };
         let silent = || ClientError::Silent { endpoint: endpoint() };
+        let stranger = || ClientError::Refused {
+            endpoint: DaemonEndpoint::Address("127.0.0.1:9737".parse().unwrap()),
+            status: 401,
+            text: "the token is needed".to_owned(),
+        };
         for (errors, exit, what) in [
             (vec![none()], ExitStatus::Unavailable, "no running daemon"),
+            (
+                vec![none(), stranger()],
+                ExitStatus::NotPermitted,
+                "you are not permitted",
+            ),
             (
                 vec![denied(), none()],
                 ExitStatus::NotPermitted,
