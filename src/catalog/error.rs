@@ -121,8 +121,16 @@ pub enum CatalogError {
     #[error("the catalog is locked by another program; nothing was written, it can be asked again")]
     Busy,
     /// No room on the catalog's file system.
-    #[error("no room left for the catalog: {0}; free space on its disk, nothing recorded before is lost")]
-    DiskFull(String),
+    #[error(
+        "no room left for the catalog{}: {cause}; free space on its disk, nothing recorded before is lost",
+        named(path)
+    )]
+    DiskFull {
+        /// The catalog's file or the database; empty where it is not known.
+        path: PathBuf,
+        /// SQLite's or the server's words.
+        cause: String,
+    },
     /// The catalog's file, its file system or its server is read-only at present.
     #[error(
         "the catalog is read-only: {0}; of a file, mount its file system writable again and check the file's owner; of a server, let it be written again; nothing recorded before is lost"
@@ -175,7 +183,7 @@ impl CatalogError {
         matches!(
             self,
             Self::Busy
-                | Self::DiskFull(_)
+                | Self::DiskFull { .. }
                 | Self::ReadOnly(_)
                 | Self::NotPermitted(_)
                 | Self::Disk(_)
@@ -186,6 +194,24 @@ impl CatalogError {
                 | Self::Asked(_)
         )
     }
+
+    /// Whether only a person can end this: somebody makes room or gives the right to write, or the file is put back. What does not pass
+    /// is a person's as well.
+    pub fn needs_person(&self) -> bool {
+        let by_hand = matches!(
+            self,
+            Self::DiskFull { .. } | Self::ReadOnly(_) | Self::NotPermitted(_) | Self::Gone { .. }
+        );
+        by_hand || !self.may_pass()
+    }
+}
+
+/// A place in the middle of a sentence.
+fn named(path: &std::path::Path) -> String {
+    match path.as_os_str().is_empty() {
+        true => String::new(),
+        false => format!(" {}", path.display()),
+    }
 }
 
 impl From<rusqlite::Error> for CatalogError {
@@ -194,7 +220,10 @@ impl From<rusqlite::Error> for CatalogError {
         let words = error.to_string();
         match error.sqlite_error_code() {
             Some(Code::DatabaseBusy | Code::DatabaseLocked) => Self::Busy,
-            Some(Code::DiskFull) => Self::DiskFull(words),
+            Some(Code::DiskFull) => Self::DiskFull {
+                path: PathBuf::new(),
+                cause: words,
+            },
             Some(Code::ReadOnly) => Self::ReadOnly(words),
             Some(Code::SystemIoFailure | Code::CannotOpen) => Self::Disk(words),
             Some(Code::NotADatabase) => Self::NotDatabase { path: PathBuf::new() },
@@ -217,6 +246,10 @@ impl CatalogError {
     pub(crate) fn in_file(self, path: &std::path::Path) -> Self {
         match self {
             Self::Damaged { cause, .. } => Self::Damaged {
+                path: path.into(),
+                cause,
+            },
+            Self::DiskFull { cause, .. } => Self::DiskFull {
                 path: path.into(),
                 cause,
             },

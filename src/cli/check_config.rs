@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::catalog::CatalogAddress;
+use crate::catalog::{CatalogAddress, MarkedPlace};
 use crate::cli::args::ConfigArgs;
 use crate::cli::{reading, root};
 use crate::pipeline::{archive_options, check_layout, scope_of};
@@ -114,7 +114,8 @@ fn layout_in_use(settings: &Settings) -> Result<(), UnusableSetting> {
     if catalog_file(url).is_none() || root::refuse_at_catalog(url).is_err() {
         return Ok(());
     }
-    let checked = reading::storage_mark(url).map_or(Ok(()), |kept| check_layout(&layout.name(), &kept));
+    let kept = reading::storage_mark(url, MarkedPlace::Main);
+    let checked = kept.map_or(Ok(()), |kept| check_layout(&layout.name(), &kept));
     checked.map_err(|error| UnusableSetting(error.to_string()))
 }
 

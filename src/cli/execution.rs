@@ -12,7 +12,7 @@ use crate::log;
 use crate::log::CountedNoun;
 use crate::observe::{DaemonView, ObserverError};
 use crate::pipeline::RunReport;
-use crate::vocabulary::WaitCause;
+use crate::vocabulary::{WaitCause, WaitReason};
 
 /// Runs what the options say on an actix system of its own, with progress shown if wanted, and says how it ended.
 pub fn execute(mut options: RunOptions, show: ProgressStyle) -> Result<(DaemonEnd, Arc<LiveDaemonView>), CliError> {
@@ -59,7 +59,7 @@ pub fn verdict(ended: &DaemonEnd, once: bool) -> CommandResult {
         .cause(fault.clone())
         .advise("Without its catalog the next run begins a new one, and finds stored books in the storage again."));
     }
-    if let Some(error) = cut(ended.report.cut) {
+    if let Some(error) = cut(ended.report.cut, ended.report.cut_while.as_ref()) {
         return Err(error);
     }
     let grin = GrinAtEnd {
@@ -73,16 +73,23 @@ pub fn verdict(ended: &DaemonEnd, once: bool) -> CommandResult {
     }
 }
 
-/// A stop that did not wait for the books in hand.
-fn cut(books: u64) -> Option<CliError> {
+/// A stop that did not wait for the books in hand. What they waited for would not have ended in a longer time.
+fn cut(books: u64, waiting: Option<&WaitReason>) -> Option<CliError> {
     let books = match books {
         0 => return None,
         books => CountedNoun(books, "book"),
     };
     let what = format!("stopped when the grace was over, with {books} in hand");
-    Some(CliError::new(ExitStatus::Failed, what).advise(
-        "They are released, and fetched from their beginning by the next run. A longer shutdown.grace lets more of them end.",
-    ))
+    let error = CliError::new(ExitStatus::Failed, what);
+    Some(match waiting {
+        None => error.advise(
+            "They are released, and fetched from their beginning by the next run. A longer shutdown.grace lets more of them end.",
+        ),
+        // No attempt follows.
+        Some(waiting) => error
+            .cause(WaitReason { until: None, ..waiting.clone() }.to_string())
+            .advise("They are fetched from their beginning by the next run, once this is over."),
+    })
 }
 
 const SIGN_IN: &str =
@@ -224,172 +231,4 @@ fn observer_advice(error: &ObserverError) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io;
-
-    use jiff::Timestamp;
-
-    use super::*;
-    use crate::catalog::CatalogError;
-    use crate::storage::StorageError;
-    use crate::vocabulary::WaitReason;
-
-    #[test]
-    fn each_failed_start_says_what_helps_against_it() {
-        let observer = StartError::Observer;
-        let catalog = |error| StartError::Build(BuildError::Catalog(error));
-        let cases = [
-            (
-                observer(ObserverError::Running { path: "/run/s".into() }),
-                ExitStatus::CannotCreate,
-                "`grind status`",
-            ),
-            (
-                observer(ObserverError::Listen {
-                    address: "127.0.0.1:1".parse().unwrap(),
-                    source: io::ErrorKind::AddrInUse.into(),
-                }),
-                ExitStatus::CannotCreate,
-                "observe.listen",
-            ),
-            (
-                observer(ObserverError::Socket {
-                    path: "/run/s".into(),
-                    source: io::ErrorKind::NotFound.into(),
-                }),
-                ExitStatus::CannotCreate,
-                "observe.socket",
-            ),
-            (
-                observer(ObserverError::NoToken { path: "token".into() }),
-                ExitStatus::Config,
-                "observe.token_file",
-            ),
-            (
-                StartError::Build(BuildError::InstanceTaken {
-                    instance: "attic".into(),
-                    host: "attic".into(),
-                    program: "daemon".into(),
-                    since: "2026-01-01T00:00:00Z".into(),
-                }),
-                ExitStatus::CannotCreate,
-                "work.instance",
-            ),
-            (
-                StartError::Build(BuildError::Settings("x".into())),
-                ExitStatus::Config,
-                "grind check-config",
-            ),
-        ];
-        let of_catalog = [
-            (CatalogError::NotDatabase { path: "/etc/x".into() }, ExitStatus::Config),
-            (CatalogError::Busy, ExitStatus::Unavailable),
-            (CatalogError::DiskFull("x".into()), ExitStatus::CannotCreate),
-            (CatalogError::NotPermitted("x".into()), ExitStatus::NotPermitted),
-        ];
-        let of_catalog = of_catalog.map(|(error, exit)| (catalog(error), exit, "catalog.url"));
-        for (error, exit, advice) in cases.into_iter().chain(of_catalog) {
-            let explained = explain(&error, true);
-            assert_eq!(explained.exit(), exit, "{explained}");
-            let last = explained.to_string();
-            let last = last.lines().last().unwrap();
-            assert!(last.contains(advice), "{last}");
-        }
-    }
-
-    #[test]
-    fn a_storage_without_rights_ends_a_command_for_a_person_and_the_daemon_for_a_while() {
-        let (place, detail) = ("/srv/library".to_owned(), "x".to_owned());
-        let denied = StartError::Build(BuildError::Storage(StorageError::Denied { place, detail }));
-        assert_eq!(explain(&denied, false).exit(), ExitStatus::NotPermitted);
-        assert_eq!(explain(&denied, true).exit(), ExitStatus::Unavailable);
-    }
-
-    fn report(stopped: Option<WaitCause>, not_done: &[&str], unknown: &[&str]) -> RunReport {
-        let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
-        let is_left = |what: &String| what.starts_with("sync: ") || what.starts_with("X2: ");
-        RunReport {
-            failed: 0,
-            stopped_by: stopped.map(|cause| WaitReason::new(cause, "a reason", Timestamp::UNIX_EPOCH)),
-            incomplete: owned(not_done).into_iter().filter(|what| !is_left(what)).collect(),
-            left: owned(not_done).into_iter().filter(is_left).collect(),
-            unknown: owned(unknown),
-            cut: 0,
-        }
-    }
-
-    #[test]
-    fn a_stop_that_cut_books_says_how_many() {
-        assert!(cut(0).is_none());
-        for (books, words) in [(1, "with 1 book in hand"), (3, "with 3 books in hand")] {
-            let error = cut(books).unwrap();
-            assert_eq!(error.exit(), ExitStatus::Failed);
-            assert!(error.to_string().contains(words), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_run_that_was_stopped_says_by_its_code_what_a_person_is_to_look_at() {
-        use WaitCause as W;
-        for (cause, needs_person, exit) in [
-            (W::Disk, true, ExitStatus::CannotCreate),
-            (W::Storage, true, ExitStatus::CannotCreate),
-            (W::Storage, false, ExitStatus::Unavailable),
-            (W::Catalog, true, ExitStatus::CannotCreate),
-            (W::Catalog, false, ExitStatus::Unavailable),
-            (W::Failures, true, ExitStatus::NotPermitted),
-            (W::Failures, false, ExitStatus::Failed),
-            (W::Passphrase, true, ExitStatus::NotPermitted),
-            (W::SignIn, true, ExitStatus::NotPermitted),
-            (W::Grin, false, ExitStatus::Unavailable),
-            (W::Gate, false, ExitStatus::Unavailable),
-            (W::Token, false, ExitStatus::Unavailable),
-        ] {
-            assert_eq!(exit_of_stop(cause, needs_person), exit, "{cause:?} {needs_person}");
-        }
-    }
-
-    #[test]
-    fn what_was_not_done_has_one_code_and_names_its_reason() {
-        use WaitCause as W;
-        let list = &["_all_books: not signed in: revoked"][..];
-        let part = &["a part: broken off"][..];
-        let book = &[
-            "sync: 1 book could not be fetched and is left to the next run",
-            "X2: forbidden",
-        ][..];
-        let gone = Some("revoked");
-        let away = &["_all_books: cannot connect to GRIN"][..];
-        for (stopped, incomplete, unknown, signed_out, code, says) in [
-            (None, away, &["X1"][..], None, 69, "Run it again later"),
-            (None, away, &[], gone, 77, "grind auth login"),
-            (None, list, &[], gone, 77, "grind auth login"),
-            (Some(W::SignIn), &[], &[], gone, 77, "revoked"),
-            (Some(W::SignIn), &[], &[], None, 77, "grind auth login"),
-            (Some(W::Grin), book, &[], None, 69, "1 book could not be fetched"),
-            (Some(W::Grin), &[], &[], None, 69, "Run it again later"),
-            (Some(W::Passphrase), &[], &[], None, 77, "a reason"),
-            (None, book, &["X1"], None, 1, "X1 is unknown"),
-            (None, book, &[], None, 1, "when their time has come"),
-            (None, part, &[], None, 1, "Run it again to resume"),
-            (None, &[], &["X1"], None, 1, "1 barcode is unknown"),
-        ] {
-            let grin = GrinAtEnd {
-                signed_out,
-                is_away: incomplete == away || incomplete == book,
-            };
-            let error = unfinished(&report(stopped, incomplete, unknown), grin, true).unwrap();
-            let text = error.to_string();
-            assert_eq!(error.exit().code(), code, "{text}");
-            assert!(text.contains(says) && !text.contains("list"), "{text}");
-        }
-        let done = report(None, &[], &[]);
-        let grin = GrinAtEnd {
-            signed_out: gone,
-            is_away: true,
-        };
-        assert_eq!(unfinished(&done, grin, true), None, "nothing needed the sign-in");
-        let daemon = report(None, list, &["X1"]);
-        assert_eq!(unfinished(&daemon, grin, false), None, "a daemon goes on by itself");
-    }
-}
+mod tests;

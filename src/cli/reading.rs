@@ -27,10 +27,10 @@ pub fn existing(url: &str) -> Result<Option<CatalogReader>, CliError> {
     }
 }
 
-/// What the catalog knows of its storage; `None` where it cannot be asked, which is for those to say who need it.
-pub fn storage_mark(url: &str) -> Option<KeptStorageMark> {
+/// What the catalog knows of one of its storages; `None` where it cannot be asked, which is for those to say who need it.
+pub fn storage_mark(url: &str, place: MarkedPlace) -> Option<KeptStorageMark> {
     let catalog = CatalogReader::open(url).ok()?;
-    catalog.ask(&AskStorageMark(MarkedPlace::Main)).ok()
+    catalog.ask(&AskStorageMark(place)).ok()
 }
 
 /// The code that the shell shall see of a catalog's error, for every command.
@@ -45,7 +45,7 @@ pub fn exit_of(error: &CatalogError) -> ExitStatus {
             ExitStatus::Unavailable
         }
         E::NotPermitted(_) => ExitStatus::NotPermitted,
-        E::Open { .. } | E::DiskFull(_) | E::ReadOnly(_) => ExitStatus::CannotCreate,
+        E::Open { .. } | E::DiskFull { .. } | E::ReadOnly(_) => ExitStatus::CannotCreate,
         E::Damaged { .. }
         | E::Stale { .. }
         | E::Unknown(_)
@@ -96,6 +96,13 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
     }
 
+    fn full() -> CatalogError {
+        CatalogError::DiskFull {
+            path: "/x".into(),
+            cause: "x".into(),
+        }
+    }
+
     #[test]
     fn each_fault_of_the_catalog_has_one_code() {
         use CatalogError as E;
@@ -140,7 +147,7 @@ mod tests {
                 },
                 73,
             ),
-            (E::DiskFull(words()), 73),
+            (full(), 73),
             (E::ReadOnly(words()), 73),
             (
                 E::Damaged {

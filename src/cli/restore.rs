@@ -1,13 +1,14 @@
 //! `grind restore`: a lost catalog from a backup, made to agree with the storage.
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use crate::catalog::{CatalogAddress, CatalogCopy, ClaimBackups, check_backup};
+use crate::catalog::{CatalogAddress, CatalogCopy, CatalogError, ClaimBackups, check_backup};
 use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
@@ -51,8 +52,9 @@ pub fn run(args: &RestoreArgs) -> CommandResult {
     };
     let scratch = maker.scratch().map_err(|error| refused(&error))?;
     let from = args.from.as_deref();
-    let (backup, said) = backup(from, &maker, &scratch).map_err(|error| unfit(from, &error))?;
-    let rows = check_backup(&backup).map_err(|error| refused(&KeptCopyError::Catalog(error)))?;
+    let file = from.map(backup_file).transpose()?.flatten();
+    let (backup, said) = backup(file, from, &maker, &scratch).map_err(|error| unfit(from, &error))?;
+    let rows = check_backup(&backup).map_err(|error| unfit(Some(&said), &KeptCopyError::Catalog(error)))?;
     let books = rows.get("books").copied().unwrap_or_default();
     copy(&backup, &maker.catalog)?;
     output::print(&format!("{} restored from {said}\n", CountedNoun(books, "book")))?;
@@ -62,17 +64,31 @@ pub fn run(args: &RestoreArgs) -> CommandResult {
     Ok(ExitStatus::Done)
 }
 
+/// Opens the backup where a file of this name is here; `None`: there is none, and it may be an object.
+fn backup_file(from: &str) -> Result<Option<File>, CliError> {
+    let opened = match std::fs::metadata(from) {
+        Ok(found) if found.is_file() => File::open(from),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
+        _ => return Ok(None),
+    };
+    opened.map(Some).map_err(|error| unreadable(from, &error))
+}
+
 /// Unpacks the backup; comes back with the file, and with what it was.
-fn backup(from: Option<&str>, maker: &CopyMaker, scratch: &CopyScratch) -> Result<(PathBuf, String), KeptCopyError> {
+fn backup(
+    file: Option<File>,
+    from: Option<&str>,
+    maker: &CopyMaker,
+    scratch: &CopyScratch,
+) -> Result<(PathBuf, String), KeptCopyError> {
     let path = scratch.path().join("backup.db");
-    let file = from.filter(|from| Path::new(from).is_file());
-    if let Some(file) = file {
-        unpack(File::open(file).map_err(KeptCopyError::Scratch)?, &path)?;
-        return Ok((path, file.to_owned()));
-    }
-    let key = match from {
-        Some(name) => ObjectKey::parse(name).map_err(|error| KeptCopyError::Storage(error.into()))?,
-        None => maker.newest_backup()?,
+    let key = match (file, from) {
+        (Some(file), from) => {
+            unpack(file, &path)?;
+            return Ok((path, from.unwrap_or_default().to_owned()));
+        }
+        (None, Some(name)) => ObjectKey::parse(name).map_err(|error| KeptCopyError::Storage(error.into()))?,
+        (None, None) => maker.newest_backup()?,
     };
     maker.fetch(&key, &path, &CancellationToken::new())?;
     Ok((path, key.to_string()))
@@ -143,9 +159,33 @@ fn in_words(compared: RestoredBooks) -> String {
     )
 }
 
-/// What was named is no file here; where it is no object either, nobody is told that the storage cannot be reached.
+fn unreadable(file: &str, error: &io::Error) -> CliError {
+    let exit = match error.kind() {
+        io::ErrorKind::PermissionDenied => ExitStatus::NotPermitted,
+        _ => ExitStatus::Failed,
+    };
+    CliError::new(exit, format!("the backup {file} cannot be read"))
+        .because(error)
+        .advise("The user that restores (the daemon's) needs the right to read it, or a copy that it may read.")
+}
+
+/// What was named is no file here; where it is no object either, nobody is told that the storage cannot be reached. What is wrong with the
+/// backup is said of the backup, and not of the temporary file into which it was unpacked.
 fn unfit(from: Option<&str>, error: &KeptCopyError) -> CliError {
+    use io::ErrorKind as K;
+    let no_backup = |why: &str| {
+        let said = from.unwrap_or("the newest one in the storage");
+        CliError::new(ExitStatus::Failed, "this backup cannot be used")
+            .cause(format!("{said} is no whole backup of a catalog: {why}"))
+            .advise(ANOTHER)
+    };
     match (from, error) {
+        (_, KeptCopyError::Catalog(CatalogError::Damaged { cause, .. })) => no_backup(cause),
+        (_, KeptCopyError::Scratch(error))
+            if matches!(error.kind(), K::InvalidData | K::InvalidInput | K::UnexpectedEof) =>
+        {
+            no_backup(&error.to_string())
+        }
         (Some(from), KeptCopyError::Storage(StorageError::NotFound(_) | StorageError::Key(_))) => CliError::new(
             ExitStatus::Failed,
             format!("{from:?} is neither a file here nor an object in the storage"),
@@ -155,6 +195,8 @@ fn unfit(from: Option<&str>, error: &KeptCopyError) -> CliError {
     }
 }
 
+const ANOTHER: &str = "Name another backup: `grind restore FROM`.";
+
 fn refused(error: &KeptCopyError) -> CliError {
     let (exit, advice) = match error {
         KeptCopyError::Storage(error) => return storage::refused(error),
@@ -163,7 +205,7 @@ fn refused(error: &KeptCopyError) -> CliError {
             ExitStatus::CannotCreate,
             "The backup is unpacked beside the catalog first.",
         ),
-        _ => (ExitStatus::Failed, "Name another backup: `grind restore FROM`."),
+        _ => (ExitStatus::Failed, ANOTHER),
     };
     CliError::new(exit, "this backup cannot be used")
         .because(error)
@@ -173,6 +215,38 @@ fn refused(error: &KeptCopyError) -> CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_backup_is_said_of_the_backup() {
+        let io = |kind: io::ErrorKind| KeptCopyError::Scratch(kind.into());
+        let damaged = KeptCopyError::Catalog(CatalogError::Damaged {
+            path: "/srv/.catalog-copy-x/backup.db".into(),
+            cause: "file is not a database".to_owned(),
+        });
+        for (error, exit, of_backup) in [
+            (damaged, ExitStatus::Failed, true),
+            (io(io::ErrorKind::InvalidInput), ExitStatus::Failed, true),
+            (io(io::ErrorKind::UnexpectedEof), ExitStatus::Failed, true),
+            (io(io::ErrorKind::StorageFull), ExitStatus::CannotCreate, false),
+        ] {
+            let said = unfit(Some("/mnt/old.gz"), &error);
+            assert_eq!(said.exit(), exit, "{said}");
+            assert_eq!(
+                said.to_string().contains("/mnt/old.gz is no whole backup"),
+                of_backup,
+                "{said}"
+            );
+            assert!(!said.to_string().contains("move it away"), "{said}");
+        }
+        for (kind, exit) in [
+            (io::ErrorKind::PermissionDenied, ExitStatus::NotPermitted),
+            (io::ErrorKind::Other, ExitStatus::Failed),
+        ] {
+            let said = unreadable("/mnt/old.gz", &kind.into());
+            assert_eq!(said.exit(), exit, "{said}");
+            assert!(said.to_string().contains("/mnt/old.gz"), "{said}");
+        }
+    }
 
     #[test]
     fn a_name_that_is_neither_file_nor_object_is_said_as_such() {

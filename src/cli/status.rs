@@ -78,6 +78,12 @@ pub fn not_running(errors: &[ClientError]) -> CliError {
             "you are not permitted to ask the daemon",
             "Its socket is for its user and group: ask as root, as `sudo -u grind grind …`, or as a member of the group (`usermod -aG grind NAME`, then sign in anew).",
         )
+    } else if is_any(|error| matches!(error, ClientError::Refused { status: 401, .. })) {
+        (
+            ExitStatus::NotPermitted,
+            "you are not permitted to ask the daemon at its address",
+            "Its page wants the token of observe.token_file: open it in a browser, or ask over the daemon's socket, as root or as `sudo -u grind grind …` (--socket).",
+        )
     } else {
         (
             ExitStatus::Unavailable,
@@ -153,8 +159,18 @@ mod tests {
             status: 503,
             text: format!("{STARTING}; waiting up to 31 s: an earlier grind ended"),
         };
+        let stranger = || ClientError::Refused {
+            endpoint: DaemonEndpoint::Address("127.0.0.1:9737".parse().unwrap()),
+            status: 401,
+            text: "the token is needed".to_owned(),
+        };
         for (errors, exit, what) in [
             (vec![none()], ExitStatus::Unavailable, "no running daemon"),
+            (
+                vec![none(), stranger()],
+                ExitStatus::NotPermitted,
+                "you are not permitted",
+            ),
             (
                 vec![denied(), none()],
                 ExitStatus::NotPermitted,

@@ -39,7 +39,7 @@ pub(crate) use from_settings::{
 pub(crate) use hooks::StoredHook;
 pub(crate) use membership::{LibraryMembership, RoundResult, UnbrokenMembership};
 pub(crate) use mount::{
-    MountError, adopt_storage, check_layout, confirm_by_hand, confirm_layout, confirm_place_by_hand,
+    MountError, adopt_storage, check_layout, check_place, confirm_by_hand, confirm_layout, confirm_place_by_hand,
 };
 pub(crate) use package::{BookPacker, PackageError, PackageForm, PackageOrder, PackageOutcome, PackedBook};
 pub(crate) use progress::{HookCounts, ProgressSnapshot, RunProgress, SecondCopyCounts};

@@ -74,9 +74,33 @@ enum MountLook {
 
 /// Looks at the storage, and marks it where nothing can be lost by that; blocking.
 fn look(storage: &Storage, place: MarkedPlace, kept: KeptStorageMark) -> Result<MountLook, StorageError> {
-    check_layout(storage.layout(), &kept)?;
+    let (verdict, found) = judged(storage, place, &kept)?;
+    refused(verdict, storage, &kept)?;
+    if verdict == MountVerdict::Right {
+        storage.expect_marker(&found.unwrap_or_default());
+        return Ok(MountLook::Right);
+    }
+    taken_in(storage, place, kept, found).map(MountLook::Keep)
+}
+
+/// Refuses a storage that the daemon would refuse, and marks none; blocking. One in memory has nothing that could be missing.
+pub(crate) fn check_place(storage: &Storage, place: MarkedPlace, kept: &KeptStorageMark) -> Result<(), StorageError> {
+    if !storage.is_lasting() {
+        return Ok(());
+    }
+    let (verdict, _) = judged(storage, place, kept)?;
+    refused(verdict, storage, kept)
+}
+
+/// What follows from the marker of a storage; with its id.
+fn judged(
+    storage: &Storage,
+    place: MarkedPlace,
+    kept: &KeptStorageMark,
+) -> Result<(MountVerdict, Option<String>), StorageError> {
+    check_layout(storage.layout(), kept)?;
     let found = storage.read_marker()?;
-    let own = own_id(place, &kept);
+    let own = own_id(place, kept);
     let verdict = judge(MountFacts {
         kept: kept.id.as_deref(),
         found: found.as_deref(),
@@ -85,12 +109,13 @@ fn look(storage: &Storage, place: MarkedPlace, kept: KeptStorageMark) -> Result<
         has_stored: kept.stored > 0,
         holds_books: kept.id.is_none() && holds_any(storage, &kept.samples)?,
     });
+    Ok((verdict, found))
+}
+
+/// Why nothing is stored after this verdict.
+fn refused(verdict: MountVerdict, storage: &Storage, kept: &KeptStorageMark) -> Result<(), StorageError> {
     match verdict {
-        MountVerdict::Right => {
-            storage.expect_marker(&found.unwrap_or_default());
-            Ok(MountLook::Right)
-        }
-        MountVerdict::Mark | MountVerdict::Adopt => taken_in(storage, place, kept, found).map(MountLook::Keep),
+        MountVerdict::Right | MountVerdict::Mark | MountVerdict::Adopt => Ok(()),
         MountVerdict::Same => Err(same(storage)),
         MountVerdict::Missing | MountVerdict::Another => {
             Err(not_ours(kept.id.as_deref(), kept.stored, &storage.read_markers()?))

@@ -309,14 +309,13 @@ impl From<&CatalogError> for BookFault {
         } else {
             (FailureReason::Catalog, Some(WaitCause::Catalog))
         };
-        // Nothing can be recorded before somebody puts the file back.
-        let is_gone = matches!(error, CatalogError::Gone { .. });
-        let outlook = match is_gone {
-            true => FaultOutlook::Same,
-            false => FaultOutlook::Open,
+        let outlook = match error {
+            // Nothing can be recorded before somebody puts the file back.
+            CatalogError::Gone { .. } => FaultOutlook::Same,
+            _ => FaultOutlook::Open,
         };
         Self {
-            needs_person: (is_gone || !error.may_pass()) && !lost,
+            needs_person: error.needs_person() && !lost,
             outlook,
             ..Self::new(Blame::Us, cause, reason, error)
         }

@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::actor::{ActorName, AskContext, Message, ServeMessages, Worker};
 use crate::pipeline::book_services::BookServices;
 use crate::pipeline::policy::RUN_AFTER_CUT;
-use crate::pipeline::progress::RunProgress;
+use crate::pipeline::progress::{ProgressSnapshot, RunProgress};
 use crate::pipeline::task_services::TaskServices;
 use crate::pipeline::{fan_out, tasks};
 use crate::vocabulary::WaitReason;
@@ -81,6 +81,8 @@ pub struct RunReport {
     pub stopped_by: Option<WaitReason>,
     /// Books that were in hand when the grace of a drain was over: they were cut and released.
     pub cut: u64,
+    /// What the work waited for when they were cut, if it waited for anything.
+    pub cut_while: Option<WaitReason>,
 }
 
 impl RunReport {
@@ -166,9 +168,12 @@ impl ServeMessages<DrainRun> for Supervisor {
                 state.cut.cancel();
             }
             if tokio::time::timeout(drain.grace, state.done.cancelled()).await.is_err() {
-                let claimed = state.progress.snapshot().claimed;
+                let ProgressSnapshot { claimed, waiting, .. } = state.progress.snapshot();
                 tracing::warn!(claimed, "grace is over: what still runs is cut and released");
-                state.report.borrow_mut().cut = claimed;
+                {
+                    let mut report = state.report.borrow_mut();
+                    (report.cut, report.cut_while) = (claimed, waiting);
+                }
                 state.cut.cancel();
                 state.done.cancelled().await;
             }

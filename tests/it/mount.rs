@@ -39,6 +39,26 @@ fn is_empty(home: &Home) -> bool {
 }
 
 #[test]
+fn whoever_asks_before_the_start_is_told_that_the_volume_is_not_mounted() {
+    let home = unmounted("");
+    for (arguments, says) in [
+        (&["check-config", "--connect"][..], "error: storage.url: is not used: "),
+        (&["storage", "ls"], "the storage cannot be used"),
+    ] {
+        let told = home.grind(arguments);
+        assert_eq!(told.status.code(), Some(73), "{}{}", told.out, told.err);
+        let said = format!("{}{}", told.out, told.err);
+        assert!(said.contains(says) && said.contains("marker is missing"), "{said}");
+    }
+    assert!(is_empty(&home), "nothing is left there");
+    mount(&home);
+    for arguments in [&["check-config", "--connect"][..], &["storage", "ls"]] {
+        let told = home.grind(arguments);
+        assert!(told.status.success(), "{}{}", told.out, told.err);
+    }
+}
+
+#[test]
 fn a_daemon_stores_nothing_before_the_volume_is_mounted_and_then_goes_on_by_itself() {
     let mut service = Service::of(unmounted(""));
     service.told("waiting for the right storage");

@@ -29,8 +29,10 @@ fn a_full_disk_is_told_and_loses_nothing() {
             next: None,
         })
         .unwrap_err();
-    assert!(matches!(error, CatalogError::DiskFull(_)), "{error}");
-    assert!(error.may_pass());
+    assert!(matches!(error, CatalogError::DiskFull { .. }), "{error}");
+    assert!(error.may_pass() && error.needs_person());
+    let place = shelf.ledger.address().shown();
+    assert!(error.to_string().contains(&place), "the place is named: {error}");
     assert_eq!(
         shelf.ledger.execute(CountBooks).unwrap().total,
         1,

@@ -227,7 +227,8 @@ impl CatalogLedger {
 
     /// Copies the log back into the file and shortens it; for a clean end.
     pub fn close(self) -> Result<(), CatalogError> {
-        self.conn.close()
+        let Self { conn, address, .. } = self;
+        conn.close().map_err(|error| error.at(&address))
     }
 
     /// Where the catalog is.

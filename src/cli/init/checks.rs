@@ -9,7 +9,7 @@ use crate::grin::{
 };
 use crate::session::service_account_can_sign;
 use crate::settings::StorageAddress;
-use crate::storage::StorageConfig;
+use crate::storage::{MARKER_NAME, StorageConfig};
 
 /// GRIN's directory.
 pub fn library(text: &str) -> Result<String, String> {
@@ -19,12 +19,38 @@ pub fn library(text: &str) -> Result<String, String> {
     }
 }
 
-/// An address. A folder takes an object; an object store is tried with its keys.
+/// An address. A folder is the library's own, and takes an object; an object store is tried with its keys.
 pub fn storage(url: &str, args: &InitArgs) -> Result<String, String> {
+    if let Some(folder) = StorageAddress::folder_of(url) {
+        own_folder(&folder)?;
+    }
     if StorageAddress::provider_of(url).is_none() {
         tried(url, None, args)?;
     }
     Ok(url.to_owned())
+}
+
+/// The folders of a library's objects.
+const OF_LIBRARY: [&str; 4] = ["raw", "full", "meta", "quarantine"];
+
+/// Refuses a folder that has other things in it than a library: it is given to the daemon's user, who alone may enter it then. Of one that
+/// cannot be read, what is tried in it tells.
+fn own_folder(folder: &Path) -> Result<(), String> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Ok(());
+    };
+    let names: Vec<_> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    let is_fit = |name: &String| name.starts_with('.') || name == "lost+found" || OF_LIBRARY.contains(&name.as_str());
+    let other = names.iter().find(|name| !is_fit(name));
+    match other.filter(|_| folder.parent().is_none() || !names.iter().any(|name| name == MARKER_NAME)) {
+        Some(other) => Err(format!(
+            "{} holds other things ({other}), and a library has a folder of its own: name one below it, which may be new",
+            folder.display()
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Keys with which the object store takes an object; empty: those of the environment, or the machine's own.
@@ -108,4 +134,33 @@ pub fn passphrase(path: &str) -> Result<PathBuf, String> {
 fn absolute(path: &str) -> Result<PathBuf, String> {
     let resolved = Path::new(path).canonicalize();
     resolved.map_err(|error| format!("{path:?} cannot be found: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_has_a_folder_of_its_own() {
+        for (entries, is_fit) in [
+            (&[][..], true),
+            (&["lost+found", ".snapshot"], true),
+            (&["raw", "meta"], true),
+            (&[MARKER_NAME, "raw", "notes"], true),
+            (&["bin", "lib"], false),
+            (&["raw", "notes"], false),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            for entry in entries {
+                std::fs::create_dir(folder.path().join(entry)).unwrap();
+            }
+            let told = own_folder(folder.path());
+            assert_eq!(told.is_ok(), is_fit, "{entries:?}: {told:?}");
+        }
+        assert!(own_folder(Path::new("/nonexistent/library")).is_ok());
+        for folder in ["/", "/usr"] {
+            let told = own_folder(Path::new(folder)).unwrap_err();
+            assert!(told.contains("name one below it"), "{told}");
+        }
+    }
 }

@@ -19,7 +19,7 @@ use crate::cli::init::answers::{AnswerSource, InitAnswers, SignInAnswer};
 use crate::cli::init::files::{NewFile, refuse_existing, write_all};
 use crate::cli::root::shell_quoted;
 use crate::cli::{load, output, preflight};
-use crate::settings::{LoadedSettings, Settings, SettingsSources, StorageAddress};
+use crate::settings::{LoadedSettings, Settings, SettingsFinding, SettingsSources, StorageAddress};
 
 const CONFIGURATION: &str = "/etc/grind/grind.toml";
 const DROP_IN: &str = "/etc/systemd/system/grind.service.d/credentials.conf";
@@ -106,6 +106,11 @@ pub fn run(args: &InitArgs) -> CommandResult {
     write_all(&files, args.force)?;
     for file in &files {
         output::print(&format!("written: {}\n", file.path.display()))?;
+    }
+    // Where the services are asked, these are among the lines of that.
+    let of_storage = |finding: &&SettingsFinding| !args.connect && finding.key.starts_with("storage.");
+    for finding in loaded.findings.iter().filter(of_storage) {
+        output::print(&format!("{finding}\n"))?;
     }
     let exit = match args.connect {
         true => preflight::print(&preflight::checked(&loaded, &loaded.findings))?,

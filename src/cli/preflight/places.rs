@@ -1,17 +1,17 @@
 //! Storage, the room in it, and the catalog: tried as the daemon uses them.
 
-use std::io::Read as _;
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use rustix::fs::Access;
 
-use crate::catalog::{CatalogAddress, CatalogError, CatalogReader};
+use crate::catalog::{CatalogAddress, CatalogError, CatalogReader, KeptStorageMark, MarkedPlace};
 use crate::cli::check_config::CATALOG;
 use crate::cli::exit::ExitStatus;
 use crate::cli::preflight::line::CheckLine;
 use crate::cli::reading;
-use crate::pipeline::{second_copy_config, storage_config};
+use crate::pipeline::{check_place, second_copy_config, storage_config};
 use crate::settings::{Settings, StorageAddress};
 use crate::storage::{ObjectKey, ObjectMeta, Storage, StorageConfig, StorageError, StorageErrorClass, TEMPORARY};
 
@@ -31,6 +31,9 @@ struct TriedStorage<'a> {
     /// Each place, and a folder of keys that is there; empty for the root.
     folders: Vec<(&'static str, &'a str)>,
     config: StorageConfig,
+    place: MarkedPlace,
+    /// What the catalog knows of it; `None` where there is no catalog yet, or it cannot be asked.
+    kept: Option<KeptStorageMark>,
 }
 
 /// Tries the storage, and the second place if there is one, and says what room they have.
@@ -40,12 +43,17 @@ pub fn storage(settings: &Settings) -> Vec<CheckLine> {
         (Err(error), _) | (_, Err(error)) => return vec![CheckLine::not_checked(STORAGE, error.to_string())],
     };
     let made: Vec<_> = settings.book_places().map(|(_, url)| MadeFolders::below(url)).collect();
+    let kept = |place| reading::storage_mark(&settings.catalog.url, place);
     let main = TriedStorage {
+        kept: kept(MarkedPlace::Main),
+        place: MarkedPlace::Main,
         keys: (STORAGE, ROOM),
         folders: folders(settings).collect(),
         config: main,
     };
     let copy = copy.map(|config| TriedStorage {
+        kept: kept(MarkedPlace::SecondCopy),
+        place: MarkedPlace::SecondCopy,
         keys: (SECOND_COPY, ROOM_OF_COPY),
         folders: vec![(SECOND_COPY, "")],
         config,
@@ -64,6 +72,10 @@ impl TriedStorage<'_> {
         let (key, of_room) = self.keys;
         match Storage::open(&self.config) {
             Ok(storage) => {
+                if let Some(line) = self.not_ours(&storage) {
+                    let why = "this is not the storage that the catalog knows";
+                    return vec![line, CheckLine::not_checked(of_room, why)];
+                }
                 let tried = self.folders.iter().map(|(key, folder)| tried(&storage, key, folder));
                 tried
                     .chain([room(&storage, of_room)])
@@ -74,6 +86,14 @@ impl TriedStorage<'_> {
                 failed(key, "cannot be opened", &error),
                 CheckLine::not_checked(of_room, "the storage cannot be opened"),
             ],
+        }
+    }
+
+    /// Said of a storage that the daemon would refuse. That it cannot be looked at is said by what is tried in it.
+    fn not_ours(&self, storage: &Storage) -> Option<CheckLine> {
+        match check_place(storage, self.place, self.kept.as_ref()?) {
+            Err(error @ StorageError::NotOurs { .. }) => Some(failed(self.keys.0, "is not used", &error)),
+            _ => None,
         }
     }
 }
@@ -176,6 +196,7 @@ fn failed(key: &str, what: &str, error: &StorageError) -> CheckLine {
             "The daemon's user needs the right to write, read and remove there.",
         ),
         StorageError::ReadOnly { .. } => (ExitStatus::CannotCreate, "Mount it for writing."),
+        StorageError::NotOurs { .. } => (ExitStatus::CannotCreate, "Until then nothing is stored there."),
         StorageError::NoBucket(_) => (ExitStatus::Config, "Make the bucket, or correct its address."),
         _ => match error.class() {
             StorageErrorClass::Transient => (
@@ -211,13 +232,41 @@ impl MadeFolders {
 
 /// Whether the catalog can be read, and can be written as far as that shows.
 pub fn catalog(settings: &Settings) -> CheckLine {
-    let url = &settings.catalog.url;
-    match CatalogReader::open(url) {
-        Ok(_) => writable(url).unwrap_or_else(|| CheckLine::passed(CATALOG, "the catalog can be opened")),
-        Err(CatalogError::Missing { .. }) => writable(url)
-            .unwrap_or_else(|| CheckLine::passed(CATALOG, "there is no catalog yet; the first run makes it")),
-        Err(error) => CheckLine::of_error(CATALOG, &reading::refused(&error)),
-    }
+    catalog_line(&settings.catalog.url, take_room)
+}
+
+fn catalog_line(url: &str, take_room: impl Fn(&Path) -> io::Result<()>) -> CheckLine {
+    let found = match CatalogReader::open(url) {
+        Ok(_) => "the catalog can be opened",
+        Err(CatalogError::Missing { .. }) => "there is no catalog yet; the first run makes it",
+        Err(error) => return CheckLine::of_error(CATALOG, &reading::refused(&error)),
+    };
+    writable(url)
+        .or_else(|| roomless(url, take_room))
+        .unwrap_or_else(|| CheckLine::passed(CATALOG, found))
+}
+
+/// What a start writes at least: SQLite's log and its index, and some pages of the catalog.
+const ROOM_OF_CATALOG: usize = 1024 * 1024;
+
+/// Takes so much room in a file without a name, and gives it back.
+fn take_room(folder: &Path) -> io::Result<()> {
+    let mut file = tempfile::tempfile_in(folder)?;
+    file.write_all(&vec![0; ROOM_OF_CATALOG])?;
+    file.sync_data()
+}
+
+/// Why the file system of a catalog's file takes nothing more; `None` where it does, and of a server, which is not asked.
+fn roomless(url: &str, take_room: impl Fn(&Path) -> io::Result<()>) -> Option<CheckLine> {
+    let file = CatalogAddress::parse(url).ok()?.file()?.to_owned();
+    let folder = file.ancestors().skip(1).find(|ancestor| ancestor.exists())?;
+    let error = take_room(folder).err()?;
+    let text = format!(
+        "a file of {} cannot be written in {}: {error}. Make room there: the daemon cannot start without; nothing recorded before is lost.",
+        bytesize::ByteSize::b(ROOM_OF_CATALOG as u64).display().iec(),
+        folder.display()
+    );
+    Some(CheckLine::failed(CATALOG, ExitStatus::CannotCreate, text))
 }
 
 /// Why the file of a catalog cannot be written; `None` where nothing keeps from it.
@@ -249,6 +298,19 @@ mod tests {
             ExitStatus::Done
         );
         assert_eq!(storage.list(None).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_catalog_without_room_beside_it_is_said_with_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().display().to_string();
+        let url = format!("sqlite://{place}/catalog.db");
+        let room = catalog_line(&url, take_room);
+        assert!(room.is_passed(), "{room}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        let full = catalog_line(&url, |_| Err(io::ErrorKind::StorageFull.into()));
+        assert!(full.to_string().contains(&place), "{full}");
+        assert_eq!(exit_of(&[full]), ExitStatus::CannotCreate);
     }
 
     #[test]
@@ -284,6 +346,14 @@ mod tests {
                 },
                 ExitStatus::CannotCreate,
                 "room",
+            ),
+            (
+                StorageError::NotOurs {
+                    place: place(),
+                    detail: detail(),
+                },
+                ExitStatus::CannotCreate,
+                "grind storage adopt",
             ),
             (
                 StorageError::store("writing".to_owned(), &"503"),

@@ -2,13 +2,13 @@
 
 use clap::ValueEnum;
 
-use crate::catalog::{AskPlace, RecordedPlace};
+use crate::catalog::{AskPlace, MarkedPlace, RecordedPlace};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::reading;
 use crate::cli::storage::{config_of, refused};
 use crate::grin::Barcode;
-use crate::pipeline::check_layout;
+use crate::pipeline::{check_layout, check_place};
 use crate::settings::Settings;
 use crate::storage::{BookObjectKind, ObjectKey, ObjectListing, Storage, StorageLayout};
 
@@ -50,6 +50,7 @@ pub struct StorageLook {
     pub storage: Storage,
     pub layout: StorageLayout,
     catalog: String,
+    place: MarkedPlace,
 }
 
 impl StorageLook {
@@ -57,14 +58,26 @@ impl StorageLook {
     pub fn open(settings: &Settings, of_copy: bool) -> Result<Self, CliError> {
         let config = config_of(settings, of_copy)?;
         let storage = Storage::open_to_read(&config).map_err(|error| refused(&error))?;
-        if let Some(kept) = reading::storage_mark(&settings.catalog.url).filter(|_| !of_copy) {
+        let place = match of_copy {
+            true => MarkedPlace::SecondCopy,
+            false => MarkedPlace::Main,
+        };
+        if let Some(kept) = reading::storage_mark(&settings.catalog.url, place).filter(|_| !of_copy) {
             check_layout(storage.layout(), &kept).map_err(|error| refused(&error))?;
         }
         Ok(Self {
             storage,
             layout: layout(settings)?,
             catalog: settings.catalog.url.clone(),
+            place,
         })
+    }
+
+    /// Refuses a storage that is not the one that the catalog knows: what is in it, or is not, says nothing of the library.
+    pub fn check_place(&self) -> Result<(), CliError> {
+        let kept = reading::storage_mark(&self.catalog, self.place);
+        kept.map_or(Ok(()), |kept| check_place(&self.storage, self.place, &kept))
+            .map_err(|error| refused(&error))
     }
 
     /// Where the catalog says that the archive of a book is; `None` where it knows nothing of it, or there is no catalog.

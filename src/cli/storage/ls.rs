@@ -84,6 +84,8 @@ pub fn run(args: &ListArgs) -> CommandResult {
         written.map_err(|error| CliError::output(&error))?;
     }
     out.flush().map_err(|error| CliError::output(&error))?;
+    // Last, so that what is in another storage can be seen before it is adopted.
+    look.check_place()?;
     match part {
         ListedPart::Book(barcode) if listed == 0 => Err(no_objects(&barcode)),
         _ => Ok(ExitStatus::Done),

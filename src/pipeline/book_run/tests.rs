@@ -447,7 +447,10 @@ async fn a_run_that_ends_by_itself_asks_a_locked_catalog_for_some_minutes() {
 #[tokio::test(start_paused = true)]
 async fn a_book_of_which_the_catalog_could_not_be_told_is_left_by_a_run_that_ends_by_itself() {
     let (barcode, owner) = ("TL0001".to_owned(), "test".to_owned());
-    let full = CatalogError::DiskFull("nothing is free".to_owned());
+    let full = CatalogError::DiskFull {
+        path: "catalog.db".into(),
+        cause: "nothing is free".to_owned(),
+    };
     for (error, once, is_left) in [
         (full, true, true),
         (CatalogError::Busy, true, true),

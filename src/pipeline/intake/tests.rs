@@ -433,7 +433,10 @@ fn the_wait_that_grin_asks_for_ends_by_itself() {
 fn a_run_that_ends_by_itself_begins_no_book_after_one_that_could_not_be_recorded() {
     for (once, decision) in [(true, IntakeDecision::GiveUp), (false, IntakeDecision::Open)] {
         let mut bench = Bench::new(once);
-        let full = CatalogError::DiskFull("nothing is free".to_owned());
+        let full = CatalogError::DiskFull {
+            path: "catalog.db".into(),
+            cause: "nothing is free".to_owned(),
+        };
         bench.intake.gave_up_recording(&(&full).into(), bench.now);
         bench.intake.answered(WaitCause::Catalog);
         bench.store("GOOD01");

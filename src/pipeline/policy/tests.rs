@@ -296,12 +296,21 @@ fn what_is_not_proven_to_be_damaged_keeps_its_reason() {
 }
 
 #[test]
-fn a_catalog_that_is_gone_is_a_persons_matter_and_one_that_is_busy_is_not() {
+fn a_catalog_that_somebody_must_mend_is_a_persons_matter_and_one_that_is_busy_is_not() {
     let gone = CatalogError::Gone {
         path: "catalog.db".into(),
     };
     for (error, needs_person) in [
         (gone, true),
+        (
+            CatalogError::DiskFull {
+                path: "catalog.db".into(),
+                cause: "nothing is free".into(),
+            },
+            true,
+        ),
+        (CatalogError::ReadOnly("mounted ro".into()), true),
+        (CatalogError::NotPermitted("no grant".into()), true),
         (CatalogError::Busy, false),
         (CatalogError::Disk("i/o error".into()), false),
     ] {

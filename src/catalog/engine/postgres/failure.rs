@@ -33,7 +33,10 @@ fn of_code(code: &str, constraint: Option<&str>, words: String) -> CatalogError 
         "25006" => CatalogError::ReadOnly(words),
         // The same of the schema in which tables are to be made: then none can be chosen.
         "42501" | "3F000" => CatalogError::NotPermitted(words),
-        "53100" => CatalogError::DiskFull(words),
+        "53100" => CatalogError::DiskFull {
+            path: std::path::PathBuf::new(),
+            cause: words,
+        },
         "58030" => CatalogError::Disk(words),
         // Two transactions were in each other's way, or one waited too long for another's lock.
         "40001" | "40P01" | "55P03" => CatalogError::Busy,
