@@ -103,7 +103,6 @@ pub use writer::handle::Catalog;
 pub(crate) use writer::handle::CatalogThread;
 pub use writer::ledger::CatalogLedger;
 pub(crate) use writer::ledger::{CatalogOperation, CatalogTransaction};
-pub(crate) use writer::lock_watch::CatalogLock;
 #[cfg(test)]
 pub(crate) use writer::schema::VERSION as SCHEMA_VERSION;
 

@@ -6,6 +6,7 @@ mod words;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::future::LocalBoxFuture;
 use jiff::Timestamp;
@@ -18,7 +19,7 @@ use crate::daemon::space_gauge::SpaceGauge;
 use crate::daemon::stalls::{StallLimits, stalled};
 use crate::daemon::story_reader::StoryReader;
 use crate::daemon::threads::WatchedThreads;
-use crate::daemon::view::parts::{members, pauses, signed_out, tell_tasks, transfer, waits};
+use crate::daemon::view::parts::{members, pauses, signed_out, silent_after, tell_tasks, transfer, unanswered, waits};
 use crate::daemon::view::phases::{CountedBooks, finished, most_books, of, phases, reached};
 use crate::daemon::view::words::{readiness, status_line};
 use crate::daemon::watchdog::stall_limits;
@@ -36,7 +37,7 @@ use crate::pipeline::{LibraryMembership, ProgressSnapshot, RunProgress, RunScope
 use crate::session::{SessionCounters, SessionSnapshot};
 use crate::settings::Settings;
 use crate::storage::Storage;
-use crate::vocabulary::{BookOutcome, Queue, WaitCause};
+use crate::vocabulary::{BookOutcome, Queue, WaitCause, WaitReason};
 
 /// The running daemon as others see it.
 pub struct LiveDaemonView {
@@ -58,6 +59,8 @@ pub struct LiveDaemonView {
     most_books: Option<u64>,
     threads: Arc<WatchedThreads>,
     stall_limits: StallLimits,
+    /// See [`silent_after`].
+    silent_after: Duration,
     changing: Mutex<Changing>,
 }
 
@@ -135,6 +138,7 @@ impl LiveDaemonView {
             most_books: most_books(scope),
             threads: Arc::clone(&daemon.threads),
             stall_limits: stall_limits(),
+            silent_after: silent_after(settings.session.read_timeout),
             changing: Mutex::new(changing),
         }
     }
@@ -144,6 +148,21 @@ impl LiveDaemonView {
         let mut changing = self.changing();
         changing.config = settings.effective().into();
         changing.requests_per_second = settings.grin.requests_per_second;
+    }
+
+    /// What the work waits for without having noticed; see [`unanswered`].
+    fn unanswered(
+        &self,
+        shown: &DaemonSnapshot,
+        progress: &ProgressSnapshot,
+        session: &SessionSnapshot,
+    ) -> Option<WaitReason> {
+        let silent = session.silent_seconds.map(Duration::from_secs_f64);
+        let silent = silent.filter(|silent| *silent >= self.silent_after);
+        let is_asked = shown.signed_out.is_none() && shown.gate_closed_until.is_none();
+        is_asked
+            .then(|| unanswered(&shown.waiting, progress, silent, shown.taken_at))
+            .flatten()
     }
 
     /// Everything is up.
@@ -270,10 +289,11 @@ impl DaemonView for LiveDaemonView {
         shown.gate_closed_until = session.gate_closed_until;
         shown.members = members(&self.membership);
         shown.signed_out = signed_out(&mut changing.signed_out_since, session.signed_out.as_deref());
-        shown.waiting = waits(&progress, self.catalog.lock());
+        shown.waiting = waits(&progress, |waiting| self.catalog.add_waits(waiting), shown.taken_at);
+        shown.paused = pauses(&shown, session.turns_missing);
+        shown.waiting.extend(self.unanswered(&shown, &progress, &session));
         let total = total.filter(|_| shown.waiting.is_empty());
         shown.eta_seconds = total.and_then(|total| changing.meter.eta_seconds(total - done));
-        shown.paused = pauses(&shown, session.turns_missing);
         shown.state = state(&changing, &progress, &shown);
         if changing.state != shown.state {
             changing.state = shown.state;

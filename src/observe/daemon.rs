@@ -39,7 +39,7 @@ pub struct DaemonSnapshot {
     pub directory: String,
     /// Where the books go, as the configured address (never with a key in it).
     pub library: String,
-    /// What is being waited for, most important first; empty while work goes on.
+    /// What is being waited for, most important first; empty while work goes on. A list that is not read, and an answer of GRIN's that does not come, keep no book from being begun.
     pub waiting: Vec<WaitReason>,
     /// Barcodes by state as the catalog has them, of all runs.
     pub barcodes: BTreeMap<String, u64>,

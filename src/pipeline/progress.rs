@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::catalog::SecondCopyStanding;
+use crate::grin::ListKind;
 use crate::log::CountedNoun;
 use crate::pipeline::fixity::RereadForecast;
 use crate::pipeline::hooks::HookStep;
@@ -49,6 +50,7 @@ pub struct RunProgress {
     requested: AtomicU64,
     paused: Mutex<Option<WaitReason>>,
     waiting: Mutex<Option<WaitReason>>,
+    unread: Mutex<BTreeMap<ListKind, WaitReason>>,
     tasks: Mutex<BTreeMap<&'static str, TaskNews>>,
     next: Mutex<BTreeMap<&'static str, Timestamp>>,
     active: Mutex<BTreeSet<&'static str>>,
@@ -136,6 +138,8 @@ pub struct ProgressSnapshot {
     pub paused: Option<WaitReason>,
     /// What the intake waits for.
     pub waiting: Option<WaitReason>,
+    /// Lists that could not be read to their end when they were asked for last.
+    pub unread: BTreeMap<ListKind, WaitReason>,
     /// What each task does just now or did last.
     pub tasks: BTreeMap<&'static str, TaskNews>,
     /// When each task that sleeps goes on.
@@ -248,6 +252,22 @@ impl RunProgress {
         *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = waiting;
     }
 
+    /// A list was asked for: it was read to its end, or was not for this reason, which may last since an earlier time.
+    pub(super) fn list_read(&self, list: ListKind, trouble: Option<WaitReason>) {
+        let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(trouble) = trouble else {
+            unread.remove(&list);
+            return;
+        };
+        let since = unread.get(&list).map_or(trouble.since, |before| before.since);
+        unread.insert(list, WaitReason { since, ..trouble });
+    }
+
+    /// Another member reads the lists now, and knows what came of it.
+    pub(super) fn lists_left(&self) {
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     pub(super) fn active(&self, task: &'static str, active: bool) {
         let mut tasks = self.active.lock().unwrap_or_else(PoisonError::into_inner);
         if active {
@@ -337,6 +357,7 @@ impl RunProgress {
             requested: self.requested.load(Ordering::Relaxed),
             paused: self.paused.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             waiting: self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            unread: self.unread.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             tasks: self.tasks.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             next: self.next.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             active: self.active.lock().unwrap_or_else(PoisonError::into_inner).clone(),

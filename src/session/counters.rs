@@ -13,6 +13,7 @@ use crate::clock::SystemClock;
 use crate::diagnostics::DiagnosticsFolder;
 use crate::session::bulk_window::BulkWindow;
 use crate::session::permits::PermitView;
+use crate::session::silence::AnswerSilence;
 use crate::session::snapshot::{PermitSnapshot, RequestCount, RetryCount, SessionSnapshot};
 use crate::session::{PermitClass, RequestKind};
 
@@ -42,6 +43,7 @@ pub struct SessionCounters {
     requests: [[AtomicU64; STATUS_CLASSES.len()]; KINDS],
     /// The last request to GRIN got no answer.
     is_grin_away: AtomicBool,
+    pub(super) silence: Mutex<AnswerSilence>,
     pub(super) head: [DurationHistogram; KINDS],
     body: [DurationHistogram; KINDS],
     pub(super) pace_wait: DurationHistogram,
@@ -220,6 +222,7 @@ impl SessionCounters {
             bandwidth: Some(self.bandwidth.load(Relaxed)).filter(|limit| *limit > 0),
             bandwidth_waiting: self.bandwidth_waiting.load(Relaxed),
             is_grin_away: self.is_grin_away.load(Relaxed),
+            silent_seconds: self.silent_for().map(|lasts| lasts.as_secs_f64()),
             signed_out: locked(&self.signed_out).clone(),
             token_ends_at: (*locked(&self.token_end)).and_then(|ends| self.told(ends)),
             unrecognised: self.unrecognised(),

@@ -146,6 +146,7 @@ pub(super) async fn exchange(
         outgoing.method != Method::HEAD,
     );
     let request = prepare(net, url, outgoing)?;
+    let head = counters.await_head(outgoing.kind);
     match send(request, outgoing.body.clone(), &slot, deadlines).await {
         Ok(response) if response.status().is_informational() => {
             // awc takes it for the final answer and keeps the connection, on which that one is still to come.
@@ -153,6 +154,7 @@ pub(super) async fn exchange(
             Err(interim_answer(response.status()).into())
         }
         Ok(response) => {
+            head.came();
             counters.note_answer(outgoing.kind, response.status().as_u16(), began.elapsed());
             net.note(None);
             let body = BodyClock::begin(counters, outgoing.kind);
@@ -320,6 +322,7 @@ impl IncomingAnswer {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(bytes))) => {
                 self.tally.got += bytes.len() as u64;
+                self.body.goes_on();
                 Poll::Ready(Ok(Some(bytes)))
             }
             Poll::Ready(Some(Err(error))) => {

@@ -27,6 +27,7 @@ mod permits;
 mod redirect_state;
 mod request;
 mod request_line;
+mod silence;
 mod snapshot;
 mod status_policy;
 mod stream;

@@ -54,6 +54,11 @@ impl BodyClock {
         }
     }
 
+    /// A part of it came.
+    pub(super) fn goes_on(&self) {
+        self.counters.note_heard(self.kind);
+    }
+
     /// The body has come to its end.
     pub(super) fn is_whole(&self) {
         self.counters.note_body(self.kind, self.since.elapsed());

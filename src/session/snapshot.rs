@@ -76,6 +76,9 @@ pub struct SessionSnapshot {
     /// The last request to GRIN, or for its token, got no answer.
     #[serde(default)]
     pub is_grin_away: bool,
+    /// For how long GRIN has answered nothing, not one byte; `None` while it is not asked.
+    #[serde(default)]
+    pub silent_seconds: Option<f64>,
     /// Why a person has to sign in, while that is so.
     pub signed_out: Option<String>,
     /// When the access token in use ends; `None` where there is none, or nobody knows.

@@ -72,7 +72,7 @@ pub struct WaitReason {
     pub why: String,
     /// Since when.
     pub since: Timestamp,
-    /// When it is tried next; `None` if nothing but a person's action ends the wait.
+    /// When it is tried next; `None` while that is under way, and if nothing but a person's action ends the wait.
     pub until: Option<Timestamp>,
     /// A person must act before work can go on.
     pub needs_person: bool,

@@ -198,8 +198,15 @@ async fn a_file_that_is_taken_away_is_noticed_before_the_next_write_and_no_new_o
         "{error}"
     );
     assert!(!path.exists());
+    let waits = || {
+        let mut waiting = Vec::new();
+        catalog.add_waits(&mut waiting);
+        waiting.iter().map(|wait| wait.needs_person).collect::<Vec<_>>()
+    };
+    assert_eq!(waits(), [true], "also while books in hand are all that is recorded");
     std::fs::rename(&aside, &path).unwrap();
     assert_eq!(catalog.ask(EnsureKnown(vec![barcode("TL0001")]), &cx).await.unwrap(), 1);
+    assert!(waits().is_empty());
     catalog.close().await;
     assert!(thread.join());
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::{DurationHistogram, HistogramSnapshot};
 use crate::catalog::CatalogError;
+use crate::catalog::writer::gone_watch::GoneWatch;
 use crate::catalog::writer::lock_watch::LockWatch;
 
 /// Counters of one writer, over all its connections.
@@ -15,6 +16,7 @@ pub(crate) struct CatalogCounters {
     write: DurationHistogram,
     busy: AtomicU64,
     pub(super) lock: LockWatch,
+    pub(super) gone: GoneWatch,
 }
 
 /// The counters at one moment.

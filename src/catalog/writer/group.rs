@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Instant;
 
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use crate::catalog::writer::counters::CatalogCounters;
@@ -161,7 +162,10 @@ impl WriteGroup {
         let mut jobs: Vec<&mut dyn QueuedJob> = group.iter_mut().map(|member| member.queued()).collect();
         let mut place = self.ledger.borrow_mut();
         // Before a ledger is opened, too: that would begin an empty catalog in the place of the one that is gone.
-        if let Err(gone) = self.opening.check_file() {
+        let looked = self.opening.check_file();
+        let gone = &self.opening.counters.gone;
+        gone.note(looked.as_ref().err(), Timestamp::now());
+        if let Err(gone) = looked {
             jobs.iter_mut().for_each(|job| job.fail(gone.clone()));
             return;
         }

@@ -10,9 +10,9 @@ use crate::catalog::writer::counters::{CatalogCounters, CatalogFigures};
 use crate::catalog::writer::file_identity::CatalogFile;
 use crate::catalog::writer::group::{LedgerOpening, WriteGroup};
 use crate::catalog::writer::ledger::{CatalogLedger, CatalogOperation};
-use crate::catalog::writer::lock_watch::CatalogLock;
 use crate::catalog::{CatalogAddress, CatalogError, CatalogPolicy};
 use crate::clock::SystemClock;
+use crate::vocabulary::WaitReason;
 
 /// Operations that may wait for the writer; more make their askers wait.
 const CAPACITY: usize = 256;
@@ -78,9 +78,14 @@ impl Catalog {
         self.counters.figures()
     }
 
-    /// Whether another program keeps it locked, and who; asks no actor.
-    pub(crate) fn lock(&self) -> Option<CatalogLock> {
-        self.counters.lock.now()
+    /// Adds to what is waited for that another program keeps it locked, and who, or that its file is gone; asks no actor.
+    pub(crate) fn add_waits(&self, waiting: &mut Vec<WaitReason>) {
+        if let Some(lock) = self.counters.lock.now() {
+            lock.add_to(waiting);
+        }
+        if let Some(gone) = self.counters.gone.now() {
+            gone.add_to(waiting);
+        }
     }
 
     /// Whether the file is still the one that was opened; asks no actor, so a locked catalog keeps nobody waiting.

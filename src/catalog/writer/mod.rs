@@ -5,6 +5,7 @@ pub(crate) mod backup;
 pub(crate) mod connection;
 pub(crate) mod counters;
 pub(crate) mod file_identity;
+pub(crate) mod gone_watch;
 pub(crate) mod group;
 pub(crate) mod handle;
 pub(crate) mod ledger;

@@ -16,7 +16,7 @@ use crate::pipeline::task_services::{TaskFault, TaskServices};
 use crate::pipeline::tasks::wait::TaskWait;
 use crate::pipeline::tasks::{EndedPass, TaskSchedule, finished, sleep_and_tell, trouble};
 use crate::pipeline::workers::{CollectList, CollectResult, MonthlyArrivals};
-use crate::vocabulary::Queue;
+use crate::vocabulary::{Queue, WaitCause, WaitReason};
 
 const TASK: &str = "collect";
 
@@ -194,6 +194,7 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
                     warn!(%list, why, "GRIN does not have this list for this account; working without it");
                 }
                 tell(format!("{list} cannot be had"));
+                self.state.progress.list_read(list, None);
                 return ListRead::Complete;
             }
             Ok(collected) => collected.incomplete.or(collected.unavailable),
@@ -203,7 +204,7 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
             self.list_complete(list);
             return ListRead::Complete;
         };
-        self.list_incomplete(list, &why);
+        self.list_incomplete(list, &why, needs_person);
         match needs_person {
             true => ListRead::NeedsPerson,
             false => ListRead::Incomplete,
@@ -215,10 +216,11 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
             info!(%list, "list complete again");
         }
         self.state.progress.tell_task(TASK, format!("{list} complete"));
+        self.state.progress.list_read(list, None);
     }
 
     /// Tells of a list that is not complete. Each round asks for it again; the log names a reason once.
-    fn list_incomplete(&self, list: ListKind, why: &str) {
+    fn list_incomplete(&self, list: ListKind, why: &str, needs_person: bool) {
         let tell = |words: String| self.state.progress.tell_task(TASK, words);
         if self.state.intake.is_cancelled() {
             return tell(format!("{list}: stopped; the next pass resumes there"));
@@ -229,6 +231,12 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
             debug!(%list, why, "list still incomplete");
         }
         tell(format!("{list} incomplete: {why}"));
+        let unread = format!("{list} was not read to its end: {why}");
+        let unread = WaitReason {
+            needs_person,
+            ..WaitReason::new(WaitCause::Grin, unread, Timestamp::now())
+        };
+        self.state.progress.list_read(list, Some(unread));
         self.state.incomplete(format!("{list}: {why}"));
     }
 }

@@ -169,7 +169,15 @@ async fn what_a_person_must_mend_is_met_by_one_list_a_pass() {
     }
     let state = state(stub);
     let scope = scope(false);
-    for_so_long(&state, MINUTE, collect(&state, &scope)).await;
+    let unread = || state.progress.snapshot().unread;
+    let soon = async {
+        tokio::time::sleep(MINUTE / 120).await;
+        unread()
+    };
+    let ((), told) = futures::join!(for_so_long(&state, MINUTE, collect(&state, &scope)), soon);
+    assert!(told[&AllBooks].needs_person && told.len() == 1, "{told:?}");
+    assert!(told[&AllBooks].why.contains("not signed in"), "{told:?}");
+    assert!(unread().is_empty());
     assert_eq!(
         state.services.lists_asked(),
         [AllBooks, AllBooks, AllBooks, AllBooks, Converted, InProcess, Failed],

@@ -131,6 +131,9 @@ impl<'a, S: TaskServices> TaskWait<'a, S> {
 
     /// Whether a task that another member has is waited for. A person who waits with it is told once of each step.
     fn waits_for(&mut self, task: SharedTask, holder: MemberRow) -> bool {
+        if matches!(task, SharedTask::Lists | SharedTask::Reading) {
+            self.state.progress.lists_left();
+        }
         let since = *self.held_since.get_or_insert_with(Instant::now);
         let lives = self.lives(&holder);
         let held = HeldTask {

@@ -305,6 +305,13 @@ async fn each_silence_has_its_own_limit() {
         );
         let took = began.elapsed().as_millis();
         assert!(millis.contains(&took), "{path}: {took}");
+        // Any byte of an answer ends the silence.
+        let silent = fixture.counted().silent_seconds;
+        assert_eq!(
+            silent.is_some_and(|silent| silent >= 0.3),
+            path == "/head",
+            "{path}: {silent:?}"
+        );
     }
     fixture.end();
 }
