@@ -85,6 +85,7 @@ pub(crate) use rights::{RightsImport, RightsImportError, RightsReport};
 pub(crate) use second_copy::{
     AskSecondCopies, CopySettlement, DueCopy, ForgetCopies, ListDueCopies, NoteUncopied, SecondCopyStanding, SettleCopy,
 };
+pub(crate) use sharing::library::{CheckLibrary, KeepLibrary};
 pub use sharing::members::LeaveMembers;
 pub(crate) use sharing::members::{
     JoinAnswer, JoinMembers, MemberCard, MemberRound, MemberRow, MemberStanding, RenewMember,

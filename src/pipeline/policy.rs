@@ -299,8 +299,8 @@ impl From<&CatalogError> for BookFault {
         } else {
             (FailureReason::Catalog, Some(WaitCause::Catalog))
         };
-        // Nothing can be recorded before somebody puts the file back.
-        let is_gone = matches!(error, CatalogError::Gone { .. });
+        // Nothing can be recorded before somebody puts it back.
+        let is_gone = error.is_gone();
         let outlook = match is_gone {
             true => FaultOutlook::Same,
             false => FaultOutlook::Open,

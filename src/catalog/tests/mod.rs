@@ -12,6 +12,7 @@ mod fixity_changes;
 mod groups;
 mod hooks;
 mod leases;
+mod libraries;
 mod lists;
 mod month;
 mod passes;

@@ -295,8 +295,14 @@ fn a_catalog_that_is_gone_is_a_persons_matter_and_one_that_is_busy_is_not() {
     let gone = CatalogError::Gone {
         path: "catalog.db".into(),
     };
+    let replaced = CatalogError::Replaced {
+        catalog: "postgres://db/grind".into(),
+        by: "an empty database",
+    };
     for (error, needs_person) in [
         (gone, true),
+        (replaced, true),
+        (CatalogError::Encoding("LATIN1".into()), true),
         (CatalogError::Busy, false),
         (CatalogError::Disk("i/o error".into()), false),
     ] {
