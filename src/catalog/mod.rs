@@ -98,6 +98,7 @@ pub(crate) use sharing::tasks::{AcquireTask, ReleaseTask, SharedTask, TaskAnswer
 #[cfg(test)]
 pub(crate) use sharing::{members::ListMembers, rate::RateSlice};
 pub(crate) use writer::backup::check_backup;
+pub(crate) use writer::connection::try_writing;
 pub(crate) use writer::counters::CatalogFigures;
 pub use writer::handle::Catalog;
 pub(crate) use writer::handle::CatalogThread;
