@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rustix::fs::Access;
 
-use crate::catalog::{CatalogAddress, CatalogError, CatalogReader};
+use crate::catalog::{CatalogAddress, CatalogError, CatalogReader, CheckLibrary, try_writing};
 use crate::cli::exit::ExitStatus;
 use crate::cli::preflight::line::CheckLine;
 use crate::cli::reading;
+use crate::grin::LibraryDirectory;
 use crate::pipeline::{second_copy_config, storage_config};
 use crate::settings::{Settings, StorageAddress};
 use crate::storage::{ObjectKey, ObjectMeta, Storage, StorageConfig, StorageError, StorageErrorClass, TEMPORARY};
@@ -212,17 +213,36 @@ impl MadeFolders {
 /// Whether the catalog can be read, and can be written as far as that shows.
 pub fn catalog(settings: &Settings) -> CheckLine {
     let url = &settings.catalog.url;
-    match CatalogReader::open(url) {
-        Ok(_) => writable(url).unwrap_or_else(|| CheckLine::passed(CATALOG, "the catalog can be opened")),
-        Err(CatalogError::Missing { .. }) => writable(url)
-            .unwrap_or_else(|| CheckLine::passed(CATALOG, "there is no catalog yet; the first run makes it")),
-        Err(error) => CheckLine::of_error(CATALOG, &reading::refused(&error)),
+    let library = LibraryDirectory::parse(&settings.library.directory).map(CheckLibrary);
+    let opened = CatalogReader::open(url).and_then(|catalog| match &library {
+        Ok(library) => catalog.ask(library),
+        Err(_) => Ok(()),
+    });
+    let (is_there, said) = match opened {
+        Ok(()) => (true, "the catalog can be opened and written"),
+        Err(CatalogError::Missing { .. }) => (false, "there is no catalog yet; the first run makes it"),
+        Err(error) => return CheckLine::of_error(CATALOG, &reading::refused(&error)),
+    };
+    let Ok(address) = CatalogAddress::parse(url) else {
+        return CheckLine::passed(CATALOG, said);
+    };
+    let refused = match address.file() {
+        Some(file) => unwritable(file),
+        None => try_writing(&address).err().map(|error| of_trial(&error, is_there)),
+    };
+    refused.unwrap_or_else(|| CheckLine::passed(CATALOG, said))
+}
+
+/// What a write that was tried, and undone, says of a run. A catalog that is in a database without Unicode works until such a title comes.
+fn of_trial(error: &CatalogError, is_there: bool) -> CheckLine {
+    match error {
+        CatalogError::Encoding(_) if is_there => CheckLine::doubtful(CATALOG, error.to_string()),
+        error => CheckLine::of_error(CATALOG, &reading::refused(error)),
     }
 }
 
 /// Why the file of a catalog cannot be written; `None` where nothing keeps from it.
-fn writable(url: &str) -> Option<CheckLine> {
-    let file = CatalogAddress::parse(url).ok()?.file()?.to_owned();
+fn unwritable(file: &Path) -> Option<CheckLine> {
     let there = file.ancestors().find(|ancestor| ancestor.exists())?;
     let folder = file.ancestors().skip(1).find(|ancestor| ancestor.exists())?;
     let refused = [there, folder]
@@ -249,6 +269,23 @@ mod tests {
             ExitStatus::Done
         );
         assert_eq!(storage.list(None).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_server_that_nobody_may_write_to_has_the_code_of_a_run() {
+        let words = || String::from("x");
+        for (error, is_there, exit) in [
+            (CatalogError::NotPermitted(words()), true, ExitStatus::NotPermitted),
+            (CatalogError::ReadOnly(words()), true, ExitStatus::CannotCreate),
+            (CatalogError::ReadOnly(words()), false, ExitStatus::CannotCreate),
+            (CatalogError::Encoding(words()), false, ExitStatus::Config),
+            // It works as long as no such title comes.
+            (CatalogError::Encoding(words()), true, ExitStatus::Done),
+        ] {
+            let line = of_trial(&error, is_there);
+            assert!(!line.is_passed(), "{line}");
+            assert_eq!(exit_of(&[line]), exit, "{error}");
+        }
     }
 
     #[test]
