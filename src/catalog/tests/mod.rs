@@ -4,6 +4,7 @@ mod again;
 mod claims;
 mod conversions;
 mod copies;
+mod copy_faults;
 mod enriching;
 mod exports;
 mod failures;
