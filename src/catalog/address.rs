@@ -10,7 +10,7 @@ use crate::catalog::CatalogError;
 use crate::catalog::engine::postgres::failure::words;
 use crate::catalog::engine::postgres::tls::{TlsDemand, TlsMode};
 use crate::catalog::passwords;
-use crate::settings::catalog_file;
+use crate::settings::{catalog_file, masked_catalog_address};
 
 /// What `catalog.url` names.
 #[derive(Debug, Clone)]
@@ -34,8 +34,13 @@ impl CatalogAddress {
     /// `PGPASSFILE` or `~/.pgpass`, as with PostgreSQL's own programs.
     pub fn parse(url: &str) -> Result<Self, CatalogError> {
         if !url.starts_with("postgres:") && !url.starts_with("postgresql:") {
-            let refused = || CatalogError::Address { url: url.into() };
+            let refused = || CatalogError::Address {
+                url: masked_catalog_address(url),
+            };
             return catalog_file(url).map(Self::Sqlite).ok_or_else(refused);
+        }
+        if url.contains('#') {
+            return Err(refused(url, "a # ends an address; in a password it is written %23"));
         }
         let mut parts = parts_of(url).ok_or_else(|| refused(url, "it is no address of a server"))?;
         passwords::fill_from_service(&mut parts).map_err(|cause| refused(url, &cause))?;
@@ -117,19 +122,9 @@ impl std::fmt::Debug for PostgresAddress {
 
 fn refused(url: &str, cause: &str) -> CatalogError {
     CatalogError::ServerAddress {
-        url: without_password(url),
+        url: masked_catalog_address(url),
         cause: cause.into(),
     }
-}
-
-/// The address as it may be shown.
-fn without_password(url: &str) -> String {
-    let Ok(mut parsed) = Url::parse(url) else {
-        return "postgres:".into();
-    };
-    let _ = parsed.set_password(parsed.password().map(|_| "***"));
-    parsed.set_query(None);
-    parsed.to_string()
 }
 
 fn shown(config: &tokio_postgres::Config) -> String {
@@ -149,7 +144,7 @@ fn shown(config: &tokio_postgres::Config) -> String {
 
 /// Host, port, user, password, database and what else stands in the address.
 fn parts_of(url: &str) -> Option<BTreeMap<String, String>> {
-    let url = Url::parse(url).ok()?;
+    let url = Url::parse(url).ok().filter(|url| !url.cannot_be_a_base())?;
     let mut parts = BTreeMap::new();
     let mut set = |name: &str, value: String| {
         if !value.is_empty() {
@@ -271,9 +266,26 @@ mod tests {
             "postgres://me:secret@host/db?unknown=1",
             "postgres://me:secret%@host/db",
             "postgres://me:secret@host:port/db",
+            "postgres://me:1234#secret@host/db",
+            "postgres:me:secret@host/db",
         ] {
             let error = CatalogAddress::parse(url).unwrap_err();
             assert!(matches!(error, CatalogError::ServerAddress { .. }), "{error}");
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_of_a_catalog_is_refused_and_no_password_is_shown() {
+        for url in [
+            "postgresql+psycopg2://me:secret@host/db",
+            "Postgres://me:secret@host/db",
+            " postgres://me:secret@host/db",
+            "jdbc:postgresql://host/db?user=me&password=secret",
+            "host=db user=me password=secret",
+        ] {
+            let error = CatalogAddress::parse(url).unwrap_err();
+            assert!(matches!(error, CatalogError::Address { .. }), "{error}");
             assert!(!error.to_string().contains("secret"), "{error}");
         }
     }

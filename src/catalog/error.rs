@@ -9,17 +9,15 @@ use crate::catalog::CatalogAddress;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CatalogError {
     /// The address of the catalog is no `sqlite:` address of a file.
-    #[error(
-        "catalog.url {url:?} is no catalog address: write sqlite:///absolute/path/catalog.db or postgres://host/database"
-    )]
+    #[error("{url:?} is no catalog address: write sqlite:///absolute/path/catalog.db or postgres://host/database")]
     Address {
-        /// What was configured.
+        /// What was given, without a password.
         url: String,
     },
     /// The address of a server cannot be used.
-    #[error("catalog.url {url:?} cannot be used: {cause}")]
+    #[error("{url:?} cannot be used: {cause}")]
     ServerAddress {
-        /// What was configured, without a password.
+        /// What was given, without a password.
         url: String,
         /// Why.
         cause: String,
@@ -99,6 +97,31 @@ pub enum CatalogError {
         /// The catalog's file.
         path: PathBuf,
     },
+    /// On a server, another database or catalog is where the one was that was opened.
+    #[error(
+        "the catalog {catalog} was replaced while grind had it open, {by} is there now: nothing is written into that; put the right one back, or stop grind"
+    )]
+    Replaced {
+        /// Where it was.
+        catalog: String,
+        /// What is there now.
+        by: &'static str,
+    },
+    /// The catalog is another library's.
+    #[error(
+        "the catalog is that of the library {kept}, and library.directory is {configured}: books of two libraries are not kept in one catalog; let library.directory be {kept}, or give {configured} a catalog and a storage of its own"
+    )]
+    OtherLibrary {
+        /// Whose it is.
+        kept: String,
+        /// What is configured.
+        configured: String,
+    },
+    /// The database's encoding lacks characters that titles have.
+    #[error(
+        "the catalog's database cannot hold every character: {0}; make one that can with `createdb -E UTF8 -T template0`, and copy what is recorded already into it with `grind catalog copy`"
+    )]
+    Encoding(String),
     /// The catalog is being copied into another.
     #[error(
         "the catalog is being copied by {instance} since {since}, and nobody may change it meanwhile; start again when that has ended"
@@ -188,6 +211,7 @@ impl CatalogError {
                 | Self::NotPermitted(_)
                 | Self::Disk(_)
                 | Self::Gone { .. }
+                | Self::Replaced { .. }
                 | Self::BeingCopied { .. }
                 | Self::Unreachable(_)
                 | Self::Unanswered(_)
@@ -195,14 +219,16 @@ impl CatalogError {
         )
     }
 
+    /// Whether the catalog that was opened is not where it was: nothing can be recorded before a person puts it back.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self, Self::Gone { .. } | Self::Replaced { .. })
+    }
+
     /// Whether only a person can end this: somebody makes room or gives the right to write, or the file is put back. What does not pass
     /// is a person's as well.
     pub fn needs_person(&self) -> bool {
-        let by_hand = matches!(
-            self,
-            Self::DiskFull { .. } | Self::ReadOnly(_) | Self::NotPermitted(_) | Self::Gone { .. }
-        );
-        by_hand || !self.may_pass()
+        let by_hand = matches!(self, Self::DiskFull { .. } | Self::ReadOnly(_) | Self::NotPermitted(_));
+        by_hand || self.is_gone() || !self.may_pass()
     }
 }
 

@@ -86,6 +86,7 @@ pub(crate) use rights::{RightsImport, RightsImportError, RightsReport};
 pub(crate) use second_copy::{
     AskSecondCopies, CopySettlement, DueCopy, ForgetCopies, ListDueCopies, NoteUncopied, SecondCopyStanding, SettleCopy,
 };
+pub(crate) use sharing::library::{CheckLibrary, KeepLibrary};
 pub use sharing::members::LeaveMembers;
 pub(crate) use sharing::members::{
     JoinAnswer, JoinMembers, MemberCard, MemberRound, MemberRow, MemberStanding, RenewMember,
@@ -98,6 +99,7 @@ pub(crate) use sharing::tasks::{AcquireTask, ReleaseTask, SharedTask, TaskAnswer
 #[cfg(test)]
 pub(crate) use sharing::{members::ListMembers, rate::RateSlice};
 pub(crate) use writer::backup::check_backup;
+pub(crate) use writer::connection::try_writing;
 pub(crate) use writer::counters::CatalogFigures;
 pub use writer::handle::Catalog;
 pub(crate) use writer::handle::CatalogThread;

@@ -55,9 +55,10 @@ pub fn run(args: &CatalogArgs) -> CommandResult {
 
 fn copy(args: &CopyArgs) -> CommandResult {
     let settings = load::of_catalog(&args.config)?;
-    let address = |url: &str| CatalogAddress::parse(url).map_err(|error| reading::refused(&error));
+    let from = CatalogAddress::parse(&settings.catalog.url).map_err(|error| reading::refused(&error))?;
+    let to = target(&args.to)?;
     root::refuse_at_catalog(&args.to)?;
-    let (from, to) = (existing(address(&settings.catalog.url)?)?, address(&args.to)?);
+    let from = existing(from)?;
     let mut told = Instant::now();
     let copy = CatalogCopy {
         from: &from,
@@ -74,6 +75,15 @@ fn copy(args: &CopyArgs) -> CommandResult {
         write_to(&mut io::stdout().lock(), |out| in_words(&copied, &from, &to, out))?;
     }
     Ok(ExitStatus::Done)
+}
+
+/// The address on the command line.
+fn target(url: &str) -> Result<CatalogAddress, CliError> {
+    CatalogAddress::parse(url).map_err(|error| {
+        CliError::new(ExitStatus::Usage, "--to names no catalog")
+            .because(&error)
+            .advise("Nothing was copied. Correct --to; catalog.url names the catalog that is copied.")
+    })
 }
 
 /// No file is made in the place of a catalog that is not there.
@@ -117,6 +127,7 @@ pub(super) fn not_restored(error: &CatalogCopyError) -> CliError {
         CatalogCopyError::NotEmpty { .. } => CliError::new(ExitStatus::Failed, "nothing was restored")
             .because(error)
             .advise("A backup is restored into an empty catalog only. Move the one that is there away, or name another in catalog.url."),
+        CatalogCopyError::Target(error) => reading::refused(error),
         error => refused(error),
     }
 }
@@ -124,6 +135,10 @@ pub(super) fn not_restored(error: &CatalogCopyError) -> CliError {
 fn refused(error: &CatalogCopyError) -> CliError {
     let (exit, advice) = match error {
         CatalogCopyError::Catalog(error) => return reading::refused(error),
+        CatalogCopyError::Target(of_target) => (
+            reading::exit_of(of_target),
+            "This is about the database that --to names. The catalog of catalog.url is as it was, and the copy goes on when it is begun again.",
+        ),
         CatalogCopyError::Same(_) => (
             ExitStatus::Usage,
             "Let --to name another database than catalog.url does.",
@@ -148,4 +163,38 @@ fn refused(error: &CatalogCopyError) -> CliError {
     CliError::new(exit, "the catalog was not copied")
         .because(error)
         .advise(advice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::CatalogError;
+
+    #[test]
+    fn what_is_wrong_with_the_other_address_is_said_of_it() {
+        for url in [
+            "/tmp/x.db",
+            "Postgres://me:hush@db/grind",
+            "postgres://me:1#hush@db/grind",
+        ] {
+            let error = target(url).unwrap_err();
+            let said = error.to_string();
+            assert_eq!(error.exit(), ExitStatus::Usage, "{said}");
+            assert!(
+                said.contains("--to names no catalog") && !said.contains("hush"),
+                "{said}"
+            );
+        }
+        let away = || CatalogError::Unreachable("x".into());
+        for (error, is_of_target) in [
+            (CatalogCopyError::Target(away()), true),
+            (CatalogCopyError::Catalog(away()), false),
+        ] {
+            let refused = refused(&error);
+            assert_eq!(refused.exit(), ExitStatus::Unavailable, "{refused}");
+            assert_eq!(refused.to_string().contains("--to"), is_of_target, "{refused}");
+        }
+        let restored = not_restored(&CatalogCopyError::Target(away()));
+        assert!(!restored.to_string().contains("--to"), "{restored}");
+    }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::catalog::{CatalogAddress, MarkedPlace};
 use crate::cli::args::ConfigArgs;
 use crate::cli::{reading, root};
+use crate::grin::LibraryDirectory;
 use crate::pipeline::{archive_options, check_layout, scope_of};
 use crate::session::sign_in_findings;
 use crate::settings::{
@@ -92,6 +93,7 @@ pub(super) fn unusable(settings: &Settings) -> Vec<SettingsFinding> {
         ("work.barcodes_file", scope_of(settings, true).map(drop)),
         ("storage.layout", layout_in_use(settings)),
         (CATALOG, catalog_address(settings)),
+        ("library.directory", library_in_use(settings)),
     ];
     for (key, made) in begun {
         unusable.extend(made.err().map(|why| SettingsFinding::error(key, why.to_string())));
@@ -110,13 +112,27 @@ fn catalog_address(settings: &Settings) -> Result<(), UnusableSetting> {
 /// owner may open, say nothing here; a server is not asked.
 fn layout_in_use(settings: &Settings) -> Result<(), UnusableSetting> {
     let layout = StorageLayout::from_settings(settings)?;
-    let url = &settings.catalog.url;
-    if catalog_file(url).is_none() || root::refuse_at_catalog(url).is_err() {
+    let Some(url) = catalog_to_look_at(settings) else {
         return Ok(());
-    }
+    };
     let kept = reading::storage_mark(url, MarkedPlace::Main);
     let checked = kept.map_or(Ok(()), |kept| check_layout(&layout.name(), &kept));
     checked.map_err(|error| UnusableSetting(error.to_string()))
+}
+
+/// The same of the library whose books they are.
+fn library_in_use(settings: &Settings) -> Result<(), UnusableSetting> {
+    let library = LibraryDirectory::parse(&settings.library.directory);
+    let (Some(url), Ok(library)) = (catalog_to_look_at(settings), library) else {
+        return Ok(());
+    };
+    reading::check_library(url, library).map_err(|error| UnusableSetting(error.to_string()))
+}
+
+fn catalog_to_look_at(settings: &Settings) -> Option<&str> {
+    let url = &settings.catalog.url;
+    let may_look = catalog_file(url).is_some() && root::refuse_at_catalog(url).is_ok();
+    may_look.then_some(url)
 }
 
 fn sound(loaded: &LoadedSettings, print: bool) -> String {

@@ -1,12 +1,13 @@
 //! Opening the catalog for a command, and its errors as a person meets them.
 
 use crate::catalog::{
-    AskStorageMark, CatalogAddress, CatalogError, CatalogLedger, CatalogPolicy, CatalogReader, KeptStorageMark,
-    MarkedPlace,
+    AskStorageMark, CatalogAddress, CatalogError, CatalogLedger, CatalogPolicy, CatalogReader, CheckLibrary,
+    KeptStorageMark, MarkedPlace,
 };
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::clock::SystemClock;
+use crate::grin::LibraryDirectory;
 
 /// Opens the catalog that `catalog.url` names.
 pub fn open(url: &str) -> Result<CatalogReader, CliError> {
@@ -33,6 +34,14 @@ pub fn storage_mark(url: &str, place: MarkedPlace) -> Option<KeptStorageMark> {
     catalog.ask(&AskStorageMark(place)).ok()
 }
 
+/// Refuses a catalog that is another library's; one that cannot be asked is for those to say who need it.
+pub fn check_library(url: &str, library: LibraryDirectory) -> Result<(), CatalogError> {
+    match CatalogReader::open(url).and_then(|catalog| catalog.ask(&CheckLibrary(library))) {
+        Err(error @ CatalogError::OtherLibrary { .. }) => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// The code that the shell shall see of a catalog's error, for every command.
 pub fn exit_of(error: &CatalogError) -> ExitStatus {
     use CatalogError as E;
@@ -41,9 +50,14 @@ pub fn exit_of(error: &CatalogError) -> ExitStatus {
         E::NotDatabase { .. } | E::Foreign { .. } | E::Older { .. } | E::Newer { .. } | E::HalfCopied { .. } => {
             ExitStatus::Config
         }
-        E::Busy | E::Gone { .. } | E::Disk(_) | E::Unreachable(_) | E::Unanswered(_) | E::BeingCopied { .. } => {
-            ExitStatus::Unavailable
-        }
+        E::OtherLibrary { .. } | E::Encoding(_) => ExitStatus::Config,
+        E::Busy
+        | E::Gone { .. }
+        | E::Replaced { .. }
+        | E::Disk(_)
+        | E::Unreachable(_)
+        | E::Unanswered(_)
+        | E::BeingCopied { .. } => ExitStatus::Unavailable,
         E::NotPermitted(_) => ExitStatus::NotPermitted,
         E::Open { .. } | E::DiskFull { .. } | E::ReadOnly(_) => ExitStatus::CannotCreate,
         E::Damaged { .. }
@@ -56,6 +70,11 @@ pub fn exit_of(error: &CatalogError) -> ExitStatus {
     }
 }
 
+/// Whether nobody was asked yet: the address cannot be understood.
+fn is_of_address(error: &CatalogError) -> bool {
+    matches!(error, CatalogError::Address { .. } | CatalogError::ServerAddress { .. })
+}
+
 /// A catalog's error with the code that the shell shall see.
 pub fn refused(error: &CatalogError) -> CliError {
     let exit = exit_of(error);
@@ -64,6 +83,7 @@ pub fn refused(error: &CatalogError) -> CliError {
             .advise("`grind collect` makes one; or name the right one in catalog.url.");
     }
     let what = match exit {
+        _ if is_of_address(error) => "catalog.url cannot be used",
         ExitStatus::Config => "this catalog cannot be used",
         ExitStatus::Unavailable => "the catalog cannot be reached",
         ExitStatus::CannotCreate => "the catalog cannot be opened or written",
@@ -137,6 +157,23 @@ mod tests {
             ),
             (E::Busy, 69),
             (E::Gone { path: path() }, 69),
+            (
+                E::Replaced {
+                    catalog: words(),
+                    by: "an empty database",
+                },
+                69,
+            ),
+            (
+                E::OtherLibrary {
+                    kept: words(),
+                    configured: words(),
+                },
+                78,
+            ),
+            (E::Encoding(words()), 78),
+            (E::HalfCopied { from: words() }, 78),
+            (E::NotPermitted(words()), 77),
             (E::Disk(words()), 69),
             (E::Unreachable(words()), 69),
             (E::Unanswered(words()), 69),

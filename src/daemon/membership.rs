@@ -12,10 +12,13 @@ use tracing::{error, info, warn};
 
 use crate::actor::tasks::{self, TaskHandle};
 use crate::actor::{ActorRegistry, AskContext};
-use crate::catalog::{Catalog, CatalogError, CatalogPolicy, JoinAnswer, JoinMembers, MemberCard, MemberRow};
+use crate::catalog::{
+    Catalog, CatalogError, CatalogPolicy, JoinAnswer, JoinMembers, KeepLibrary, MemberCard, MemberRow,
+};
 use crate::clock::SystemClock;
 use crate::daemon::build_error::BuildError;
 use crate::daemon::notify;
+use crate::grin::LibraryDirectory;
 use crate::observe::PROGRAM_VERSION;
 use crate::pipeline::{LibraryMembership, RoundResult, RunProgress};
 use crate::settings::Settings;
@@ -57,13 +60,16 @@ fn card(settings: &Settings, step: Option<&str>) -> MemberCard {
     }
 }
 
-/// Becomes a member. A name that another had that ended without leaving is waited for, as long as its lease holds.
+/// Becomes a member of a catalog that is this library's. A name that another had that ended without leaving is waited for, as long as its lease holds.
 pub async fn join(catalog: &Catalog, settings: &Settings, step: Option<&str>) -> Result<LibraryMembership, BuildError> {
     let join = JoinMembers {
         member: card(settings, step),
         lease: settings.work.lease_time,
     };
     let (cx, clock) = (AskContext::root("daemon"), SystemClock::system());
+    if let Ok(library) = LibraryDirectory::parse(&settings.library.directory) {
+        catalog.ask(KeepLibrary(library), &cx).await?;
+    }
     let mut before: Option<MemberRow> = None;
     let began = Instant::now();
     loop {
@@ -96,7 +102,7 @@ pub async fn join(catalog: &Catalog, settings: &Settings, step: Option<&str>) ->
 /// Does this as a member of the catalog, like a step by hand: it may block, on a thread of its own, while the membership is renewed.
 ///
 /// # Errors
-/// It cannot become a member: the catalog cannot be opened, or is being copied.
+/// It cannot become a member: the catalog cannot be opened, is being copied, or is another library's.
 pub fn as_member<T: Send>(
     settings: &Settings,
     step: &str,

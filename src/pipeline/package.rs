@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::catalog::{AskRecorded, AskStorageMark, CatalogReader, MarkedPlace, RecordedBook};
+use crate::catalog::{AskRecorded, AskStorageMark, CatalogReader, CheckLibrary, MarkedPlace, RecordedBook};
 use crate::grin::{Barcode, LibraryDirectory};
 use crate::pipeline::mount::check_layout;
 use crate::pipeline::package::bagit::BagFacts;
@@ -81,8 +81,9 @@ pub(crate) struct BookPacker {
 }
 
 impl BookPacker {
-    /// Looks at both sides: the storage is the one that the catalog knows, and the folder takes packages of this form.
+    /// Looks at both sides: the catalog is this library's, the storage is the one that the catalog knows, and the folder takes packages of this form.
     pub(crate) fn open(order: PackageOrder) -> Result<Self, PackageError> {
+        order.reader.ask(&CheckLibrary(order.library.clone()))?;
         let kept = order.reader.ask(&AskStorageMark(MarkedPlace::Main))?;
         check_layout(order.storage.layout(), &kept)?;
         if let Some(id) = kept.id {

@@ -309,10 +309,10 @@ impl From<&CatalogError> for BookFault {
         } else {
             (FailureReason::Catalog, Some(WaitCause::Catalog))
         };
-        let outlook = match error {
-            // Nothing can be recorded before somebody puts the file back.
-            CatalogError::Gone { .. } => FaultOutlook::Same,
-            _ => FaultOutlook::Open,
+        // Nothing can be recorded before somebody puts it back.
+        let outlook = match error.is_gone() {
+            true => FaultOutlook::Same,
+            false => FaultOutlook::Open,
         };
         Self {
             needs_person: error.needs_person() && !lost,

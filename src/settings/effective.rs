@@ -56,12 +56,99 @@ pub(super) fn masked(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else {
         return text.to_owned();
     };
-    if let Some((before, _)) = text.split_once('?').filter(|_| matches!(scheme, "http" | "https")) {
-        return masked(before) + "?***";
-    }
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    match authority.rsplit_once('@') {
+    let shown = match rest[..user_ends_before(scheme, rest)].rsplit_once('@') {
         Some((user, _)) => format!("{scheme}://***{}", &rest[user.len()..]),
         None => text.to_owned(),
+    };
+    match shown.split_once('?') {
+        Some((before, _)) if matches!(scheme, "http" | "https") => format!("{before}?***"),
+        _ => shown,
+    }
+}
+
+/// Where the user part ends at the latest. In passwords `#`, `?` and `/` are not always written as their numbers: that of a database reaches
+/// to its query, any other to the path.
+fn user_ends_before(scheme: &str, rest: &str) -> usize {
+    let is_query = |text: &str| {
+        let name = text.split_once('=').map(|(name, _)| name);
+        name.is_some_and(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+    };
+    let ends_at = match scheme.to_ascii_lowercase().contains("postgres") {
+        true => rest.find('?').filter(|at| is_query(&rest[at + 1..])),
+        false => rest.find('/'),
+    };
+    ends_at.unwrap_or(rest.len())
+}
+
+/// An address of a catalog that is refused, without what may be a password in it: nothing of who signs in, nothing that follows the place,
+/// and nothing of other forms, as in `host=db password=…`.
+pub(crate) fn masked_catalog_address(text: &str) -> String {
+    const HIDDEN: &str = "***";
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), text),
+    };
+    let place = rest.split(['?', '#']).next().unwrap_or_default();
+    let is_open = rest[place.len()..].contains('@');
+    let host = place.rsplit_once('@').map_or(place, |(_, host)| host);
+    if scheme.contains('=') || host.contains('=') || (scheme.is_empty() && text.contains('=')) {
+        return HIDDEN.to_owned();
+    }
+    match (is_open, host.len() < place.len()) {
+        // Whether that is the end of the password, or stands in the query, nobody knows.
+        (true, _) => format!("{scheme}{HIDDEN}"),
+        (false, true) => format!("{scheme}{HIDDEN}@{host}"),
+        (false, false) => format!("{scheme}{host}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_form_of_an_address_shows_a_password() {
+        for (text, shown) in [
+            ("postgres://me:1234#hush@db/grind", "postgres://***@db/grind"),
+            ("postgres://me:hush/hush@db/grind", "postgres://***@db/grind"),
+            ("postgres://me:1?hush@db/grind", "postgres://***@db/grind"),
+            (
+                "postgres://me:hush@db/grind?passfile=/a@b",
+                "postgres://***@db/grind?passfile=/a@b",
+            ),
+            ("Postgres://me:hush@db/grind", "Postgres://***@db/grind"),
+            ("s3://key:hush#hush@bucket/a@b", "s3://***@bucket/a@b"),
+            ("https://me:hush#hush@h/told?key=hush", "https://***@h/told?***"),
+            ("https://me:hush?hush@h/told?key=hush", "https://***@h/told?***"),
+            ("file:///srv/a@b", "file:///srv/a@b"),
+            ("postgres://db/grind", "postgres://db/grind"),
+        ] {
+            assert_eq!(masked(text), shown, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_form_of_a_catalogs_address_that_is_refused_shows_a_password() {
+        for (text, shown) in [
+            (
+                "postgresql+psycopg2://me:hush@db/grind",
+                "postgresql+psycopg2://***@db/grind",
+            ),
+            (" postgres://me:hush@db/grind", " postgres://***@db/grind"),
+            (
+                "jdbc:postgresql://db/grind?user=me&password=hush",
+                "jdbc:postgresql://db/grind",
+            ),
+            ("postgres://me:1234#hush@db/grind", "postgres://***"),
+            ("jdbc:postgresql://db/grind?password=hush@hush", "jdbc:postgresql://***"),
+            ("postgres:me:hush@db/grind", "***@db/grind"),
+            ("host=db user=me password=hush", "***"),
+            ("host=db password=hush@hush", "***"),
+            ("mysql://me:hush/hush@db/grind", "mysql://***@db/grind"),
+            ("/tmp/x.db", "/tmp/x.db"),
+            ("sqlite:catalog.db", "sqlite:catalog.db"),
+        ] {
+            assert_eq!(masked_catalog_address(text), shown, "{text}");
+        }
     }
 }

@@ -290,6 +290,12 @@ fn a_copy_that_is_killed_goes_on_when_it_is_begun_again() {
     let half = with_catalog(&home, &server, &["run", "--once"]);
     assert_eq!(half.status.code(), Some(78), "{}", half.err);
     assert!(half.err.contains("unfinished copy"), "{}", half.err);
+    for arguments in [&["report"][..], &["export", "csv"], &["check-config", "--connect"]] {
+        let read = with_catalog(&home, &server, arguments);
+        assert_eq!(read.status.code(), Some(78), "{arguments:?}: {}", read.err);
+        let said = read.out + &read.err;
+        assert!(said.contains("unfinished copy"), "{arguments:?}: {said}");
+    }
     let copied = good(home.grind(&arguments));
     assert!(copied.out.contains("10 rows"), "{}", copied.out);
     good(with_catalog(&home, &server, &["run", "--once"]));

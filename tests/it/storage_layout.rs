@@ -1,4 +1,5 @@
-//! A library in the layout `grin-transfer`, read by the rules of those who read such libraries, and kept apart from the other layout.
+//! A library in the layout `grin-transfer`, read by the rules of those who read such libraries, and kept apart from the other layout and
+//! from other libraries.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
@@ -256,4 +257,32 @@ fn a_library_is_never_mixed_with_another_layout() {
         assert!(refused.err.contains("is laid out as"), "{}", refused.err);
         assert_eq!(names(&home), before);
     }
+}
+
+#[test]
+fn a_catalog_is_never_mixed_with_another_library() {
+    let home = Home::new(library(2), "");
+    let first: Barcode = home.simulator.barcode(0).unwrap();
+    home.done(&["sync", "--barcodes", first.as_str()]);
+    let before = names(&home);
+    let other = "[library]\ndirectory = \"OTHERLIB\"\n";
+    fs::write(home.folder.path().join("grind.toml.d/20-test.toml"), other).unwrap();
+    let bags = home.folder.path().join("bags");
+    for arguments in [
+        &["check-config"][..],
+        &["run", "--once"],
+        &["sync"],
+        &["verify", "--quick", "--repair"],
+        &["storage", "rm", first.as_str(), "--yes"],
+        &["export", "bagit", first.as_str(), "-o", bags.to_str().unwrap()],
+    ] {
+        let refused = home.grind(arguments);
+        assert_eq!(refused.status.code(), Some(78), "{arguments:?}: {}", refused.err);
+        assert!(
+            refused.err.contains("books of two libraries"),
+            "{arguments:?}: {}",
+            refused.err
+        );
+    }
+    assert_eq!(names(&home), before);
 }

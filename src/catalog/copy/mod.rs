@@ -3,6 +3,7 @@
 //! Large tables are copied piece by piece, each in a transaction, in the order of their keys: what was interrupted goes on after the last
 //! row that arrived. At the end both catalogs are read and compared.
 
+mod copy_end;
 mod one_view;
 mod operations;
 mod tables;
@@ -11,17 +12,14 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::catalog::copy::copy_end::{CopyEnd, CopySide};
 pub(in crate::catalog) use crate::catalog::copy::one_view::copy_rows;
-use crate::catalog::copy::operations::{
-    AppendRows, BeginCopy, CheckComplete, CountRows, FinishCopy, LastFence, LastKey, ReadRows,
-};
+use crate::catalog::copy::operations::{BeginCopy, FinishCopy, LastFence, LastKey};
 use crate::catalog::copy::tables::CopiedTable;
 pub(in crate::catalog) use crate::catalog::copy::tables::TABLES;
 use crate::catalog::engine::rows::{KeptRows, KeptValue};
-use crate::catalog::sharing::members::{
-    COPIER, JoinAnswer, JoinMembers, LeaveMembers, ListMembers, MemberCard, MemberRow, MemberStanding, RenewMember,
-};
-use crate::catalog::{CatalogAddress, CatalogError, CatalogLedger, CatalogPolicy};
+use crate::catalog::sharing::members::MemberRow;
+use crate::catalog::{CatalogAddress, CatalogError};
 use crate::clock::SystemClock;
 
 /// A copy that was killed keeps the next one waiting for so long.
@@ -65,8 +63,12 @@ pub(crate) struct CopiedRows {
 /// Why a catalog was not copied.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CatalogCopyError {
+    /// Of the catalog that is copied.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// Of the one that it is copied into.
+    #[error(transparent)]
+    Target(CatalogError),
     #[error("both addresses lead to the same catalog, {0}")]
     Same(String),
     #[error("{catalog} is in use: {} ({} on {}) joined it at {}, and its lease holds for {} s", by.card.instance, by.card.program, by.card.host, by.joined_at, by.left.as_secs() + 1)]
@@ -82,13 +84,19 @@ pub(crate) enum CatalogCopyError {
 impl CatalogCopy<'_> {
     /// Copies what is not copied yet, and compares everything.
     pub(crate) fn run(self) -> Result<Vec<CopiedRows>, CatalogCopyError> {
-        let mut source = CopyEnd::open(self.from, &self, "from")?;
-        let mut target = CopyEnd::open(self.to, &self, "to")?;
+        let mut source = CopyEnd::open(self.from, &self, CopySide::Source)?;
         source.join(None)?;
-        let outcome = source.is_complete().and_then(|()| target.join(Some(&source.member)));
-        let outcome = outcome.and_then(|()| {
+        let outcome = source.is_complete().and_then(|()| self.into_target(&mut source));
+        source.leave();
+        outcome
+    }
+
+    /// Nothing is made at the other address before the source is found fit.
+    fn into_target(self, source: &mut CopyEnd) -> Result<Vec<CopiedRows>, CatalogCopyError> {
+        let mut target = CopyEnd::open(self.to, &self, CopySide::Target)?;
+        let outcome = target.join(Some(&source.member)).and_then(|()| {
             let mut run = CopyRun {
-                source: &mut source,
+                source,
                 target: &mut target,
                 progress: self.progress,
                 renewed: Instant::now(),
@@ -96,110 +104,7 @@ impl CatalogCopy<'_> {
             run.copy()
         });
         target.leave();
-        source.leave();
         outcome
-    }
-}
-
-/// One of the two catalogs.
-struct CopyEnd {
-    ledger: CatalogLedger,
-    member: MemberCard,
-    shown: String,
-}
-
-impl CopyEnd {
-    fn open(address: &CatalogAddress, copy: &CatalogCopy<'_>, which: &str) -> Result<Self, CatalogError> {
-        let instance = format!("{}/{COPIER}-{which}-{}", copy.host, copy.process);
-        Ok(Self {
-            ledger: CatalogLedger::open_unnoted(address, copy.clock.clone(), CatalogPolicy::default())?,
-            member: MemberCard {
-                owner: format!("{instance}:{}", copy.process),
-                instance,
-                host: copy.host.clone(),
-                program: COPIER.into(),
-                version: env!("CARGO_PKG_VERSION").into(),
-            },
-            shown: address.shown(),
-        })
-    }
-
-    fn in_use(&self, by: MemberRow) -> CatalogCopyError {
-        CatalogCopyError::InUse {
-            catalog: self.shown.clone(),
-            by: Box::new(by),
-        }
-    }
-
-    /// Joins the catalog as its only member: no other can join meanwhile. `twin` has joined the other catalog.
-    fn join(&mut self, twin: Option<&MemberCard>) -> Result<(), CatalogCopyError> {
-        let member = self.member.clone();
-        if let JoinAnswer::Taken { by } = self.ledger.execute(JoinMembers { member, lease: LEASE })? {
-            return Err(self.in_use(by));
-        }
-        let mut seen: Option<MemberRow> = None;
-        loop {
-            let members = self.ledger.execute(ListMembers)?;
-            let mut others = members
-                .into_iter()
-                .filter(|row| row.is_live() && row.card.owner != self.member.owner);
-            let Some(other) = others.next() else { return Ok(()) };
-            if twin == Some(&other.card) {
-                return Err(CatalogCopyError::Same(self.shown.clone()));
-            }
-            let is_living = seen
-                .as_ref()
-                .is_some_and(|seen| seen.card == other.card && seen.renewals < other.renewals);
-            // A copy may have been killed: its lease is awaited.
-            if other.card.program != COPIER || is_living {
-                self.leave();
-                return Err(self.in_use(other));
-            }
-            if seen.is_none() {
-                let seconds = other.left.as_secs() + 1;
-                tracing::info!(seconds, "waiting for the lease of an earlier copy to end");
-            }
-            seen.get_or_insert(other);
-            std::thread::sleep(Duration::from_millis(500));
-        }
-    }
-
-    /// What is copied must not be a copy itself of which a part is missing.
-    fn is_complete(&mut self) -> Result<(), CatalogCopyError> {
-        Ok(self.ledger.execute(CheckComplete)?)
-    }
-
-    /// Whoever was removed from the members in between does not know what others changed since.
-    fn renew(&mut self) -> Result<(), CatalogCopyError> {
-        let member = self.member.clone();
-        let round = self.ledger.execute(RenewMember { member, lease: LEASE })?;
-        match round.standing {
-            MemberStanding::Kept => Ok(()),
-            MemberStanding::Rejoined | MemberStanding::Replaced { .. } => {
-                Err(CatalogCopyError::Interrupted(self.shown.clone()))
-            }
-        }
-    }
-
-    /// Best effort: the membership ends by itself.
-    fn leave(&mut self) {
-        let owner = self.member.owner.clone();
-        if let Err(error) = self.ledger.execute(LeaveMembers { owner }) {
-            tracing::debug!(%error, "the copy did not leave the catalog");
-        }
-    }
-
-    fn rows(&mut self, table: &'static CopiedTable) -> Result<u64, CatalogError> {
-        self.ledger.execute(CountRows(table))
-    }
-
-    fn read(&mut self, table: &'static CopiedTable, after: Vec<i64>) -> Result<KeptRows, CatalogError> {
-        let limit = ROWS;
-        self.ledger.execute(ReadRows { table, after, limit })
-    }
-
-    fn append(&mut self, table: &'static CopiedTable, rows: KeptRows, anew: bool) -> Result<(), CatalogError> {
-        self.ledger.execute(AppendRows { table, rows, anew })
     }
 }
 
@@ -240,7 +145,7 @@ struct CopyRun<'a> {
 impl CopyRun<'_> {
     fn copy(&mut self) -> Result<Vec<CopiedRows>, CatalogCopyError> {
         let from = self.source.shown.clone();
-        if let Some(books) = self.target.ledger.execute(BeginCopy { from: from.clone() })? {
+        if let Some(books) = self.target.ask(BeginCopy { from: from.clone() })? {
             let catalog = self.target.shown.clone();
             return Err(CatalogCopyError::NotEmpty { catalog, books, from });
         }
@@ -252,14 +157,14 @@ impl CopyRun<'_> {
             copied.push(self.compare_or_copy_anew(table)?);
         }
         self.renew()?;
-        let fence = self.source.ledger.execute(LastFence)?;
-        self.target.ledger.execute(FinishCopy { fence })?;
+        let fence = self.source.ask(LastFence)?;
+        self.target.ask(FinishCopy { fence })?;
         Ok(copied)
     }
 
     fn copy_table(&mut self, table: &'static CopiedTable) -> Result<(), CatalogCopyError> {
         let of = self.source.rows(table)?;
-        let mut after = self.target.ledger.execute(LastKey(table))?;
+        let mut after = self.target.ask(LastKey(table))?;
         let mut rows = match after.is_empty() {
             true => 0,
             false => self.target.rows(table)?,

@@ -24,8 +24,8 @@ pub(in crate::catalog) const TABLES: [CopiedTable; 9] = [
         name: "settings",
         key: &[],
         order: "key",
-        // The number of the last claim is a sequence on a server.
-        rows: "key NOT IN ('schema_version', 'last_fence', 'copy_begun_from')",
+        // The number of the last claim is a sequence on a server, and each catalog there has an id of its own.
+        rows: "key NOT IN ('schema_version', 'last_fence', 'copy_begun_from', 'catalog_id')",
         is_append_only: false,
     },
     small("sessions", "id"),

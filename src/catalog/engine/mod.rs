@@ -259,6 +259,14 @@ impl SqlConnection {
         matches!(&self.0, EngineConnection::Postgres(_))
     }
 
+    /// Which catalog a server's connection for writing leads to.
+    pub(crate) fn catalog_id(&self) -> Option<&str> {
+        match &self.0 {
+            EngineConnection::Sqlite(_) => None,
+            EngineConnection::Postgres(engine) => engine.catalog_id(),
+        }
+    }
+
     /// Whether the connection can be used for something more.
     pub(crate) fn is_usable(&self) -> bool {
         match &self.0 {

@@ -30,10 +30,15 @@ impl KeptValue {
             SqlValue::Null => Ok(Self::Null),
             SqlValue::Flag(flag) => Ok(Self::Integer(i64::from(flag))),
             SqlValue::Integer(n) => Ok(Self::Integer(n)),
-            SqlValue::Text(text) => Ok(Self::Text(text.into())),
+            SqlValue::Text(text) => Ok(Self::Text(without_nul(text))),
             SqlValue::Real(n) => Err(CatalogError::Fault(format!("no column is expected to hold {n}"))),
         }
     }
+}
+
+/// SQLite keeps the character NUL in a text, PostgreSQL takes none: it is copied as the sign for what cannot be shown.
+fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 impl Serialize for KeptValue {

@@ -258,7 +258,7 @@ pub(crate) fn check_complete(conn: &SqlConnection) -> Result<(), CatalogError> {
 }
 
 /// Refuses a catalog that is being copied.
-fn check_copying(tx: &CatalogTransaction<'_>) -> Result<(), CatalogError> {
+pub(super) fn check_copying(tx: &CatalogTransaction<'_>) -> Result<(), CatalogError> {
     check_complete(tx.conn)?;
     let copier = all(tx)?
         .into_iter()
@@ -270,6 +270,11 @@ fn check_copying(tx: &CatalogTransaction<'_>) -> Result<(), CatalogError> {
         }),
         None => Ok(()),
     }
+}
+
+/// Whether some program is a member.
+pub(super) fn has_live_members(tx: &CatalogTransaction<'_>) -> Result<bool, CatalogError> {
+    Ok(all(tx)?.iter().any(MemberRow::is_live))
 }
 
 /// Renews a member's lease, also one that ran out; `false` if it is none.

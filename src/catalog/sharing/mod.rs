@@ -2,6 +2,7 @@
 //!
 //! All of it is judged by the database's clock, as claims are. A member is never removed by itself.
 
+pub(crate) mod library;
 pub(crate) mod members;
 pub(crate) mod noted;
 pub(crate) mod pause;

@@ -13,25 +13,25 @@ use crate::grin::ListKind;
 use BookState as S;
 
 /// Places for catalogs.
-struct CopyPlaces {
+pub struct CopyPlaces {
     folder: tempfile::TempDir,
     schema: Option<TestSchema>,
 }
 
 impl CopyPlaces {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
             schema: TestSchema::new(),
         }
     }
 
-    fn file(&self, name: &str) -> CatalogAddress {
+    pub fn file(&self, name: &str) -> CatalogAddress {
         CatalogAddress::Sqlite(self.folder.path().join(name))
     }
 
     /// On the server, if there is one.
-    fn elsewhere(&self) -> CatalogAddress {
+    pub fn elsewhere(&self) -> CatalogAddress {
         let file = || self.file("elsewhere.db");
         self.schema.as_ref().map_or_else(file, |schema| schema.address.clone())
     }
@@ -54,12 +54,16 @@ fn copy_with(
     copy.run()
 }
 
-fn copy(from: &CatalogAddress, to: &CatalogAddress, clock: &SystemClock) -> Result<Vec<CopiedRows>, CatalogCopyError> {
+pub fn copy(
+    from: &CatalogAddress,
+    to: &CatalogAddress,
+    clock: &SystemClock,
+) -> Result<Vec<CopiedRows>, CatalogCopyError> {
     copy_with(from, to, clock, &mut |_| ())
 }
 
 /// A catalog with something in every table, more than one piece of books.
-fn filled() -> Shelf {
+pub fn filled() -> Shelf {
     let mut shelf = Shelf::in_file();
     let rows = (0..1_150).map(|at| converted(&format!("TL{at:04}"), "2025/06/01"));
     shelf.complete_pass(ListKind::Converted, rows.collect());
@@ -75,11 +79,11 @@ fn filled() -> Shelf {
     shelf
 }
 
-fn open(address: &CatalogAddress, clock: &SystemClock) -> CatalogLedger {
+pub fn open(address: &CatalogAddress, clock: &SystemClock) -> CatalogLedger {
     CatalogLedger::open_at(address, clock.clone(), CatalogPolicy::default()).unwrap()
 }
 
-fn text(ledger: &CatalogLedger, code: &str, column: &str) -> Option<String> {
+pub fn text(ledger: &CatalogLedger, code: &str, column: &str) -> Option<String> {
     let sql = format!("SELECT {column} FROM books WHERE barcode = :code");
     ledger
         .conn()
@@ -187,6 +191,8 @@ fn a_copy_that_was_killed_goes_on_and_doubles_nothing() {
         assert!(matches!(joined, Err(CatalogError::BeingCopied { .. })), "{joined:?}");
         drop(half);
         shelf.clock.advance(HOUR);
+        let read = CatalogReader::open_at(&to, shelf.clock.clone()).err();
+        assert!(matches!(read, Some(CatalogError::HalfCopied { .. })), "{read:?}");
         let beyond = places.file("beyond.db");
         let of_half = copy(&to, &beyond, &shelf.clock);
         assert!(

@@ -225,6 +225,7 @@ fn no_catalog_is_begun_in_the_place_of_one_that_is_gone() {
             clock,
             policy,
             file: Some(Arc::new(CatalogFile::at(&path))),
+            catalog_id: None,
             counters: Arc::default(),
         },
     );
@@ -254,6 +255,7 @@ fn what_others_wait_for_is_not_done_together_with_what_takes_long_on_a_server() 
             CatalogLedger::open(&path, SystemClock::system(), CatalogPolicy::default()).unwrap();
             Arc::new(CatalogFile::at(&path))
         }),
+        catalog_id: None,
         counters: Arc::default(),
     };
     let group = WriteGroup::new(None, opening.clone());

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::catalog::engine::SqlConnection;
 use crate::catalog::engine::postgres::{PostgresEngine, outside_runtime};
 use crate::catalog::engine::sqlite::{SqliteEngine, UnlockedFile};
+use crate::catalog::sharing::members::check_complete;
 use crate::catalog::writer::schema;
 use crate::catalog::{CatalogAddress, CatalogError};
 
@@ -27,14 +28,25 @@ const READER_CACHE_KIB: i64 = 4 * 1024;
 /// Pages in the write-ahead log before it is copied back: 16 MiB, so that hot pages are copied once for many commits.
 const CHECKPOINT_PAGES: i64 = 4_000;
 
-/// Opens the catalog for writing; makes or upgrades it where needed.
+/// Opens the catalog for writing; makes or upgrades it where needed. With the id of a server's catalog that was opened before, nothing is
+/// made, and one with another id is refused; that a file is the same one, [`super::file_identity`] tells.
 ///
 /// `synchronous=FULL`: a book may be called stored, and its settlement answered, only when the log is on the disk.
 /// What this costs is spread over all operations that wait together (group commit).
-pub(crate) fn open_writer(address: &CatalogAddress) -> Result<SqlConnection, CatalogError> {
+pub(crate) fn open_writer(address: &CatalogAddress, known: Option<&str>) -> Result<SqlConnection, CatalogError> {
     match address {
         CatalogAddress::Sqlite(path) => open_file(path),
-        CatalogAddress::Postgres(address) => outside_runtime(|| PostgresEngine::open_writer(address)).map(Into::into),
+        CatalogAddress::Postgres(address) => {
+            outside_runtime(|| PostgresEngine::open_writer(address, known)).map(Into::into)
+        }
+    }
+}
+
+/// Tries whether a server's catalog can be written, or made, and undoes it; of a file its rights tell.
+pub(crate) fn try_writing(address: &CatalogAddress) -> Result<(), CatalogError> {
+    match address {
+        CatalogAddress::Sqlite(_) => Ok(()),
+        CatalogAddress::Postgres(address) => outside_runtime(|| PostgresEngine::try_writing(address)),
     }
 }
 
@@ -68,12 +80,19 @@ fn configure_writer(conn: &mut Connection) -> Result<(), CatalogError> {
     Ok(())
 }
 
-/// Opens the catalog for reading only; it must exist and have a schema version that this program knows.
+/// Opens the catalog for reading only; it must exist, have a schema version that this program knows, and be no unfinished copy.
 pub(crate) fn open_reader(address: &CatalogAddress) -> Result<SqlConnection, CatalogError> {
     match address {
-        CatalogAddress::Sqlite(path) => open_file_for_reading(path),
-        CatalogAddress::Postgres(address) => outside_runtime(|| PostgresEngine::open_reader(address)).map(Into::into),
+        CatalogAddress::Sqlite(path) => whole(open_file_for_reading(path)?),
+        CatalogAddress::Postgres(address) => {
+            outside_runtime(|| whole(PostgresEngine::open_reader(address).map(SqlConnection::from)?))
+        }
     }
+}
+
+/// What a copy lacks is missing in all that is read of it.
+fn whole(conn: SqlConnection) -> Result<SqlConnection, CatalogError> {
+    check_complete(&conn).map(|()| conn)
 }
 
 fn open_file_for_reading(path: &Path) -> Result<SqlConnection, CatalogError> {

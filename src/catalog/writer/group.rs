@@ -28,12 +28,15 @@ pub(crate) struct LedgerOpening {
     pub policy: CatalogPolicy,
     /// The file as it was when it was opened first; `None` on a server.
     pub file: Option<Arc<CatalogFile>>,
+    /// Which catalog was opened first; `None` of a file.
+    pub catalog_id: Option<String>,
     pub counters: Arc<CatalogCounters>,
 }
 
 impl LedgerOpening {
     fn open(&self) -> Result<CatalogLedger, CatalogError> {
-        CatalogLedger::open_at(&self.address, self.clock.clone(), self.policy.clone())
+        let known = self.catalog_id.as_deref();
+        CatalogLedger::open_again(&self.address, self.clock.clone(), self.policy.clone(), known)
     }
 
     fn check_file(&self) -> Result<(), CatalogError> {

@@ -45,6 +45,7 @@ impl Catalog {
         let address = CatalogAddress::parse(url)?;
         // Opened here, so that the caller hears at once of a file that cannot be used.
         let first = CatalogLedger::open_unnoted(&address, clock.clone(), policy.clone())?;
+        let catalog_id = first.catalog_id().map(str::to_owned);
         let first = Mutex::new(Some(first));
         let file = address.file().map(|path| Arc::new(CatalogFile::at(path)));
         let counters = Arc::<CatalogCounters>::default();
@@ -53,6 +54,7 @@ impl Catalog {
             clock,
             policy,
             file: file.clone(),
+            catalog_id,
             counters: Arc::clone(&counters),
         };
         let arbiter = Arbiter::new();

@@ -112,9 +112,7 @@ impl CatalogLedger {
 
     /// The same at this address.
     pub fn open_at(address: &CatalogAddress, clock: SystemClock, policy: CatalogPolicy) -> Result<Self, CatalogError> {
-        let mut ledger = Self::open_unnoted(address, clock, policy)?;
-        ledger.execute(NoteSession)?;
-        Ok(ledger)
+        Self::open_again(address, clock, policy, None)
     }
 
     /// The same without noting who opened it: whoever joins the members is noted then.
@@ -123,13 +121,40 @@ impl CatalogLedger {
         clock: SystemClock,
         policy: CatalogPolicy,
     ) -> Result<Self, CatalogError> {
+        Self::open_known(address, clock, policy, None)
+    }
+
+    /// The same; on a server only the catalog with this id, if one is given.
+    fn open_known(
+        address: &CatalogAddress,
+        clock: SystemClock,
+        policy: CatalogPolicy,
+        known: Option<&str>,
+    ) -> Result<Self, CatalogError> {
         Ok(Self {
             session: OpenedSession::default(),
-            conn: connection::open_writer(address)?,
+            conn: connection::open_writer(address, known)?,
             address: address.clone(),
             clock,
             policy,
         })
+    }
+
+    /// The catalog that was opened before once more, and no other on a server.
+    pub(crate) fn open_again(
+        address: &CatalogAddress,
+        clock: SystemClock,
+        policy: CatalogPolicy,
+        known: Option<&str>,
+    ) -> Result<Self, CatalogError> {
+        let mut ledger = Self::open_known(address, clock, policy, known)?;
+        ledger.execute(NoteSession)?;
+        Ok(ledger)
+    }
+
+    /// Which catalog it is, on a server.
+    pub(crate) fn catalog_id(&self) -> Option<&str> {
+        self.conn.catalog_id()
     }
 
     /// Runs one operation in a transaction of its own.

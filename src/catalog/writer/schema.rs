@@ -91,7 +91,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("catalog.db");
         for _ in 0..2 {
-            let conn = open_writer(&CatalogAddress::Sqlite(path.clone())).unwrap();
+            let conn = open_writer(&CatalogAddress::Sqlite(path.clone()), None).unwrap();
             assert_eq!(version_of(conn.as_sqlite().unwrap(), &path).unwrap(), VERSION);
         }
         open_reader(&CatalogAddress::Sqlite(path.clone())).unwrap();
@@ -118,14 +118,14 @@ mod tests {
     fn a_later_version_is_refused_with_both_numbers() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("catalog.db");
-        open_writer(&CatalogAddress::Sqlite(path.clone()))
+        open_writer(&CatalogAddress::Sqlite(path.clone()), None)
             .unwrap()
             .as_sqlite()
             .unwrap()
             .pragma_update(None, "user_version", 99)
             .unwrap();
         for error in [
-            open_writer(&CatalogAddress::Sqlite(path.clone())).err().unwrap(),
+            open_writer(&CatalogAddress::Sqlite(path.clone()), None).err().unwrap(),
             open_reader(&CatalogAddress::Sqlite(path.clone())).err().unwrap(),
         ] {
             assert!(matches!(error, CatalogError::Newer { found: 99, .. }), "{error}");
@@ -159,7 +159,7 @@ mod tests {
             .unwrap();
         let before = std::fs::read(&path).unwrap();
         assert!(matches!(
-            open_writer(&CatalogAddress::Sqlite(path.clone())),
+            open_writer(&CatalogAddress::Sqlite(path.clone()), None),
             Err(CatalogError::Foreign { .. })
         ));
         drop(before);
@@ -171,7 +171,7 @@ mod tests {
         let path = folder.path().join("catalog.db");
         std::fs::write(&path, [b'x'; 8_192]).unwrap();
         for error in [
-            open_writer(&CatalogAddress::Sqlite(path.clone())).err().unwrap(),
+            open_writer(&CatalogAddress::Sqlite(path.clone()), None).err().unwrap(),
             open_reader(&CatalogAddress::Sqlite(path.clone())).err().unwrap(),
         ] {
             assert!(matches!(error, CatalogError::NotDatabase { .. }), "{error}");
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_not_there_is_named() {
-        let error = open_writer(&CatalogAddress::Sqlite("/nonexistent-folder/catalog.db".into()))
+        let error = open_writer(&CatalogAddress::Sqlite("/nonexistent-folder/catalog.db".into()), None)
             .err()
             .unwrap();
         assert!(matches!(error, CatalogError::Open { .. }), "{error}");
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn the_history_cannot_be_rewritten() {
         let folder = tempfile::tempdir().unwrap();
-        let opened = open_writer(&CatalogAddress::Sqlite(folder.path().join("catalog.db"))).unwrap();
+        let opened = open_writer(&CatalogAddress::Sqlite(folder.path().join("catalog.db")), None).unwrap();
         let conn = opened.as_sqlite().unwrap();
         conn.execute_batch(
             "INSERT INTO book_status_history (barcode, status_type, status_value, timestamp) VALUES ('a', 'b', 'c', 'd')",

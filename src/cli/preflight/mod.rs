@@ -1,5 +1,6 @@
 //! `grind check-config --connect`: what the daemon needs, tried against the real services, one line a check.
 
+mod catalog;
 mod clock;
 mod grin;
 mod line;
@@ -64,7 +65,7 @@ pub fn checked(loaded: &LoadedSettings, findings: &[SettingsFinding]) -> Vec<Che
     lines.extend(places::storage(settings));
     // Not twice: what is wrong with its address keeps from opening it.
     if !findings.iter().any(|said| said.key == CATALOG && !said.is_warning()) {
-        lines.push(places::catalog(settings));
+        lines.push(catalog::catalog(settings));
     }
     lines
 }

@@ -1,13 +1,11 @@
 //! Storage, the room in it, and the catalog: tried as the daemon uses them.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rustix::fs::Access;
 
-use crate::catalog::{CatalogAddress, CatalogError, CatalogReader, KeptStorageMark, MarkedPlace};
-use crate::cli::check_config::CATALOG;
+use crate::catalog::{KeptStorageMark, MarkedPlace};
 use crate::cli::exit::ExitStatus;
 use crate::cli::preflight::line::CheckLine;
 use crate::cli::reading;
@@ -230,60 +228,6 @@ impl MadeFolders {
     }
 }
 
-/// Whether the catalog can be read, and can be written as far as that shows.
-pub fn catalog(settings: &Settings) -> CheckLine {
-    catalog_line(&settings.catalog.url, take_room)
-}
-
-fn catalog_line(url: &str, take_room: impl Fn(&Path) -> io::Result<()>) -> CheckLine {
-    let found = match CatalogReader::open(url) {
-        Ok(_) => "the catalog can be opened",
-        Err(CatalogError::Missing { .. }) => "there is no catalog yet; the first run makes it",
-        Err(error) => return CheckLine::of_error(CATALOG, &reading::refused(&error)),
-    };
-    writable(url)
-        .or_else(|| roomless(url, take_room))
-        .unwrap_or_else(|| CheckLine::passed(CATALOG, found))
-}
-
-/// What a start writes at least: SQLite's log and its index, and some pages of the catalog.
-const ROOM_OF_CATALOG: usize = 1024 * 1024;
-
-/// Takes so much room in a file without a name, and gives it back.
-fn take_room(folder: &Path) -> io::Result<()> {
-    let mut file = tempfile::tempfile_in(folder)?;
-    file.write_all(&vec![0; ROOM_OF_CATALOG])?;
-    file.sync_data()
-}
-
-/// Why the file system of a catalog's file takes nothing more; `None` where it does, and of a server, which is not asked.
-fn roomless(url: &str, take_room: impl Fn(&Path) -> io::Result<()>) -> Option<CheckLine> {
-    let file = CatalogAddress::parse(url).ok()?.file()?.to_owned();
-    let folder = file.ancestors().skip(1).find(|ancestor| ancestor.exists())?;
-    let error = take_room(folder).err()?;
-    let text = format!(
-        "a file of {} cannot be written in {}: {error}. Make room there: the daemon cannot start without; nothing recorded before is lost.",
-        bytesize::ByteSize::b(ROOM_OF_CATALOG as u64).display().iec(),
-        folder.display()
-    );
-    Some(CheckLine::failed(CATALOG, ExitStatus::CannotCreate, text))
-}
-
-/// Why the file of a catalog cannot be written; `None` where nothing keeps from it.
-fn writable(url: &str) -> Option<CheckLine> {
-    let file = CatalogAddress::parse(url).ok()?.file()?.to_owned();
-    let there = file.ancestors().find(|ancestor| ancestor.exists())?;
-    let folder = file.ancestors().skip(1).find(|ancestor| ancestor.exists())?;
-    let refused = [there, folder]
-        .into_iter()
-        .find(|place| rustix::fs::access(*place, Access::WRITE_OK).is_err())?;
-    let text = format!(
-        "{} cannot be written by the user running this check. Give it to the daemon's user.",
-        refused.display()
-    );
-    Some(CheckLine::failed(CATALOG, ExitStatus::NotPermitted, text))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -298,19 +242,6 @@ mod tests {
             ExitStatus::Done
         );
         assert_eq!(storage.list(None).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn a_catalog_without_room_beside_it_is_said_with_its_folder() {
-        let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().display().to_string();
-        let url = format!("sqlite://{place}/catalog.db");
-        let room = catalog_line(&url, take_room);
-        assert!(room.is_passed(), "{room}");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-        let full = catalog_line(&url, |_| Err(io::ErrorKind::StorageFull.into()));
-        assert!(full.to_string().contains(&place), "{full}");
-        assert_eq!(exit_of(&[full]), ExitStatus::CannotCreate);
     }
 
     #[test]

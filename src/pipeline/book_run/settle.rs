@@ -65,8 +65,8 @@ impl<S: BookServices> BookRun<S> {
             CatalogError::Stale { .. } | CatalogError::Unknown(_) => None,
             CatalogError::Asked(AskError::Closed | AskError::Draining) => None,
             // Nothing can be recorded: the claim of the catalog that is gone ends with it.
-            CatalogError::Gone { .. } if self.context.once || self.context.stop.is_cancelled() => None,
-            CatalogError::Fault(_) if attempt >= FAULTS => None,
+            error if error.is_gone() && (self.context.once || self.context.stop.is_cancelled()) => None,
+            CatalogError::Fault(_) | CatalogError::Encoding(_) if attempt >= FAULTS => None,
             _ if self.cx.is_cancelled() => Some(SETTLEMENT_AFTER_CUT),
             _ => Some(self.patience_with_catalog()),
         }

@@ -300,6 +300,10 @@ fn a_catalog_that_somebody_must_mend_is_a_persons_matter_and_one_that_is_busy_is
     let gone = CatalogError::Gone {
         path: "catalog.db".into(),
     };
+    let replaced = CatalogError::Replaced {
+        catalog: "postgres://db/grind".into(),
+        by: "an empty database",
+    };
     for (error, needs_person) in [
         (gone, true),
         (
@@ -311,6 +315,8 @@ fn a_catalog_that_somebody_must_mend_is_a_persons_matter_and_one_that_is_busy_is
         ),
         (CatalogError::ReadOnly("mounted ro".into()), true),
         (CatalogError::NotPermitted("no grant".into()), true),
+        (replaced, true),
+        (CatalogError::Encoding("LATIN1".into()), true),
         (CatalogError::Busy, false),
         (CatalogError::Disk("i/o error".into()), false),
     ] {

@@ -8,7 +8,7 @@ use url::Url;
 use crate::settings::address::{StorageAddress, StoreProvider, catalog_file, is_absolute, wrong_prefix, wrong_run};
 use crate::settings::check::{check_address, error, is_loopback, warning};
 use crate::settings::choices::{DiskReserve, LayoutChoice};
-use crate::settings::effective::masked;
+use crate::settings::effective::{masked, masked_catalog_address};
 use crate::settings::finding::SettingsFinding;
 use crate::settings::second_copy::SecondCopySettings;
 use crate::settings::sections::{ObserveSettings, Settings, StorageSettings};
@@ -316,7 +316,7 @@ fn catalog(url: &str, findings: &mut Vec<SettingsFinding>) {
             let text = format!(
                 "is {:?}, but should be sqlite:// and an absolute path, as in sqlite:///var/lib/grind/catalog.db, \
                  or postgres:// with host and database",
-                masked(url)
+                masked_catalog_address(url)
             );
             error(findings, KEY, text);
         }
@@ -325,13 +325,14 @@ fn catalog(url: &str, findings: &mut Vec<SettingsFinding>) {
 
 /// The address of a PostgreSQL server.
 fn catalog_server(key: &str, url: &str, findings: &mut Vec<SettingsFinding>) {
-    let Ok(url) = Url::parse(url) else {
-        return error(
-            findings,
-            key,
-            "is no address of a server, as in postgres://grind@db.example.org/grind",
-        );
+    let Some(url) = Url::parse(url).ok().filter(|url| !url.cannot_be_a_base()) else {
+        let text = "is no address of a server, as in postgres://grind@db.example.org/grind";
+        return error(findings, key, text);
     };
+    if url.fragment().is_some() {
+        let text = "has a #, which ends an address: in a password it is written %23";
+        return error(findings, key, text);
+    }
     let query = |name: &str| {
         url.query_pairs()
             .find(|(key, _)| key == name)

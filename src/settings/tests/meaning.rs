@@ -176,6 +176,10 @@ fn storage_and_catalog_addresses_are_judged_by_scheme() {
             "no address of a server",
         ),
         ("CATALOG__URL", "postgres://me@host/db?password=x", "passfile"),
+        ("CATALOG__URL", "postgres://me:1234#pw@host/db", "written %23"),
+        ("CATALOG__URL", "postgres:me:pw@host/db", "no address of a server"),
+        ("CATALOG__URL", "jdbc:postgresql://host/db?password=pw@", "sqlite://"),
+        ("CATALOG__URL", "host=db password=pw@", "sqlite://"),
         ("CATALOG__URL", "sqlite:catalog.db", "absolute path"),
     ];
     for (key, value, words) in cases {

@@ -33,6 +33,8 @@ fn of_code(code: &str, constraint: Option<&str>, words: String) -> CatalogError 
         "25006" => CatalogError::ReadOnly(words),
         // The same of the schema in which tables are to be made: then none can be chosen.
         "42501" | "3F000" => CatalogError::NotPermitted(words),
+        // A character that the database's encoding lacks.
+        "22P05" => CatalogError::Encoding(words),
         "53100" => CatalogError::DiskFull {
             path: std::path::PathBuf::new(),
             cause: words,
@@ -96,6 +98,7 @@ mod tests {
             ("40P01", "Busy", true),
             ("XX001", "Damaged", false),
             ("42P01", "Fault", false),
+            ("22P05", "Encoding", false),
             ("23505", "Fault", false),
             ("22P02", "Fault", false),
         ] {

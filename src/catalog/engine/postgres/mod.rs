@@ -2,8 +2,11 @@
 
 pub(crate) mod dialect;
 pub(crate) mod failure;
+mod identity;
+mod opening;
 pub(crate) mod schema;
 pub(crate) mod tls;
+mod trial;
 mod values;
 
 use std::cell::{Cell, RefCell};
@@ -42,6 +45,8 @@ pub(crate) struct PostgresEngine {
     runtime: Option<Runtime>,
     /// It locks no rows: the server refuses that to who may only read.
     is_reader: bool,
+    /// Which catalog it leads to; a reader does not ask.
+    catalog_id: Option<String>,
     statements: RefCell<HashMap<String, Arc<PreparedText>>>,
     in_transaction: Cell<bool>,
     /// An answer did not come in time: what comes next cannot be told from it.
@@ -71,27 +76,6 @@ pub(crate) enum TransactionFate {
 }
 
 impl PostgresEngine {
-    /// Connects for writing; makes or upgrades the schema where needed.
-    pub(crate) fn open_writer(address: &PostgresAddress) -> Result<Self, CatalogError> {
-        let engine = Self::connect(address)?;
-        schema::prepare(&engine, address)?;
-        engine.batch(
-            "SET idle_in_transaction_session_timeout = '15s'; SET lock_timeout = '60s'; \
-             SET default_transaction_isolation = 'read committed'",
-        )?;
-        engine.take_part()?;
-        Ok(engine)
-    }
-
-    /// Connects for reading only; the catalog must be there.
-    pub(crate) fn open_reader(address: &PostgresAddress) -> Result<Self, CatalogError> {
-        let mut engine = Self::connect(address)?;
-        engine.is_reader = true;
-        schema::check_readable(&engine, address)?;
-        engine.batch("SET default_transaction_read_only = on")?;
-        Ok(engine)
-    }
-
     fn connect(address: &PostgresAddress) -> Result<Self, CatalogError> {
         let failed = |cause: String| CatalogError::Unreachable(format!("{}: {cause}", address.shown()));
         let runtime = Builder::new_current_thread()
@@ -117,6 +101,7 @@ impl PostgresEngine {
                 client,
                 runtime: Some(runtime),
                 is_reader: false,
+                catalog_id: None,
                 statements: RefCell::default(),
                 in_transaction: Cell::new(false),
                 is_broken: Cell::new(false),
@@ -144,6 +129,11 @@ impl PostgresEngine {
             "SELECT set_config('grind.part', (SELECT n FROM generate_series(0, 100000) AS n \
              WHERE pg_try_advisory_lock({PART_LOCKS}, n) LIMIT 1)::text, false)"
         ))
+    }
+
+    /// Which catalog it leads to.
+    pub(super) fn catalog_id(&self) -> Option<&str> {
+        self.catalog_id.as_deref()
     }
 
     /// Whether the connection can be used for something more.

@@ -46,6 +46,9 @@ pub(super) fn prepare(engine: &PostgresEngine, address: &PostgresAddress) -> Res
 
 fn upgrade(engine: &PostgresEngine, address: &PostgresAddress) -> Result<(), CatalogError> {
     let found = version_of(engine, address)?;
+    if found == 0 {
+        check_encoding(engine, address)?;
+    }
     let done = if found == 0 { 0 } else { found - FIRST + 1 };
     for step in STEPS.iter().skip(usize::try_from(done).unwrap_or(0)) {
         engine.batch(step)?;
@@ -71,8 +74,26 @@ pub(super) fn check_readable(engine: &PostgresEngine, address: &PostgresAddress)
     schema::readable(found, Path::new(address.shown()))
 }
 
+/// Whether a database with this encoding can hold what GRIN says of books. One without an encoding takes any bytes.
+fn holds_all_characters(encoding: &str) -> bool {
+    matches!(encoding, "UTF8" | "SQL_ASCII")
+}
+
+/// Refuses a database in which titles of some books could not be written. A catalog that is in such a one already can be copied out of it.
+pub(super) fn check_encoding(engine: &PostgresEngine, address: &PostgresAddress) -> Result<(), CatalogError> {
+    let asked = "SELECT current_setting('server_encoding') AS encoding";
+    let found: Option<String> = engine.prepare(asked)?.first(&[], |row| row.get("encoding"))?;
+    match found.filter(|encoding| !holds_all_characters(encoding)) {
+        Some(encoding) => Err(CatalogError::Encoding(format!(
+            "{} has the encoding {encoding}",
+            address.shown()
+        ))),
+        None => Ok(()),
+    }
+}
+
 /// The version in the database, 0 for an empty one; refuses other programs' tables and later versions.
-fn version_of(engine: &PostgresEngine, address: &PostgresAddress) -> Result<i64, CatalogError> {
+pub(super) fn version_of(engine: &PostgresEngine, address: &PostgresAddress) -> Result<i64, CatalogError> {
     let tables = "SELECT to_regclass('settings') IS NOT NULL AS settings, to_regclass('books') IS NOT NULL AS books";
     let found = engine
         .prepare(tables)?
@@ -95,5 +116,23 @@ fn version_of(engine: &PostgresEngine, address: &PostgresAddress) -> Result<i64,
             known: VERSION,
         }),
         Some(found) => Ok(found),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_unicode_and_no_encoding_at_all_hold_every_title() {
+        for (encoding, holds) in [
+            ("UTF8", true),
+            ("SQL_ASCII", true),
+            ("LATIN1", false),
+            ("WIN1252", false),
+            ("EUC_JP", false),
+        ] {
+            assert_eq!(holds_all_characters(encoding), holds, "{encoding}");
+        }
     }
 }

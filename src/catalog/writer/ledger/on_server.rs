@@ -29,7 +29,7 @@ impl CatalogLedger {
         let noted = self.session.notes();
         for tried in 0..MOST_TRIES {
             if !self.conn.is_usable() {
-                self.conn = connection::open_writer(&self.address)?;
+                self.connect_again()?;
             }
             let Err(error) = self.try_transact(jobs) else {
                 return Ok(());
@@ -72,9 +72,15 @@ impl CatalogLedger {
         }
     }
 
+    /// To the catalog that was opened, or not at all.
+    fn connect_again(&mut self) -> Result<(), CatalogError> {
+        self.conn = connection::open_writer(&self.address, self.conn.catalog_id())?;
+        Ok(())
+    }
+
     fn fate(&mut self, transaction: i64) -> Result<TransactionFate, CatalogError> {
         if !self.conn.is_usable() {
-            self.conn = connection::open_writer(&self.address)?;
+            self.connect_again()?;
         }
         self.conn.fate(transaction)
     }
