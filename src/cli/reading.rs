@@ -124,6 +124,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of cases")]
     fn each_fault_of_the_catalog_has_one_code() {
         use CatalogError as E;
         let (path, words) = (|| std::path::PathBuf::from("/x"), || String::from("x"));
