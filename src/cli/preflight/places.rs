@@ -1,4 +1,4 @@
-//! Storage, the room in it, and the catalog: tried as the daemon uses them.
+//! Storage and the room in it: tried as the daemon uses them.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
