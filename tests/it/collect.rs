@@ -237,3 +237,19 @@ fn with_v_each_request_to_grin_has_a_line() {
     }
     assert!(!page.contains("bytes=0 "), "{page}");
 }
+
+#[test]
+fn a_page_that_is_read_twice_counts_once() {
+    let config = SimulatorConfig {
+        books: 5_000,
+        ..library(ListConfig::default())
+    };
+    let home = Home::new(config, "");
+    home.simulator
+        .inject(SimulatorRequest::ListPage, None, FaultKind::CutList);
+    let said = home.grind(&["collect"]);
+    assert!(said.status.success(), "{}", said.err);
+    let mut lines = said.err.lines();
+    let line = lines.find(|line| line.contains("list complete") && line.contains("_all_books"));
+    assert!(line.is_some_and(|line| line.contains("rows=5000")), "{}", said.err);
+}

@@ -242,7 +242,7 @@ fn a_daemon_that_is_frozen_is_told_from_one_that_is_absent() {
 
 #[test]
 fn failed_books_are_tried_again_when_an_operator_says_so() {
-    let mut faults = FaultPlan::all();
+    let mut faults = FaultPlan::all().with(FaultKind::WrongChecksum, 0.1);
     faults.stall = Duration::from_secs(1);
     let library = SimulatorConfig {
         faults,

@@ -69,6 +69,10 @@ fn an_archive_whose_rest_comes_in_another_way_than_asked_for_is_stored() {
             "TL7700000042.tar.gz.gpg" => {
                 b"HTTP/1.1 200 OK\r\nETag: \"c-7f3a\"\r\nContent-Length: 13624\r\n\r\n".to_vec()
             }
+            target if target.starts_with("_barcode_search") => {
+                let facts = "Barcode\tState\tViewability\nTL7700000042\tCONVERTED\tVIEW_FULL\n";
+                answer("200 OK", "text/plain", facts)
+            }
             _ => lists(request, &["TL7700000042"]),
         });
         let run = home.grind(&["sync", "--barcodes", "TL7700000042"]);

@@ -244,36 +244,26 @@ fn volumes_checked_in_between_full_passes_come_with_the_monthly_report() {
 
 #[test]
 fn a_refusal_is_no_answer_about_any_book() {
-    // What may be one book's is asked for again in parts.
-    for (fault, code) in [(FaultKind::Unavailable, 0), (FaultKind::SignInPage, 1)] {
+    // What may be one book's is asked for again in parts, and a sign-in page once more.
+    for (fault, times, code) in [
+        (FaultKind::Unavailable, 1, 0),
+        (FaultKind::SignInPage, 1, 0),
+        (FaultKind::SignInPage, 2, 1),
+    ] {
         let config = SimulatorConfig {
             mix: StateMix::NEW,
             ..small()
         };
         let home = Home::new(config, "");
         done(&home, &["collect"]);
-        home.simulator.inject(SimulatorRequest::Process, None, fault);
+        for _ in 0..times {
+            home.simulator.inject(SimulatorRequest::Process, None, fault);
+        }
         let said = home.grind(&["convert", "--queue", "unconverted"]);
         assert_eq!(said.status.code(), Some(code), "{fault:?}: {}", said.err);
         done(&home, &["convert", "--queue", "unconverted"]);
         assert_eq!(home.simulator.in_process(), 6, "{fault:?}: nobody was put off");
     }
-}
-
-#[test]
-fn a_page_that_is_read_twice_counts_once() {
-    let config = SimulatorConfig {
-        books: 5_000,
-        ..small()
-    };
-    let home = Home::new(config, "");
-    home.simulator
-        .inject(SimulatorRequest::ListPage, None, FaultKind::CutList);
-    let said = home.grind(&["collect"]);
-    assert!(said.status.success(), "{}", said.err);
-    let mut lines = said.err.lines();
-    let line = lines.find(|line| line.contains("list complete") && line.contains("_all_books"));
-    assert!(line.is_some_and(|line| line.contains("rows=5000")), "{}", said.err);
 }
 
 fn always(fault: FaultKind) -> FaultPlan {

@@ -322,6 +322,7 @@ fn a_book_that_can_never_be_read_needs_a_person() {
     fs::rename(&raw, raw.with_extension("aside")).unwrap();
     std::os::unix::fs::symlink(raw.with_extension("aside"), &raw).unwrap();
     let mut service = Service::of(home);
+    service.told("READY=1");
     service.told_when(|service| service.ask("/api/status").contains("\"unread\":1"));
     let status = service.home.grind(&["status"]);
     let words = "1 book of what is stored cannot be read";
