@@ -185,6 +185,11 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
         };
         let read = self.read(ask).await;
         let needs_person = read.as_ref().is_err_and(|fault| fault.needs_person);
+        // What a list says of itself, in pass after pass, is no reason to wait for GRIN.
+        let is_waited_for = match &read {
+            Ok(collected) => collected.is_interrupted,
+            Err(_) => true,
+        };
         let problem = match read {
             Ok(CollectResult {
                 unavailable: Some(why), ..
@@ -204,7 +209,17 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
             self.list_complete(list);
             return ListRead::Complete;
         };
-        self.list_incomplete(list, &why, needs_person);
+        self.list_incomplete(list, &why);
+        let unread = WaitReason {
+            needs_person,
+            ..WaitReason::new(
+                WaitCause::Grin,
+                format!("{list} was not read to its end: {why}"),
+                Timestamp::now(),
+            )
+        };
+        let is_waited_for = is_waited_for && !self.state.intake.is_cancelled();
+        self.state.progress.list_read(list, is_waited_for.then_some(unread));
         match needs_person {
             true => ListRead::NeedsPerson,
             false => ListRead::Incomplete,
@@ -220,7 +235,7 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
     }
 
     /// Tells of a list that is not complete. Each round asks for it again; the log names a reason once.
-    fn list_incomplete(&self, list: ListKind, why: &str, needs_person: bool) {
+    fn list_incomplete(&self, list: ListKind, why: &str) {
         let tell = |words: String| self.state.progress.tell_task(TASK, words);
         if self.state.intake.is_cancelled() {
             return tell(format!("{list}: stopped; the next pass resumes there"));
@@ -231,12 +246,6 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
             debug!(%list, why, "list still incomplete");
         }
         tell(format!("{list} incomplete: {why}"));
-        let unread = format!("{list} was not read to its end: {why}");
-        let unread = WaitReason {
-            needs_person,
-            ..WaitReason::new(WaitCause::Grin, unread, Timestamp::now())
-        };
-        self.state.progress.list_read(list, Some(unread));
         self.state.incomplete(format!("{list}: {why}"));
     }
 }

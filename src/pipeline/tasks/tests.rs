@@ -186,6 +186,21 @@ async fn what_a_person_must_mend_is_met_by_one_list_a_pass() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_list_says_of_itself_is_not_waited_for() {
+    for (is_interrupted, waited_for) in [(true, 1), (false, 0)] {
+        let stub = TaskStub::new();
+        let doubtful = CollectResult {
+            is_interrupted,
+            ..incomplete("it has fewer rows than it counts")
+        };
+        stub.answer_list(ListKind::AllBooks, doubtful);
+        let state = state(stub);
+        collect(&state, &scope(true)).await;
+        assert_eq!(state.progress.snapshot().unread.len(), waited_for, "{is_interrupted}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_list_that_grin_does_not_have_is_a_failure_only_where_work_depends_on_it() {
     for (list, needed) in [(ListKind::InProcess, false), (ListKind::Converted, true)] {
         let stub = TaskStub::new();

@@ -72,6 +72,8 @@ pub struct CollectResult {
     pub limited: bool,
     /// Why the list is not complete; `None` when it is. Nothing is concluded from absence then.
     pub incomplete: Option<String>,
+    /// A fault that may pass broke it off; else it is incomplete for what was read.
+    pub is_interrupted: bool,
     /// GRIN does not have the list in any form, and what it said to each; then it is not `incomplete`.
     pub unavailable: Option<String>,
 }
@@ -135,6 +137,7 @@ impl<S: GrinSession> HandleMessage<CollectList> for CollectWorker<S> {
         }
         // An interrupted pass stays open: the next one resumes at the page that failed.
         if matches!(state, PassState::Interrupted(_)) {
+            seen.is_interrupted = true;
             report(collect.list, &seen, &state, true);
             return Ok(seen);
         }
