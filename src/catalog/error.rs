@@ -219,6 +219,14 @@ impl CatalogError {
         )
     }
 
+    /// Whether the catalog takes nothing at all, whatever is asked of it. A lock of another program is told by itself.
+    pub(crate) fn is_of_catalog(&self) -> bool {
+        matches!(
+            self,
+            Self::DiskFull { .. } | Self::ReadOnly(_) | Self::NotPermitted(_) | Self::Disk(_) | Self::Unreachable(_)
+        ) || self.is_gone()
+    }
+
     /// Whether the catalog that was opened is not where it was: nothing can be recorded before a person puts it back.
     pub(crate) fn is_gone(&self) -> bool {
         matches!(self, Self::Gone { .. } | Self::Replaced { .. })

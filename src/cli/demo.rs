@@ -33,7 +33,7 @@ pub struct DemoArgs {
     /// Bytes of a page's image
     #[arg(long, value_name = "B", default_value_t = 40_000, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     pub image_bytes: u32,
-    /// Let the simulated GRIN fail in every way it knows; books that it damages for good cannot be stored, and the exit code is 1 then
+    /// Let the simulated GRIN fail in every way it knows; books that it damages for good cannot be stored, and are named
     #[arg(long)]
     pub faults: bool,
     /// Where config, catalog and library go; kept at the end [default: a fresh temporary folder]

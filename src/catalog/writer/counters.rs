@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::{DurationHistogram, HistogramSnapshot};
 use crate::catalog::CatalogError;
-use crate::catalog::writer::gone_watch::GoneWatch;
 use crate::catalog::writer::lock_watch::LockWatch;
+use crate::catalog::writer::trouble_watch::TroubleWatch;
 
 /// Counters of one writer, over all its connections.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ pub(crate) struct CatalogCounters {
     write: DurationHistogram,
     busy: AtomicU64,
     pub(super) lock: LockWatch,
-    pub(super) gone: GoneWatch,
+    pub(super) trouble: TroubleWatch,
 }
 
 /// The counters at one moment.

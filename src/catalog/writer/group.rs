@@ -165,25 +165,29 @@ impl WriteGroup {
         let mut jobs: Vec<&mut dyn QueuedJob> = group.iter_mut().map(|member| member.queued()).collect();
         let mut place = self.ledger.borrow_mut();
         // Before a ledger is opened, too: that would begin an empty catalog in the place of the one that is gone.
-        let looked = self.opening.check_file();
-        let gone = &self.opening.counters.gone;
-        gone.note(looked.as_ref().err(), Timestamp::now());
-        if let Err(gone) = looked {
+        let LedgerOpening { counters, address, .. } = &self.opening;
+        if let Err(gone) = self.opening.check_file() {
+            counters.trouble.note(Some(&gone), Timestamp::now());
             jobs.iter_mut().for_each(|job| job.fail(gone.clone()));
             return;
         }
         let began = Instant::now();
-        let LedgerOpening { counters, address, .. } = &self.opening;
         let is_locked = match place.take().map_or_else(|| self.opening.open(), Ok) {
             Ok(mut ledger) => {
                 let began = Instant::now();
                 ledger.transact(&mut jobs);
-                let errors = jobs.iter().filter_map(|job| job.error());
-                let is_locked = counters.note(began.elapsed(), errors);
-                *place = Some(ledger);
+                let errors: Vec<CatalogError> = jobs.iter().filter_map(|job| job.error()).collect();
+                let trouble = errors.iter().find(|error| error.is_of_catalog());
+                counters.trouble.note(trouble, Timestamp::now());
+                // A session with a server keeps the default that it began with: a new one may write again.
+                let is_stale = matches!(trouble, Some(CatalogError::ReadOnly(_))) && self.opening.file.is_none();
+                let is_locked = counters.note(began.elapsed(), errors.into_iter());
+                *place = (!is_stale).then_some(ledger);
                 is_locked
             }
             Err(error) => {
+                let trouble = Some(&error).filter(|error| error.is_of_catalog());
+                counters.trouble.note(trouble, Timestamp::now());
                 jobs.iter_mut().for_each(|job| job.fail(error.clone()));
                 matches!(error, CatalogError::Busy)
             }

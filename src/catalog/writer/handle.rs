@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_rt::{Arbiter, ArbiterHandle};
+use jiff::Timestamp;
 
 use crate::actor::{ActorRegistry, AskContext, ConcurrentRunner, LedgerEntry, Mailbox, SpawnOptions, spawn};
 use crate::catalog::writer::actor::{CatalogMessage, CatalogWriter};
@@ -85,8 +86,8 @@ impl Catalog {
         if let Some(lock) = self.counters.lock.now() {
             lock.add_to(waiting);
         }
-        if let Some(gone) = self.counters.gone.now() {
-            gone.add_to(waiting);
+        if let Some(trouble) = self.counters.trouble.told(Timestamp::now()) {
+            trouble.add_to(waiting);
         }
     }
 
