@@ -21,6 +21,8 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 const LAST_WORDS: usize = 300;
 /// So much of it is read at once.
 const READ_AT_ONCE: usize = 16 << 10;
+/// How long what is in the pipe may take to be read.
+const LAST_READ: Duration = Duration::from_millis(200);
 
 /// A command under way with all that it began; killed when this is dropped before its end.
 struct RunningGroup {
@@ -73,7 +75,7 @@ pub(super) async fn run(
     if status.success() {
         return Ok(());
     }
-    Err(HookFault::Failed(format!("{status}{}", said.end())))
+    Err(HookFault::Failed(format!("{status}{}", said.end().await)))
 }
 
 fn begin(words: &[String], barcode: &Barcode, input: File) -> io::Result<Child> {
@@ -131,13 +133,12 @@ impl LastWords {
         self.said.drain(..keep);
     }
 
-    /// What is there when it has ended, behind a colon.
-    fn end(&mut self) -> String {
-        // A pipe holds a mebibyte at most; others may go on writing.
+    /// What was said when it has ended, behind a colon.
+    async fn end(&mut self) -> String {
+        // All of it is in the pipe by now, which holds a mebibyte at most; whoever stays behind may keep it open, or go on writing.
         for _ in 0..(1 << 20) / READ_AT_ONCE {
-            match self.errors.try_read(&mut self.buffer) {
-                Ok(count) if count > 0 => self.keep(count),
-                _ => break,
+            if !self.is_open || timeout(LAST_READ, self.read()).await.is_err() {
+                break;
             }
         }
         match String::from_utf8_lossy(&self.said).trim() {
