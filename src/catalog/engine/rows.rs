@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 
 use crate::catalog::CatalogError;
 use crate::catalog::engine::postgres::dialect;
-use crate::catalog::engine::value::{SqlArgument, SqlValue};
+use crate::catalog::engine::value::{SqlArgument, SqlValue, kept_text};
 use crate::catalog::engine::{SqlConnection, SqlRow};
 
 /// A value of a row that is kept.
@@ -30,15 +30,11 @@ impl KeptValue {
             SqlValue::Null => Ok(Self::Null),
             SqlValue::Flag(flag) => Ok(Self::Integer(i64::from(flag))),
             SqlValue::Integer(n) => Ok(Self::Integer(n)),
-            SqlValue::Text(text) => Ok(Self::Text(without_nul(text))),
+            // SQLite may have a NUL from before.
+            SqlValue::Text(text) => Ok(Self::Text(kept_text(text).into_owned())),
             SqlValue::Real(n) => Err(CatalogError::Fault(format!("no column is expected to hold {n}"))),
         }
     }
-}
-
-/// SQLite keeps the character NUL in a text, PostgreSQL takes none: it is copied as the sign for what cannot be shown.
-fn without_nul(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
 }
 
 impl Serialize for KeptValue {
