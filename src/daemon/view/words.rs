@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use crate::observe::{DaemonReadiness, DaemonSnapshot, DaemonState};
-use crate::vocabulary::{WaitCause, in_zone};
+use crate::vocabulary::{WaitCause, WaitReason, in_zone};
 
 /// One line for `systemctl status`.
 pub(super) fn status_line(now: &DaemonSnapshot) -> String {
@@ -28,12 +28,18 @@ fn doing(now: &DaemonSnapshot, zone: TimeZone) -> String {
         return format!("signed out: {}", signed_out.advice);
     }
     if let Some(wait) = now.waiting.first() {
+        // An outage is met by one book, with waits of its own between its requests.
+        let trying = if is_being_tried(wait, now) {
+            ", an attempt is under way"
+        } else {
+            ""
+        };
         let ends = if wait.resumes_by_itself {
             "; resumes by itself"
         } else {
             ""
         };
-        return format!("{wait}{ends}");
+        return format!("{wait}{trying}{ends}");
     }
     if let Some(until) = now.gate_closed_until.filter(|until| *until > now.taken_at) {
         return format!("waiting for GRIN until {}; resumes by itself", in_zone(until, zone));
@@ -41,6 +47,12 @@ fn doing(now: &DaemonSnapshot, zone: TimeZone) -> String {
     let troubles = now.tasks.iter().filter(|(task, _)| now.unfinished.contains(*task));
     let troubles: Vec<_> = troubles.map(|(task, words)| format!("; {task} {words}")).collect();
     format!("{}{}", now.state, troubles.concat())
+}
+
+/// The moment of the next attempt has come, and a book makes it. The catalog is tried without one.
+fn is_being_tried(wait: &WaitReason, now: &DaemonSnapshot) -> bool {
+    let by_books = wait.resumes_by_itself && wait.cause != WaitCause::Catalog;
+    by_books && wait.until.is_none() && now.books_in_hand > 0
 }
 
 /// Whether it can do its job. A pause that GRIN asked for is part of it.
@@ -67,7 +79,6 @@ mod tests {
 
     use super::*;
     use crate::observe::{ShutdownPhase, SignedOut};
-    use crate::vocabulary::WaitReason;
 
     fn working() -> DaemonSnapshot {
         let mut now = DaemonSnapshot::starting("0.1.0", "abc", Timestamp::UNIX_EPOCH);
@@ -83,6 +94,14 @@ mod tests {
 
     fn waiting(cause: WaitCause) -> DaemonSnapshot {
         changed(|now| now.waiting = vec![WaitReason::new(cause, "a reason", Timestamp::UNIX_EPOCH)])
+    }
+
+    /// With a book in hand.
+    fn tried(cause: WaitCause) -> DaemonSnapshot {
+        DaemonSnapshot {
+            books_in_hand: 1,
+            ..waiting(cause)
+        }
     }
 
     #[test]
@@ -139,6 +158,16 @@ mod tests {
             (
                 waiting(WaitCause::Operator),
                 "waiting for the operator: a reason",
+                false,
+            ),
+            (
+                tried(WaitCause::Grin),
+                "waiting for GRIN: a reason, an attempt is under way; resumes by itself",
+                false,
+            ),
+            (
+                tried(WaitCause::Catalog),
+                "waiting for the catalog: a reason; resumes by itself",
                 false,
             ),
             (draining, "draining", false),
