@@ -269,7 +269,7 @@ const SMALL: FaultyRun = FaultyRun {
 
 const LARGE: FaultyRun = FaultyRun {
     books: 2_000,
-    rate: 25,
+    rate: 50,
     lease: LEASE.saturating_mul(3),
     pause: Duration::from_secs(60),
 };
