@@ -87,13 +87,17 @@ pub fn run<W: Write + Send>(args: &ExportArgs, url: &str, out: &mut W) -> Comman
         form: args.form,
         reader: reading::open(url)?,
     };
-    match &args.output {
+    let unknown = match &args.output {
         Some(path) => export.to_file(path)?,
         None => export
             .write(BufWriter::new(out))
             .map_err(|error| refused(&error, None))?,
-    }
-    Ok(ExitStatus::Done)
+    };
+    Ok(if unknown == 0 {
+        ExitStatus::Done
+    } else {
+        ExitStatus::Failed
+    })
 }
 
 struct CatalogExport {
@@ -103,7 +107,8 @@ struct CatalogExport {
 }
 
 impl CatalogExport {
-    fn write(&self, out: impl Write + Send) -> Result<(), ExportError> {
+    /// Writes what is known; how many of the barcodes named are not.
+    fn write(&self, out: impl Write + Send) -> Result<u64, ExportError> {
         let written = match self.form {
             ExportForm::Csv => self.reader.export_csv(&self.filter, out),
             ExportForm::Jsonl => self.reader.export_jsonl(&self.filter, out),
@@ -119,16 +124,18 @@ impl CatalogExport {
         {
             let unknown = named.len() as u64 - written;
             tracing::warn!("{unknown} of the barcodes named are not in the catalog");
+            return Ok(unknown);
         }
-        Ok(())
+        Ok(0)
     }
 
-    fn to_file(&self, path: &Path) -> Result<(), CliError> {
-        let write = || -> Result<(), ExportError> {
+    fn to_file(&self, path: &Path) -> Result<u64, CliError> {
+        let write = || -> Result<u64, ExportError> {
             let mut file = OutputFile::begin(path)?;
-            self.write(BufWriter::new(&mut file))?;
+            let unknown = self.write(BufWriter::new(&mut file))?;
             file.let_others_read()?;
-            Ok(file.finish()?)
+            file.finish()?;
+            Ok(unknown)
         };
         write().map_err(|error| refused(&error, Some(path)))
     }

@@ -419,7 +419,7 @@ book whose archive is not the recorded one will be fetched again.",
             "grind storage ls quarantine/ --json",
             "grind storage ls 39015012345678",
         ],
-        exits: OF_CATALOG,
+        exits: OF_COPY,
     },
     CommandHelp {
         path: "storage get",

@@ -29,6 +29,7 @@ pub(crate) mod load;
 mod moment;
 pub(crate) mod output;
 mod output_file;
+mod output_place;
 mod packages;
 pub mod parse;
 mod preflight;

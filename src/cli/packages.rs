@@ -14,6 +14,7 @@ use crate::cli::barcode_args::BarcodeArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::export::ExportArgs;
+use crate::cli::output_place::confirm_outside;
 use crate::cli::packages::pass::PackagePass;
 use crate::cli::packages::premis::PremisArgs;
 use crate::cli::storage::{layout, refused};
@@ -117,6 +118,7 @@ fn chosen(named: &[String], barcodes: &BarcodeArgs) -> Result<Option<Vec<Barcode
 
 fn pack(args: &PackageArgs, form: PackageForm) -> CommandResult {
     let settings = load::of_catalog(&args.config)?;
+    confirm_outside(&settings, &args.output)?;
     let books = chosen(&args.named, &args.barcodes)?.ok_or_else(|| {
         CliError::new(ExitStatus::Usage, "no book was chosen")
             .advise("Name barcodes, or a file of them with --barcodes-file.")

@@ -115,6 +115,7 @@ fn some_books_are_exported_and_a_file_appears_whole_or_not_at_all() {
     let unknown = home.grind(&["export", "csv", "--barcodes", &format!("{one},TL0404NOWHERE")]);
     assert_eq!(unknown.out.lines().count(), 2, "{}", unknown.out);
     assert!(unknown.err.contains("1 of the barcodes named"), "{}", unknown.err);
+    assert_eq!(unknown.status.code(), Some(1));
 
     let file = home.folder.path().join("books.parquet");
     done(&home, &["export", "parquet", "--output", file.to_str().unwrap()]);

@@ -12,6 +12,7 @@ use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::export::refused;
 use crate::cli::output_file::OutputFile;
+use crate::cli::output_place::confirm_outside;
 use crate::cli::packages::{chosen, library};
 use crate::cli::{load, reading};
 use crate::grin::Barcode;
@@ -36,6 +37,9 @@ pub struct PremisArgs {
 /// Writes the evidence; a named book of which there is none is a no.
 pub fn run(args: &PremisArgs) -> CommandResult {
     let settings = load::of_catalog(&args.config)?;
+    args.output
+        .as_ref()
+        .map_or(Ok(()), |path| confirm_outside(&settings, path))?;
     let selection = PremisSelection {
         library: library(&settings)?,
         barcodes: chosen(&args.named, &args.barcodes)?,

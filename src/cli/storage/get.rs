@@ -13,6 +13,7 @@ use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::output_file::{OutputFile, not_written};
+use crate::cli::output_place::confirm_outside;
 use crate::cli::storage::look::{BookPart, StorageLook, objects};
 use crate::cli::storage::refused;
 use crate::cli::{load, output};
@@ -55,6 +56,7 @@ struct WantedObject {
 /// Fetches and verifies.
 pub fn run(args: &GetArgs) -> CommandResult {
     let settings = load::of_catalog(&args.config)?;
+    confirm_outside(&settings, args.output.as_deref().unwrap_or(Path::new(".")))?;
     let look = StorageLook::open(&settings, args.copy)?;
     if let Some(name) = &args.member {
         return member::get(&look, &args.barcode, name, args.output.as_deref());
@@ -95,13 +97,19 @@ impl ArchivePlace {
             Err(StorageError::NotFound(_)) if self.recorded.is_some() => return Err(without_digest(barcode)),
             opened => opened.map_err(|error| absent(&error))?,
         };
-        serde_json::from_reader(io::BufReader::new(object.take(LONGEST_MANIFEST)))
-            .ok()
-            .filter(|manifest: &BookManifest| manifest.barcode == *barcode)
-            .ok_or_else(|| {
-                CliError::new(ExitStatus::Failed, format!("{key} is no manifest of {barcode}"))
-                    .advise("Without it nothing is verified; `grind verify` says what else is damaged.")
-            })
+        let refused = |why: String| {
+            CliError::new(ExitStatus::Failed, format!("{key} is no manifest of {barcode}: {why}"))
+                .advise("Without it nothing is verified; `grind verify` says what else is damaged.")
+        };
+        let mut text = Vec::new();
+        let read = object.take(LONGEST_MANIFEST).read_to_end(&mut text);
+        read.map_err(|error| refused(error.to_string()))?;
+        let manifest = BookManifest::from_json(&text).map_err(|fault| refused(fault.to_string()))?;
+        if manifest.barcode == *barcode {
+            Ok(manifest)
+        } else {
+            Err(refused(format!("it is that of {}", manifest.barcode)))
+        }
     }
 }
 

@@ -248,7 +248,12 @@ fn a_changed_book_gets_another_version_and_an_interrupted_one_is_completed() {
     fs::write(object.join("v2/inventory.json"), &of_v1).unwrap();
     let refused = export(&home, "ocfl", &books[..1], into.path());
     assert_eq!(refused.books[0]["reason"], "occupied", "{}", refused.run.out);
-    let elsewhere = export(&home, "ocfl", &books, &home.root());
+    let inside = export(&home, "ocfl", &books, &home.root());
+    assert_eq!(inside.run.status.code(), Some(73), "{}", inside.run.err);
+    assert!(inside.run.err.contains("where books are stored"), "{}", inside.run.err);
+    let other = tempfile::tempdir().unwrap();
+    fs::write(other.path().join("somebody's"), "x").unwrap();
+    let elsewhere = export(&home, "ocfl", &books, other.path());
     assert_eq!(elsewhere.run.status.code(), Some(73), "{}", elsewhere.run.err);
     assert!(
         elsewhere.run.err.contains("no storage root of OCFL"),
