@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::archive::acceptance::VolumeAcceptance;
 use crate::archive::findings::ArchiveFinding;
+use crate::archive::manifest_seal::{self, SealFault};
 use crate::archive::mets::{RecordKind, RecordParts};
 use crate::archive::page_numbers::PageNumbers;
 use crate::archive::volume::ProvenVolume;
@@ -168,12 +169,32 @@ impl BookManifest {
         }
     }
 
-    /// The document as it is stored.
+    /// The document as it is stored, with its own digest (`manifest_sha256`) on its last line but one.
     pub fn to_json(&self) -> Vec<u8> {
-        let mut json = serde_json::to_vec_pretty(self).unwrap_or_default();
-        json.push(b'\n');
-        json
+        let json = serde_json::to_string_pretty(self).unwrap_or_default();
+        manifest_seal::sealed(&json).into_bytes()
     }
+
+    /// What was stored as a manifest. One that has no digest of itself, as those of earlier versions, is taken as it is.
+    ///
+    /// # Errors
+    /// It is no manifest, or its bytes are not those that were stored.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, ManifestFault> {
+        let manifest = serde_json::from_slice(bytes)?;
+        manifest_seal::check(bytes)?;
+        Ok(manifest)
+    }
+}
+
+/// Why bytes are not taken for a manifest.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestFault {
+    /// They are another thing.
+    #[error("it is no manifest: {0}")]
+    NoManifest(#[from] serde_json::Error),
+    /// They are no longer what was stored.
+    #[error(transparent)]
+    Changed(#[from] SealFault),
 }
 
 #[cfg(test)]
@@ -212,7 +233,7 @@ mod tests {
             acquired_at: "2026-11-21T10:00:00Z".parse().unwrap(),
         };
         let manifest = BookManifest::of(&volume, from);
-        let read: BookManifest = serde_json::from_slice(&manifest.to_json()).unwrap();
+        let read = BookManifest::from_json(&manifest.to_json()).unwrap();
         assert_eq!(read, manifest);
         assert_eq!(read.sha256, "07".repeat(32));
         let order = ReadingOrder {

@@ -13,6 +13,7 @@ mod inspect;
 mod key_trial;
 mod limits;
 mod manifest;
+mod manifest_seal;
 mod member_index;
 mod member_read;
 mod members;

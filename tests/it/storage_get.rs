@@ -148,6 +148,7 @@ fn a_book_without_an_index_is_read_whole_and_it_is_said() {
     assert!(shelf.got("00000003.jp2").contains("missing or damaged"));
     let manifest = shelf.home.root().join(format!("meta/{BARCODE}.json"));
     let mut json: serde_json::Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
+    json.as_object_mut().unwrap().remove("manifest_sha256");
     let companions = json["companions"].as_array_mut().unwrap();
     companions.retain(|companion| !companion["key"].as_str().unwrap().contains("_members."));
     fs::write(&manifest, json.to_string()).unwrap();

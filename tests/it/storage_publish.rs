@@ -177,6 +177,8 @@ fn change_manifest(storage: &Storage, change: impl FnOnce(&mut serde_json::Value
     let key = layout().manifest(&barcode());
     let mut manifest: serde_json::Value = serde_json::from_slice(&read(storage, &key)).unwrap();
     change(&mut manifest);
+    // As one of an earlier version, which had none.
+    manifest.as_object_mut().unwrap().remove("manifest_sha256");
     storage
         .put(&key, manifest.to_string().as_bytes(), &ObjectMeta::default())
         .unwrap();

@@ -223,6 +223,60 @@ fn what_was_not_looked_at_for_the_longest_time_comes_first_and_a_cut_pass_goes_o
     assert_eq!(outcomes, ["ok", "could_not_check"]);
 }
 
+/// Title, counts and names of other objects stand in the manifest alone.
+#[test]
+fn a_manifest_of_which_one_byte_changed_is_damaged() {
+    let home = library(6);
+    let books: Vec<_> = (0..6).map(|number| home.simulator.barcode(number).unwrap()).collect();
+    for (number, barcode) in books[..5].iter().enumerate() {
+        let manifest = place(&home, &format!("meta/{barcode}.json"));
+        let length = usize::try_from(fs::metadata(&manifest).unwrap().len()).unwrap();
+        flip(&manifest, length * (2 * number + 1) / 10);
+    }
+    let read = home.grind(&["verify", "--json"]);
+    assert_eq!(read.status.code(), Some(1), "{}", read.out);
+    let (checked, _) = lines(&read);
+    for line in &checked {
+        let expected = match line["barcode"] == books[5].as_str() {
+            true => "ok",
+            false => "damaged",
+        };
+        assert_eq!(line["outcome"], expected, "{line}");
+    }
+}
+
+#[test]
+fn a_sample_goes_past_what_cannot_be_checked() {
+    let home = library(4);
+    let books: Vec<_> = (0..4).map(|number| home.simulator.barcode(number).unwrap()).collect();
+    let first = home.grind(&[
+        "verify",
+        "--json",
+        books[1].as_str(),
+        books[2].as_str(),
+        books[3].as_str(),
+    ]);
+    assert_eq!(first.status.code(), Some(0), "{}", first.out);
+    // A link is not followed.
+    let aside = home.folder.path().join("aside");
+    fs::rename(home.raw(&books[0]), &aside).unwrap();
+    std::os::unix::fs::symlink(&aside, home.raw(&books[0])).unwrap();
+    let sampled = |number: &str| {
+        let (checked, _) = lines(&home.grind(&["verify", "--json", "--sample", number]));
+        checked
+            .iter()
+            .map(|line| line["barcode"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(sampled("1"), [books[0].as_str()], "the longest not looked at");
+    assert_ne!(
+        sampled("1"),
+        [books[0].as_str()],
+        "nothing was learnt of it a moment ago"
+    );
+    assert_eq!(sampled("4").len(), 4, "where all are meant, it is meant, too");
+}
+
 #[test]
 fn a_storage_that_is_away_or_another_makes_no_book_missing() {
     let home = library(4);

@@ -328,9 +328,9 @@ impl BookChecker {
             self.not_cut()?;
             return Ok(ManifestRead::Failed(error.to_string()));
         }
-        Ok(match serde_json::from_slice(&text) {
+        Ok(match BookManifest::from_json(&text) {
             Ok(manifest) => ManifestRead::Found(Box::new(manifest)),
-            Err(error) => ManifestRead::Other(format!("it is no manifest: {error}")),
+            Err(fault) => ManifestRead::Other(fault.to_string()),
         })
     }
 

@@ -25,8 +25,7 @@ impl PackageContents {
     /// Out of the manifest, held against what the catalog has recorded.
     pub fn of(recorded: &RecordedBook, manifest_key: ObjectKey, manifest: Vec<u8>) -> Result<Self, PackageError> {
         let refused = |why: String| PackageError::damaged(&manifest_key, why);
-        let read: BookManifest =
-            serde_json::from_slice(&manifest).map_err(|error| refused(format!("it is no manifest: {error}")))?;
+        let read = BookManifest::from_json(&manifest).map_err(|fault| refused(fault.to_string()))?;
         let Some(barcode) = recorded.barcode.clone().filter(|barcode| *barcode == read.barcode) else {
             return Err(refused(format!("it is the manifest of {}", read.barcode)));
         };

@@ -1,6 +1,6 @@
 //! What the store itself says about a book, and what a new archive has to come up to therefore.
 
-use std::io;
+use std::io::{self, Read};
 
 use sha2::{Digest, Sha256};
 use tracing::warn;
@@ -270,10 +270,11 @@ pub(in crate::pipeline) fn read_manifest(
         Some(there) if there.bytes <= MANIFEST_LIMIT => {}
         _ => return Ok(None),
     }
-    let manifest = serde_json::from_reader(io::BufReader::new(storage.open_read(&key)?));
-    match manifest {
+    let mut text = Vec::new();
+    let read = storage.open_read(&key)?.take(MANIFEST_LIMIT).read_to_end(&mut text);
+    read.map_err(StorageError::from_read)?;
+    match BookManifest::from_json(&text) {
         Ok(manifest) => Ok(Some(manifest)),
-        Err(error) if error.is_io() => Err(StorageError::from_read(error.into())),
         Err(error) => {
             warn!(%barcode, %error, "the manifest cannot be read; the archive itself is looked at");
             Ok(None)

@@ -179,8 +179,7 @@ impl SecondCopier {
                 }),
             };
         };
-        let manifest: BookManifest =
-            serde_json::from_slice(&text).map_err(|error| doubtful(&key, format!("it is no manifest: {error}")))?;
+        let manifest = BookManifest::from_json(&text).map_err(|fault| doubtful(&key, fault.to_string()))?;
         if manifest.barcode != *barcode {
             return Err(doubtful(&key, format!("it is the manifest of {}", manifest.barcode)));
         }
