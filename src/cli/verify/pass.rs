@@ -5,11 +5,12 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::catalog::{
-    BookToCheck, CatalogLedger, CheckCursor, CheckSelection, CopySettlement, CountToCheck, ListToCheck, SettleCopy,
+    BookToCheck, CatalogLedger, CheckCursor, CheckPurpose, CheckSelection, CopySettlement, CountToCheck, ListToCheck,
+    SettleCopy,
 };
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
@@ -22,6 +23,9 @@ use crate::vocabulary::{FixityLevel, FixityOutcome};
 
 /// Books read from the catalog at a time.
 const BOOKS: u64 = 100;
+/// A sample passes over books that could not be checked within so long, where there are enough others: else it would come to these each
+/// time, as nothing was learnt of them.
+const TRIED_LATELY: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How often a person is told how far it is.
 const TELL: Duration = Duration::from_secs(30);
 
@@ -102,6 +106,11 @@ impl<'a> VerifyPass<'a> {
             .execute(CountToCheck(selection.clone()))
             .map_err(|error| reading::refused(&error))?;
         let left = args.sample.map_or(counted.books, |sample| sample.of(counted.books));
+        let selection = if args.sample.is_some() && !args.copy {
+            without_tried(ledger, selection, left)?
+        } else {
+            selection
+        };
         let before = selection.before.unwrap_or(Timestamp::MAX).to_string();
         tracing::info!(books = left, before, "reading stored books again");
         // An age, or what is not proven, says which of the named books are meant.
@@ -260,6 +269,17 @@ impl<'a> VerifyPass<'a> {
 /// It was stored anew each time it was looked at.
 fn in_change(check: &BookCheck) -> BookCheck {
     BookCheck::impossible(&check.barcode, check.level, "", "the book is being stored anew")
+}
+
+/// What is meant, without what was tried in vain lately if that leaves a whole sample.
+fn without_tried(ledger: &mut CatalogLedger, meant: CheckSelection, sample: u64) -> Result<CheckSelection, CliError> {
+    let selection = CheckSelection {
+        purpose: CheckPurpose::Due(Timestamp::now() - TRIED_LATELY),
+        ..meant.clone()
+    };
+    let counted = ledger.execute(CountToCheck(selection.clone()));
+    let counted = counted.map_err(|error| reading::refused(&error))?;
+    Ok(if counted.books < sample { meant } else { selection })
 }
 
 impl VerifyEnd {
