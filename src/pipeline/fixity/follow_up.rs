@@ -52,12 +52,23 @@ struct UnsoundFacts {
     is_ready: bool,
     /// There is a second copy that was not tried.
     has_copy: bool,
-    /// The archive as GRIN sent it is damaged or missing.
-    lacks_encrypted: bool,
+    /// The archive as GRIN sent it.
+    encrypted: EncryptedForm,
+}
+
+/// What is known of an archive as GRIN sent it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum EncryptedForm {
+    /// The manifest names none, or it was not read.
+    NotKept,
+    /// It is there, and what was stored.
+    Sound,
+    /// It is damaged or missing.
+    Unsound,
 }
 
 /// The second copy comes before GRIN. A damaged archive stays where it is as long as neither has anything better; one that is not there is
-/// looked for at GRIN in any case. An archive that is sound is all that text, MARC record and manifest need. What GRIN sent comes from GRIN
+/// looked for at GRIN in any case, unless its form as GRIN sent it is still there. An archive that is sound is all that text, MARC record and manifest need. What GRIN sent comes from GRIN
 /// alone: where it is not sound and GRIN has none ready, the manifest goes on naming it, so that each check tells of it. What was not read to
 /// its end is not known to need anything.
 fn decide(facts: UnsoundFacts) -> FollowUp {
@@ -65,9 +76,11 @@ fn decide(facts: UnsoundFacts) -> FollowUp {
     match (facts.outcome, facts.archive) {
         (O::Ok | O::CouldNotCheck, _) => FollowUp::Nothing,
         (_, O::Ok | O::Damaged | O::Missing) if facts.has_copy => FollowUp::Restore,
+        // Those are the book's only bytes: what is recorded of it stays until GRIN has it.
+        (_, O::Missing) if facts.encrypted == EncryptedForm::Sound && !facts.is_ready => FollowUp::Tell,
         (_, O::Missing) => FollowUp::FetchAgain { keep_aside: false },
         (_, O::Damaged) if facts.is_ready => FollowUp::FetchAgain { keep_aside: true },
-        (_, O::Ok) if !facts.lacks_encrypted => FollowUp::MakeAnew,
+        (_, O::Ok) if facts.encrypted != EncryptedForm::Unsound => FollowUp::MakeAnew,
         (_, O::Ok) if facts.is_ready => FollowUp::FetchBeside,
         (_, O::Ok | O::Damaged | O::CouldNotCheck) => FollowUp::Tell,
     }
@@ -83,15 +96,22 @@ pub(super) fn follow_up(check: &BookCheck, book: &BookToCheck, remedies: &BookRe
         (None, None) => FixityOutcome::CouldNotCheck,
     };
     let encrypted = remedies.encrypted.as_ref().map(ObjectKey::as_str);
-    let mut findings = check.findings().into_iter();
-    let lacks_encrypted = findings.any(|found| Some(found.key) == encrypted && found.outcome.is_unsound());
+    let kept = check
+        .objects
+        .iter()
+        .find(|object| Some(object.key.as_str()) == encrypted);
+    let encrypted = match kept.map(|object| object.fault.as_ref()) {
+        Some(None) => EncryptedForm::Sound,
+        Some(Some(fault)) if fault.outcome().is_unsound() => EncryptedForm::Unsound,
+        Some(Some(_)) | None => EncryptedForm::NotKept,
+    };
     decide(UnsoundFacts {
         outcome: check.outcome(),
         archive,
         // Where it is not kept any more, fetching the archive brings none.
-        is_ready: book.is_ready && (remedies.keeps_encrypted || !lacks_encrypted),
+        is_ready: book.is_ready && (remedies.keeps_encrypted || encrypted != EncryptedForm::Unsound),
         has_copy: remedies.has_copy,
-        lacks_encrypted,
+        encrypted,
     })
 }
 
@@ -144,6 +164,24 @@ mod tests {
     use FixityOutcome as O;
 
     #[test]
+    fn the_only_bytes_of_a_book_stay_recorded() {
+        for (archive, is_ready, expected) in [
+            (O::Missing, false, FollowUp::Tell),
+            (O::Missing, true, FollowUp::FetchAgain { keep_aside: false }),
+            (O::Damaged, false, FollowUp::Tell),
+        ] {
+            let facts = UnsoundFacts {
+                outcome: archive,
+                archive,
+                is_ready,
+                has_copy: false,
+                encrypted: EncryptedForm::Sound,
+            };
+            assert_eq!(decide(facts), expected, "{facts:?}");
+        }
+    }
+
+    #[test]
     fn only_where_the_copy_or_grin_has_something_better_what_is_damaged_makes_room() {
         let again = |keep_aside| FollowUp::FetchAgain { keep_aside };
         // Outcome, the archive's, ready at GRIN, the archive as GRIN sent it is not sound.
@@ -170,7 +208,11 @@ mod tests {
                 archive,
                 is_ready,
                 has_copy: false,
-                lacks_encrypted,
+                encrypted: if lacks_encrypted {
+                    EncryptedForm::Unsound
+                } else {
+                    EncryptedForm::NotKept
+                },
             };
             assert_eq!(decide(facts), expected, "{facts:?}");
             let has_copy = UnsoundFacts {
