@@ -29,7 +29,7 @@ fn tell(swept: &SweepResult) {
     for failure in &swept.failures {
         warn!(
             failure,
-            "a leftover of an earlier run stays in the storage; it is tried again at the next start"
+            "leftovers of an earlier run could not be looked for in the storage, or one of them not removed; it is tried again at the next start"
         );
     }
 }

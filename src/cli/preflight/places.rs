@@ -191,7 +191,7 @@ fn failed(key: &str, what: &str, error: &StorageError) -> CheckLine {
         StorageError::Full { .. } => (ExitStatus::CannotCreate, "Make room, or name another place."),
         StorageError::Denied { .. } => (
             ExitStatus::NotPermitted,
-            "The daemon's user needs the right to write, read and remove there.",
+            "The daemon's user, or the keys that it has, need the right to write, read and remove there.",
         ),
         StorageError::ReadOnly { .. } => (ExitStatus::CannotCreate, "Mount it for writing."),
         StorageError::NotOurs { .. } => (ExitStatus::CannotCreate, "Until then nothing is stored there."),

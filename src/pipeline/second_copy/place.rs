@@ -57,7 +57,7 @@ fn sweep(storage: &Storage) {
     for failure in &swept.failures {
         warn!(
             failure,
-            "a leftover of an earlier run stays in the second place; it is tried again at the next start"
+            "leftovers of an earlier run could not be looked for in the second place, or one of them not removed; it is tried again at the next start"
         );
     }
 }

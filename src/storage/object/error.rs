@@ -49,7 +49,7 @@ fn of_object(what: &str, place: String, key: Option<&ObjectKey>, error: Error) -
     match (error, key) {
         (Error::NotFound { .. }, Some(key)) => StorageError::NotFound(key.clone()),
         (error @ (Error::PermissionDenied { .. } | Error::Unauthenticated { .. }), _) => {
-            StorageError::denied(place, &error)
+            StorageError::denied(place, &with_its_code(&error))
         }
         // Some refusals come with another status, or inside an answer to several requests; that of a listing has no kind of its own.
         (error, _)
@@ -62,9 +62,37 @@ fn of_object(what: &str, place: String, key: Option<&ObjectKey>, error: Error) -
                 "status code: 403",
             ]) =>
         {
-            StorageError::denied(place, &error)
+            StorageError::denied(place, &with_its_code(&error))
         }
         (error, _) => StorageError::store(format!("{what} {place}"), &from_its_root(&error)),
+    }
+}
+
+/// The error's words, after the code in which the store names its reason, and what the code says of keys and rights. The answer may be
+/// long, and has its code behind the place where it is cut.
+fn with_its_code(error: &Error) -> String {
+    let text = error.to_string();
+    let code = text
+        .split_once("<Code>")
+        .and_then(|(_, rest)| Some(rest.split_once("</Code>")?.0));
+    match code {
+        Some(code) => format!("{code}{} ({text})", meaning(code)),
+        None => text,
+    }
+}
+
+/// Codes of S3 and of Azure.
+fn meaning(code: &str) -> &'static str {
+    match code {
+        "SignatureDoesNotMatch" | "AuthenticationFailed" => {
+            ": the secret key is not the one of this access key or account"
+        }
+        "InvalidAccessKeyId" => ": the store does not know this access key",
+        "ExpiredToken" | "TokenRefreshRequired" | "InvalidToken" => ": the session token has expired or is not valid",
+        "AccessDenied" | "AuthorizationFailure" | "AuthorizationPermissionMismatch" => {
+            ": these keys have no right to do this"
+        }
+        _ => "",
     }
 }
 
@@ -169,6 +197,32 @@ mod tests {
                 (sorted.reason(), sorted.class()),
                 (reason, StorageErrorClass::NeedsPerson)
             );
+        }
+    }
+
+    #[test]
+    fn a_refusal_begins_with_the_code_of_the_store() {
+        let page = |code: &str| format!("403 Forbidden: {}<Code>{code}</Code>", "x".repeat(400));
+        for (text, begins) in [
+            (
+                page("SignatureDoesNotMatch"),
+                "SignatureDoesNotMatch: the secret key is not",
+            ),
+            (
+                page("InvalidAccessKeyId"),
+                "InvalidAccessKeyId: the store does not know",
+            ),
+            (page("ExpiredToken"), "ExpiredToken: the session token has expired"),
+            (page("AccessDenied"), "AccessDenied: these keys have no right"),
+            (page("Odd"), "Odd (The operation lacked"),
+            ("403 Forbidden".to_owned(), "The operation lacked"),
+        ] {
+            let denied = Error::PermissionDenied {
+                path: "raw/X1".into(),
+                source: text.clone().into(),
+            };
+            let told = sorted("writing", "s3://b", None, denied).to_string();
+            assert!(told.starts_with(&format!("not permitted: s3://b: {begins}")), "{told}");
         }
     }
 
