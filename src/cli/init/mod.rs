@@ -113,7 +113,7 @@ pub fn run(args: &InitArgs) -> CommandResult {
         output::print(&format!("{finding}\n"))?;
     }
     let exit = match args.connect {
-        true => preflight::print(&preflight::checked(&loaded, &loaded.findings))?,
+        true => preflight::check(&loaded, &loaded.findings)?,
         false => ExitStatus::Done,
     };
     let mut text = String::from("Next:\n");

@@ -13,40 +13,62 @@ use std::fmt::Write as _;
 
 use crate::cli::args::ConfigArgs;
 use crate::cli::check_config::{CATALOG, unusable};
-use crate::cli::error::CommandResult;
+use crate::cli::error::{CliError, CommandResult};
 use crate::cli::output;
 use crate::cli::preflight::line::{CheckLine, exit_of};
 use crate::settings::{LoadedSettings, Settings, SettingsError, SettingsFinding, SettingsSources};
 
-/// Runs every check, also after one that failed, and prints its line.
+/// Runs every check, also after one that failed, and prints its line as soon as it is known.
 pub fn run(args: &ConfigArgs) -> CommandResult {
     let sources = SettingsSources::of_process(args.config.as_deref());
-    let lines = match Settings::load(&sources) {
-        Ok(loaded) => checked(&loaded, &loaded.findings),
+    match Settings::load(&sources) {
+        Ok(loaded) => check(&loaded, &loaded.findings),
         // Files of secrets that are wrong keep only from what needs them.
         Err(error) => match Settings::load_without_secrets(&sources) {
-            Ok(loaded) => checked(&loaded, &error.findings),
-            Err(_) => not_checked(&error),
+            Ok(loaded) => check(&loaded, &error.findings),
+            Err(_) => {
+                let lines = not_checked(&error);
+                print(&lines)?;
+                Ok(exit_of(&lines))
+            }
         },
-    };
-    print(&lines)
+    }
 }
 
-/// Prints a line for each, and gives the exit code of all.
-pub fn print(lines: &[CheckLine]) -> CommandResult {
+fn print(lines: &[CheckLine]) -> Result<(), CliError> {
     let text = lines.iter().fold(String::new(), |mut text, line| {
         let _ = writeln!(text, "{line}");
         text
     });
-    output::print(&text)?;
-    Ok(exit_of(lines))
+    output::print(&text)
 }
 
-/// Every check of a configuration that can be read, with what was found in it.
-pub fn checked(loaded: &LoadedSettings, findings: &[SettingsFinding]) -> Vec<CheckLine> {
+/// Every check of a configuration that can be read, with what was found in it: prints a line for each, and gives the exit code of all.
+/// What one service keeps waiting is not held back from the others' lines.
+pub fn check(loaded: &LoadedSettings, findings: &[SettingsFinding]) -> CommandResult {
     let settings = &loaded.settings;
+    let (of_config, is_catalog_wrong) = of_config(loaded, findings);
+    let mut told = Vec::new();
+    let mut tell = |lines: Vec<CheckLine>| {
+        let printed = print(&lines);
+        told.extend(lines);
+        printed
+    };
+    tell(of_config)?;
+    tell(service_user::check(settings))?;
+    tell(grin::check(settings))?;
+    tell(places::storage(settings))?;
+    // Not twice: what is wrong with its address keeps from opening it.
+    if !is_catalog_wrong {
+        tell(vec![catalog::catalog(settings)])?;
+    }
+    Ok(exit_of(&told))
+}
+
+/// The lines of the configuration itself, and whether the catalog's address is wrong in it.
+fn of_config(loaded: &LoadedSettings, findings: &[SettingsFinding]) -> (Vec<CheckLine>, bool) {
     let mut findings = findings.to_vec();
-    for finding in unusable(settings) {
+    for finding in unusable(&loaded.settings) {
         if findings.iter().all(|said| said.key != finding.key) {
             findings.push(finding);
         }
@@ -60,14 +82,8 @@ pub fn checked(loaded: &LoadedSettings, findings: &[SettingsFinding]) -> Vec<Che
         };
         lines.push(CheckLine::passed("configuration", format!("sound: {files}")));
     }
-    lines.extend(service_user::check(settings));
-    lines.extend(grin::check(settings));
-    lines.extend(places::storage(settings));
-    // Not twice: what is wrong with its address keeps from opening it.
-    if !findings.iter().any(|said| said.key == CATALOG && !said.is_warning()) {
-        lines.push(catalog::catalog(settings));
-    }
-    lines
+    let is_catalog_wrong = findings.iter().any(|said| said.key == CATALOG && !said.is_warning());
+    (lines, is_catalog_wrong)
 }
 
 /// The findings of a configuration that cannot be read; nobody knows whom to ask.
