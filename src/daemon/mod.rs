@@ -8,6 +8,7 @@ mod ledger;
 mod leftovers;
 mod membership;
 mod notify;
+mod opening;
 mod published_status;
 mod reload;
 mod run;

@@ -7,13 +7,13 @@ use actix_rt::{Arbiter, ArbiterHandle};
 use tracing::warn;
 
 use crate::actor::{ActorRegistry, AskContext, AskError, ConcurrentRunner, Mailbox, SpawnOptions, WorkerPool, spawn};
-use crate::catalog::{Catalog, CatalogAddress, CatalogPolicy, CatalogThread, OperatorPause};
-use crate::clock::SystemClock;
+use crate::catalog::{Catalog, CatalogAddress, CatalogThread, OperatorPause};
 use crate::daemon::build_error::BuildError;
 use crate::daemon::control::{DaemonControl, pause_of};
 use crate::daemon::ledger::ShutdownLedger;
 use crate::daemon::leftovers;
 use crate::daemon::membership::{self, MembershipTask};
+use crate::daemon::opening::open_catalog;
 use crate::daemon::published_status::state_store;
 use crate::daemon::shared_rate::CatalogRate;
 use crate::daemon::threads::{ThreadRole, WatchedThreads};
@@ -73,12 +73,7 @@ impl Daemon {
         let hub = ActorRegistry::new();
         let storage = Storage::open(&storage_config(settings)?)?;
         storage.guard();
-        let (catalog, catalog_thread) = Catalog::open(
-            &hub,
-            &settings.catalog.url,
-            SystemClock::system(),
-            CatalogPolicy::default(),
-        )?;
+        let (catalog, catalog_thread) = open_catalog(&hub, &settings.catalog.url, step.is_none())?;
         confirm_layout(&catalog, &storage).await?;
         let rate = Arc::new(CatalogRate(catalog.clone()));
         let (session, session_thread) = Session::start_sharing(&hub, SessionConfig::from_settings(settings)?, rate)?;

@@ -197,6 +197,21 @@ fn a_stop_is_heard_while_the_locked_catalog_is_being_opened() {
     assert!(ended.err.contains("stopped while starting"), "{}", ended.err);
 }
 
+/// A backup, or a reboot while somebody looks into the catalog: ended, it would be started again into the same lock.
+#[test]
+fn a_start_waits_for_a_locked_catalog_and_goes_on() {
+    let home = Home::new(small(), "");
+    let catalog = Connection::open(home.folder.path().join("catalog.db")).unwrap();
+    catalog.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let mut service = Service::of(home);
+    service.told("STATUS=starting: waits for the catalog, which another program holds locked");
+    catalog.execute_batch("ROLLBACK").unwrap();
+    service.told("READY=1");
+    service.signal(Signal::TERM);
+    let ended = service.finish();
+    assert!(ended.status.success(), "{:?}: {}", ended.status, ended.err);
+}
+
 #[test]
 fn a_stop_is_heard_while_the_catalog_is_locked_and_a_second_one_ends_the_drain() {
     let slow = SimulatorConfig {
