@@ -104,14 +104,18 @@ impl<S: GrinSession> HandleMessage<CheckBook> for CheckWorker<S> {
     }
 }
 
-/// HEAD saves a download and decides nothing by itself: an address that is signed for GET refuses it, and so do servers that
-/// do not know it. Whether the book is refused as well, the GET tells.
+/// HEAD saves a download and decides nothing by itself: an address that is signed for GET refuses it, servers that do not know it
+/// answer with any status, and some fail at it alone. Whether it is the book's trouble, or everybody's, the GET tells: it meets the same
+/// then, and is counted once. Where a wait is asked for, or nothing was answered, the GET would come too early.
 fn is_head_refused(error: &SessionError) -> bool {
-    match error {
-        SessionError::Forbidden { .. } | SessionError::RefusedByHost { .. } => true,
-        SessionError::Unexpected { status, .. } | SessionError::Server { status } => matches!(status, 400 | 405 | 501),
-        _ => false,
-    }
+    matches!(
+        error,
+        SessionError::Forbidden { .. }
+            | SessionError::RefusedByHost { .. }
+            | SessionError::Unexpected { .. }
+            | SessionError::Server { .. }
+            | SessionError::NotServed { retry_after: None, .. }
+    )
 }
 
 /// Where nothing is stored there is nothing to compare, and without a validator the GET decides.
@@ -127,6 +131,8 @@ fn conclude(offered: Option<&Validator>, stored: Option<&Validator>) -> CheckRes
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -153,6 +159,10 @@ mod tests {
             status,
             snippet: snippet(),
         };
+        let not_served = |retry_after| SessionError::NotServed {
+            status: 503,
+            retry_after,
+        };
         let host = SessionError::RefusedByHost {
             host: snippet(),
             status: 403,
@@ -164,8 +174,11 @@ mod tests {
             (host, true),
             (unexpected(405), true),
             (SessionError::Server { status: 501 }, true),
-            (SessionError::Server { status: 500 }, false),
-            (unexpected(418), false),
+            (SessionError::Server { status: 500 }, true),
+            (unexpected(410), true),
+            (not_served(None), true),
+            (not_served(Some(Duration::from_secs(60))), false),
+            (SessionError::Reset, false),
             (SessionError::SignedOut { why: snippet() }, false),
         ];
         for (error, refused) in cases {
