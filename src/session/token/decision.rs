@@ -11,6 +11,9 @@ const REFUSALS: u32 = 3;
 /// Different addresses at which they were refused: one that is refused to every token proves nothing of the account.
 const ADDRESSES: usize = 2;
 
+/// So many addresses that refuse new tokens, one after another with nothing accepted in between, are no trouble of each of them.
+const ADDRESSES_OF_ALL: usize = 5;
+
 /// A token that is replaced ahead of its end is replaced at most this long before it.
 const AHEAD: Duration = Duration::from_mins(5);
 
@@ -108,6 +111,7 @@ pub(super) fn next_step(event: TokenEvent<'_>) -> TokenStep {
             _ if !token.second && !token.unproven => TokenStep::Renew,
             AccountRecord::Never => TokenStep::SignedOut,
             _ if !token.second => TokenStep::Renew,
+            AccountRecord::Recently if token.addresses >= ADDRESSES_OF_ALL => TokenStep::RetryLater,
             AccountRecord::Recently => TokenStep::AddressRefused,
             AccountRecord::Before if token.refusals < REFUSALS => TokenStep::RetryLater,
             AccountRecord::Before if token.addresses < ADDRESSES => TokenStep::AddressRefused,
@@ -195,6 +199,9 @@ mod tests {
             // All others are answered.
             (true, true, Recently, [0, 2], AddressRefused),
             (true, false, Recently, [0, 2], AddressRefused),
+            (true, true, Recently, [0, 4], AddressRefused),
+            // Nothing is accepted any more, a moment after all was: the account's, and not known to last.
+            (true, true, Recently, [0, 5], RetryLater),
         ] {
             let record = TokenRecord {
                 renewable: true,
