@@ -7,17 +7,34 @@ use quick_xml::events::BytesStart;
 
 use crate::archive::mets::walk::WalkEnd;
 
-/// Is a MARC record announced? As MDTYPE="MARC", or as MDTYPE="OTHER" with a name of MARC's beside it.
-pub(super) fn announces_marc(tag: &BytesStart<'_>) -> Result<bool, WalkEnd> {
-    let is = |value: Option<String>, words: &[&str]| {
-        value.is_some_and(|value| words.iter().any(|word| value.trim().eq_ignore_ascii_case(word)))
-    };
-    let kind = attribute(tag, b"MDTYPE")?;
-    if is(kind.clone(), &["MARC"]) {
-        return Ok(true);
+/// What a section says that it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SectionSchema {
+    /// A MARC record: MDTYPE="MARC", or MDTYPE="OTHER" with a name of MARC's beside it.
+    Marc,
+    /// It does not say, or in words that are not known: what is in it tells.
+    Unknown,
+    /// Another schema, by its name in METS.
+    Other,
+}
+
+/// What is announced.
+pub(super) fn schema_of(tag: &BytesStart<'_>) -> Result<SectionSchema, WalkEnd> {
+    let (kind, other) = (attribute(tag, b"MDTYPE")?, attribute(tag, b"OTHERMDTYPE")?);
+    Ok(schema(kind.as_deref(), other.as_deref()))
+}
+
+fn schema(kind: Option<&str>, other: Option<&str>) -> SectionSchema {
+    const MARC: [&str; 5] = ["MARC", "MARCXML", "MARC21", "MARC21XML", "MARC-XML"];
+    let kind = kind.unwrap_or_default().trim().to_ascii_uppercase();
+    let is_marc = |word: &str| MARC.iter().any(|known| word.trim().eq_ignore_ascii_case(known));
+    match kind.as_str() {
+        "MARC" => SectionSchema::Marc,
+        "OTHER" if other.is_some_and(is_marc) => SectionSchema::Marc,
+        "OTHER" | "" => SectionSchema::Unknown,
+        kind if kind.contains("MARC") => SectionSchema::Unknown,
+        _ => SectionSchema::Other,
     }
-    let other = attribute(tag, b"OTHERMDTYPE")?;
-    Ok(is(kind, &["OTHER"]) && is(other, &["MARC", "MARCXML", "MARC21", "MARC21XML", "MARC-XML"]))
 }
 
 /// An attribute by its local name.
@@ -66,4 +83,29 @@ fn with_zeros(raw: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use SectionSchema::{Marc, Other, Unknown};
+
+    #[test]
+    fn only_another_schema_by_its_name_rules_out_a_record() {
+        for (kind, other, expected) in [
+            (Some("MARC"), None, Marc),
+            (Some(" marc "), Some("x"), Marc),
+            (Some("OTHER"), Some("MARCXML"), Marc),
+            (Some("OTHER"), Some("MARC 21"), Unknown),
+            (Some("OTHER"), Some("Bibliographic"), Unknown),
+            (Some("OTHER"), None, Unknown),
+            (Some("MARC21"), None, Unknown),
+            (None, None, Unknown),
+            (Some("DC"), None, Other),
+            (Some("MODS"), Some("MARC"), Other),
+            (Some("PREMIS"), None, Other),
+        ] {
+            assert_eq!(schema(kind, other), expected, "{kind:?} {other:?}");
+        }
+    }
 }

@@ -52,6 +52,11 @@ pub(super) struct DataField {
 }
 
 impl MarcRecord {
+    /// It has a leader and fields, as no record of another schema has.
+    pub(super) fn has_fields(&self) -> bool {
+        !self.leader.is_empty() && !self.data.is_empty()
+    }
+
     /// Counts bytes that are about to be kept; false if they are too many for a record.
     pub(super) fn has_room(&mut self, bytes: usize) -> bool {
         self.bytes += bytes + 16;

@@ -274,6 +274,24 @@ fn a_record_may_be_announced_as_another_type_or_stand_in_binary_form() {
 }
 
 #[test]
+fn a_record_with_leader_and_fields_is_read_however_its_section_is_announced() {
+    let leader = "<slim:leader>00512nam a2200157 a 4500</slim:leader>";
+    let record = format!("<slim:record>{leader}{}</slim:record>", field("245", "a", "T"));
+    for (kind, found) in [
+        (r#"MDTYPE="OTHER" OTHERMDTYPE="MARC 21""#, true),
+        (r#"MDTYPE="OTHER" OTHERMDTYPE="Bibliographic""#, true),
+        (r#"MDTYPE="OTHER""#, true),
+        (r#"MDTYPE="MARC21""#, true),
+        ("", true),
+        (r#"MDTYPE="DC""#, false),
+        (r#"MDTYPE="PREMIS""#, false),
+    ] {
+        let document = mets(&record).replace("MDTYPE=\"MARC\"", kind);
+        assert_eq!(read(&document).unwrap().marc.is_some(), found, "{kind}");
+    }
+}
+
+#[test]
 fn the_bibliographic_record_counts_before_holdings() {
     let titled = |attribute: &str, title: &str| {
         let title = field("245", "a", title);

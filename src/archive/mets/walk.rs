@@ -10,7 +10,7 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 
 use crate::archive::digest::{ChecksumList, Md5Digest, listed_path};
 use crate::archive::error::{DamageKind, LayerFault};
-use crate::archive::mets::attributes::{announces_marc, attribute, name_attribute, names_no_character};
+use crate::archive::mets::attributes::{SectionSchema, attribute, name_attribute, names_no_character, schema_of};
 use crate::archive::mets::bounded::BoundedReader;
 use crate::archive::mets::described::DescribedPages;
 use crate::archive::mets::file_digest::{FileDigest, file_digest};
@@ -35,6 +35,8 @@ pub(super) enum WalkEnd {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Element {
     MarcWrap,
+    /// A record in it that has what MARC's have is one.
+    UnknownWrap,
     /// What is in it is of another schema.
     OtherWrap,
     BinaryData,
@@ -67,7 +69,7 @@ pub(super) struct MetsWalk {
     pub(super) not_compared: BTreeMap<String, u64>,
     pub(super) described: DescribedPages,
     pub(super) replaced: bool,
-    /// Texts that are longer than what is read, of which the rest was passed over.
+    /// Texts of which the rest was passed over, as they are longer than what is read.
     pub(super) long_texts: u64,
     open: Vec<Element>,
     rooted: bool,
@@ -127,10 +129,10 @@ impl MetsWalk {
     /// A text of which the rest was passed over is left out, unless it is a record's.
     fn note_cut(&mut self, was_cut: bool) -> Result<(), WalkEnd> {
         self.long_texts += u64::from(was_cut);
-        match was_cut && self.text.is_some() {
-            true => Err(WalkEnd::Refused("its MARC record is too long".to_owned())),
-            false => Ok(()),
+        if was_cut && self.text.is_some() {
+            return Err(WalkEnd::Refused("its MARC record is too long".to_owned()));
         }
+        Ok(())
     }
 
     fn start(&mut self, tag: &BytesStart<'_>, depth: usize) -> Result<(), WalkEnd> {
@@ -158,10 +160,13 @@ impl MetsWalk {
     fn element(&self, name: &[u8], tag: &BytesStart<'_>) -> Result<Element, WalkEnd> {
         let in_record = self.record.is_some();
         Ok(match name {
-            b"mdWrap" if announces_marc(tag)? => Element::MarcWrap,
-            b"mdWrap" => Element::OtherWrap,
+            b"mdWrap" => match schema_of(tag)? {
+                SectionSchema::Marc => Element::MarcWrap,
+                SectionSchema::Unknown => Element::UnknownWrap,
+                SectionSchema::Other => Element::OtherWrap,
+            },
             b"binData" if self.open.last() == Some(&Element::MarcWrap) => Element::BinaryData,
-            b"record" if !in_record && self.open.contains(&Element::MarcWrap) => Element::Record,
+            b"record" if !in_record && self.is_in(&[Element::MarcWrap, Element::UnknownWrap]) => Element::Record,
             b"leader" if in_record => Element::Leader,
             b"controlfield" if in_record => Element::ControlField,
             b"datafield" if in_record => Element::DataField,
@@ -169,7 +174,7 @@ impl MetsWalk {
             b"fileGrp" => Element::FileGroup {
                 images: self.holds_images(tag)?,
             },
-            b"file" if !self.open.contains(&Element::OtherWrap) => Element::File,
+            b"file" if !self.is_in(&[Element::UnknownWrap, Element::OtherWrap]) => Element::File,
             b"structMap" => Element::StructMap,
             b"FLocat" if self.open.last() == Some(&Element::File) => Element::FileLocation,
             _ => Element::Other,
@@ -185,8 +190,7 @@ impl MetsWalk {
                     ..MarcRecord::default()
                 });
             }
-            Element::BinaryData => self.text = Some(String::new()),
-            Element::Leader => self.text = Some(String::new()),
+            Element::BinaryData | Element::Leader => self.text = Some(String::new()),
             Element::ControlField => {
                 let tag = attribute(tag, b"tag")?.unwrap_or_default();
                 self.keep(tag.len())?;
@@ -218,7 +222,11 @@ impl MetsWalk {
             }
             Element::FileLocation => self.locate(tag)?,
             Element::StructMap => self.described.begin_map(tag)?,
-            Element::MarcWrap | Element::OtherWrap | Element::FileGroup { .. } | Element::Other => {}
+            Element::MarcWrap
+            | Element::UnknownWrap
+            | Element::OtherWrap
+            | Element::FileGroup { .. }
+            | Element::Other => {}
         }
         Ok(())
     }
@@ -279,27 +287,24 @@ impl MetsWalk {
             Element::ControlField => {
                 let text = self.text.take().unwrap_or_default();
                 self.in_record(|record| {
-                    record
-                        .control
-                        .last_mut()
-                        .into_iter()
-                        .for_each(|last| last.1.clone_from(&text))
+                    if let Some(last) = record.control.last_mut() {
+                        last.1.clone_from(&text);
+                    }
                 });
             }
             Element::Subfield => {
                 let text = self.text.take().unwrap_or_default();
                 self.in_field(|field| {
-                    field
-                        .subfields
-                        .last_mut()
-                        .into_iter()
-                        .for_each(|last| last.1.clone_from(&text))
+                    if let Some(last) = field.subfields.last_mut() {
+                        last.1.clone_from(&text);
+                    }
                 });
             }
             Element::Record => {
-                if let Some(record) = self.record.take() {
-                    self.take_record(record);
-                }
+                let is_announced = !self.is_in(&[Element::UnknownWrap]);
+                let record = self.record.take();
+                let record = record.filter(|record| is_announced || record.has_fields());
+                record.into_iter().for_each(|record| self.take_record(record));
             }
             Element::BinaryData => match iso2709::read_base64(&self.text.take().unwrap_or_default()) {
                 Ok(record) => self.take_record(record),
@@ -311,6 +316,10 @@ impl MetsWalk {
             }
             _ => {}
         }
+    }
+
+    fn is_in(&self, wraps: &[Element]) -> bool {
+        self.open.iter().any(|open| wraps.contains(open))
     }
 
     fn take_record(&mut self, record: MarcRecord) {
@@ -341,21 +350,19 @@ impl MetsWalk {
 
     /// `&amp;` and its like, and characters by number; there are no other entities without a DTD.
     fn reference(&mut self, reference: &BytesRef<'_>) -> Result<(), WalkEnd> {
-        let malformed = |what: String| WalkEnd::Malformed(what);
         // Forbidden as a reference, too; it is removed with the other forbidden characters.
         if reference.strip_prefix(b"#").is_some_and(names_no_character) {
             self.append("\0");
             return Ok(());
         }
-        if let Some(character) = reference
-            .resolve_char_ref()
-            .map_err(|error| malformed(error.to_string()))?
-        {
+        let character = reference.resolve_char_ref();
+        if let Some(character) = character.map_err(|error| WalkEnd::Malformed(error.to_string()))? {
             self.append(character.encode_utf8(&mut [0; 4]));
             return Ok(());
         }
         let name = String::from_utf8_lossy(reference);
-        let text = resolve_predefined_entity(&name).ok_or_else(|| malformed(format!("unknown entity {name:?}")))?;
+        let unknown = || WalkEnd::Malformed(format!("unknown entity {name:?}"));
+        let text = resolve_predefined_entity(&name).ok_or_else(unknown)?;
         self.append(text);
         Ok(())
     }
