@@ -15,7 +15,9 @@ pub(super) use crate::grin::list_page::pager::held::{
 use url::Url;
 
 use crate::grin::list_page::page_end::{LinkMeaning, LinkTarget, PageLink};
-use crate::grin::list_page::pager::address::{LONGEST_ADDRESS, address, addresses_in, names_place, spelled_out};
+use crate::grin::list_page::pager::address::{
+    LONGEST_ADDRESS, address, addresses_in, hides_place, names_place, spelled_out,
+};
 use crate::grin::list_page::pager::form::OpenForm;
 use crate::grin::list_page::pager::held::OpenSelect;
 use crate::grin::list_page::pager::view::{is_after, may_lead_on};
@@ -202,7 +204,7 @@ impl PagerWatch {
         }
         let meaning = found.meaning();
         let Some(script) = script_of(&found.href) else {
-            self.unaddressed |= self.promises_more(found);
+            self.unaddressed |= self.promises_more(found) || self.leads_on_elsewhere(found);
             return self.take_address(&found.href, meaning);
         };
         let addresses = self.addresses_in(script);
@@ -233,6 +235,21 @@ impl PagerWatch {
         let says_on = found.promises_more(size.as_deref());
         let leads_on = is_below || self.is_later(&url) || found.may_be_pager && self.is_elsewhere(&url);
         is_other && !names_place(&url) && (says_on || leads_on && found.meaning() != LinkMeaning::Back)
+    }
+
+    /// Whether a link leads on by what it says, or is a place in this list by what its address hides (percent-encoded once more, as in a
+    /// redirector's, or with a path that is written in another way), and its address names no place in this list that is understood.
+    fn leads_on_elsewhere(&self, found: &FoundLink) -> bool {
+        let says_next = found.meaning() == LinkMeaning::NextInWords;
+        if found.href.starts_with('#') {
+            return says_next || found.may_be_pager && found.promises_more(None);
+        }
+        if self.target(&found.href).place().is_some() {
+            return false;
+        }
+        // One that is marked, and says "next", is refused by its address.
+        says_next && !looks_marked(&found.href)
+            || found.meaning() != LinkMeaning::Back && hides_place(&found.href, &self.page)
     }
 
     /// Whether an address of this list has parameters of which it is not known that they lead nowhere else in it.

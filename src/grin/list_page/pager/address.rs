@@ -100,6 +100,26 @@ fn has_mark(query: &str) -> bool {
     })
 }
 
+/// Whether an address that leads elsewhere has in it, percent-encoded once or twice or in a path that is written in another way, one that
+/// names a place in the list of this page. Another library's list of the same name is another one.
+pub(super) fn hides_place(href: &str, page: &Url) -> bool {
+    let path = spelled_out(page).to_lowercase();
+    let mut parts = path.rsplit('/');
+    let (Some(list), Some(library)) = (parts.next(), parts.next()) else {
+        return false;
+    };
+    let once = text::percent_decoded(href);
+    let twice = text::percent_decoded(&once);
+    [href, &once, &twice].into_iter().any(|href| {
+        let href = href.to_lowercase();
+        let Some((before, after)) = href.split_once(list) else {
+            return false;
+        };
+        let folder = before.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        (folder.is_empty() || folder == library) && looks_marked(after)
+    })
+}
+
 /// Whether a parameter of this name says where in a list a page begins.
 pub(super) fn is_mark(name: &str) -> bool {
     mark_of(name).is_some()

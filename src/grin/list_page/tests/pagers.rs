@@ -242,6 +242,26 @@ fn what_says_next_and_tells_no_address_leaves_the_end_in_doubt() {
 }
 
 #[test]
+fn a_way_on_that_leads_elsewhere_does_not_make_the_page_the_last() {
+    for pager in [
+        "<a href='next.html'>Next &gt;</a>",
+        "<a href='/libraries/TESTLIB/more/2'>Next page</a>",
+        "<a href='_all_books%3Ffirst%3D101'>Next</a>",
+        "<a href='_all_books%3Ffirst%3D101'>2</a>",
+        "<a href='/url?q=https://books.google.com/libraries/TESTLIB/_all_books%3Ffirst%3D101'>2</a>",
+        "<a href='/libraries//TESTLIB/_all_books?first=101'>2</a>",
+        "<a href='#p2'>Next</a>",
+        "<a href='#page=2'>2</a>",
+        "<a href='#101'>101-200</a>",
+        "<link rel=next href='more.html'>",
+    ] {
+        let page = read("?result_count=100", "", pager);
+        assert_eq!((page.next, page.complete), (None, false), "{pager}");
+        assert_eq!(page.doubt, Some(EndDoubt::NextWithoutAddress), "{pager}");
+    }
+}
+
+#[test]
 fn what_is_shown_and_does_nothing_is_no_way_on() {
     for pager in [
         "<button disabled>Next</button>",
@@ -270,6 +290,8 @@ fn what_is_shown_and_does_nothing_is_no_way_on() {
         "<div class=buttons onclick='x()'><a href='?first=1'>1</a></div>",
         "<a href='?result_count=50'>50</a> <a href='?sort=title'>Title</a> <a href='_converted?page=2'>More</a>",
         "<a href='https://books.example/about?page=2'>More</a>",
+        "<a href='/url?q=https://books.google.com/libraries/TESTLIB/_converted%3Ffirst%3D101'>Converted</a> <a href='#notes'>Notes</a>",
+        "<a href='/url?q=https://books.google.com/libraries/TESTLIB/_all_books%3Ffirst%3D1'>Previous</a>",
         "<a href='?result_count=100&amp;sort=title&amp;order=asc'>Title</a> <a href='?hl=de'>Deutsch</a>",
         "<a href='?format=text&amp;mode=all'>Text</a> <a href='_all_books'>All books</a> <a href='?pg=1'>1</a>",
         "<a href='?seite=0'>Zurück</a> <a href='/u/1/libraries/TESTLIB/_all_books?result_count=100'>Other account</a>",
