@@ -113,7 +113,7 @@ metrics! {
     StateInFlight, Gauge, "grind_state_store_messages_in_flight", [], "Messages to the state store under way.";
     StateRetries, Counter, "grind_state_store_retries_total", [], "Requests to the state store sent again.";
     StateBreakerOpen, Gauge, "grind_state_store_breaker_open", [], "1 while the circuit breaker lets nothing or one trial pass.";
-    Barcodes, Gauge, "grind_barcodes", ["state"], "Barcodes in the catalog by state.";
+    Barcodes, Gauge, "grind_barcodes", ["state"], "Barcodes in the catalog by state; what this daemon has claimed and not begun counts where it stood.";
     BarcodesFinished, Counter, "grind_barcodes_finished_total", ["outcome"], "Barcodes finished since the start, by outcome.";
     BooksInHand, Gauge, "grind_books_in_hand", [], "Books being checked or downloaded now.";
     OldestPending, Gauge, "grind_oldest_pending_barcode_age_seconds", [], "How long the book has waited that is ready at GRIN and was taken the longest time ago, or never; 0 where none is ready.";
