@@ -78,7 +78,7 @@ metrics! {
     ActorRestarts, Counter, "grind_actor_restarts_total", ["actor", "reason"], "Workers rebuilt by their factory.";
     ActorRestartBackoff, Gauge, "grind_actor_restart_backoff_seconds", ["actor"], "The pause before the next restart; 0 while there is none.";
     ActorExits, Counter, "grind_actor_exits_total", ["actor", "reason"], "Actors that ended, by reason.";
-    ActorBusy, Counter, "grind_actor_busy_seconds_total", ["actor"], "Time inside handlers; its rate is the busy share.";
+    ActorBusy, Counter, "grind_actor_busy_seconds_total", ["actor"], "Time that handlers compute; what they wait for, and the work of threads that may block, is not in it. Its rate is the busy share.";
     ActorLastProgress, Gauge, "grind_actor_last_progress_timestamp_seconds", ["actor"], "When the actor last got on with its work.";
     ActorProtected, Gauge, "grind_actor_protected_seconds", ["actor"], "How long the present declared wait has lasted; 0 while there is none.";
     SupervisorGaveUp, Gauge, "grind_supervisor_gave_up", ["actor"], "1 once an actor's restart budget is spent.";
