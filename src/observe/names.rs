@@ -81,6 +81,7 @@ metrics! {
     ActorBusy, Counter, "grind_actor_busy_seconds_total", ["actor"], "Time that handlers compute; what they wait for, and the work of threads that may block, is not in it. Its rate is the busy share.";
     ActorLastProgress, Gauge, "grind_actor_last_progress_timestamp_seconds", ["actor"], "When the actor last got on with its work.";
     ActorProtected, Gauge, "grind_actor_protected_seconds", ["actor"], "How long the present declared wait has lasted; 0 while there is none.";
+    ActorStalled, Gauge, "grind_actor_stalled_seconds", ["actor"], "How long the actor has come no step further, although a message is in hand or queued, and has declared no wait; 0 while it gets on, and for the first minute (catalog: five).";
     SupervisorGaveUp, Gauge, "grind_supervisor_gave_up", ["actor"], "1 once an actor's restart budget is spent.";
     Tasks, Gauge, "grind_tasks", ["task"], "Running tasks that are no actors.";
     TaskPanics, Counter, "grind_task_panics_total", ["task"], "Tasks that ended by a panic.";
