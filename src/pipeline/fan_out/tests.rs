@@ -1,3 +1,4 @@
+mod ahead;
 pub(in crate::pipeline) mod library;
 mod month;
 mod refused;
@@ -9,7 +10,7 @@ use crate::pipeline::fan_out::tests::library::{Fate, LibraryStub};
 use crate::pipeline::policy::BOOKS_AFTER_CUT;
 use crate::session::SessionError;
 use crate::storage::StorageError;
-use crate::vocabulary::{Blame, BookState, FailureReason};
+use crate::vocabulary::{Blame, FailureReason};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -347,29 +348,6 @@ async fn a_catalog_that_does_not_answer_keeps_a_drain_no_longer_than_books_that_
         stopped_by.cause == WaitCause::Catalog && stopped_by.why.contains("not recorded"),
         "{stopped_by:?}"
     );
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_claimed_ahead_is_told_apart_from_what_is_begun() {
-    let library = LibraryStub::new();
-    for number in 0..60 {
-        library.add(&format!("HANGS{number}"), Fate::Hangs, Duration::ZERO);
-    }
-    let (run, control) = Run::new(library);
-    let scope = scope(false);
-    let mut fan_out = FanOut::new(Rc::clone(&run.library), control, &scope);
-    let looking = async {
-        tokio::time::sleep(SECOND).await;
-        let (seen, claimed) = (run.progress.snapshot(), run.library.claimed().len() as u64);
-        run.stop.cancel();
-        run.cut.cancel();
-        (seen, claimed)
-    };
-    let ((), (seen, claimed)) = futures::join!(fan_out.run(), looking);
-    let ahead = seen.ahead.get(&BookState::Available).copied().unwrap_or_default();
-    assert!(ahead > 0 && seen.claimed > 0, "{seen:?}");
-    assert_eq!(seen.claimed + ahead, claimed);
-    assert!(run.progress.snapshot().ahead.is_empty(), "they are released");
 }
 
 #[tokio::test(start_paused = true)]
