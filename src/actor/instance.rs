@@ -281,8 +281,11 @@ impl ActorInstance {
     }
 
     pub(super) fn note_progress_at(&self, now: u64) {
-        self.progress.store(now, Relaxed);
-        self.stats().progress.store(now.max(1), Relaxed);
+        let stats = self.stats();
+        if stats.counts {
+            self.progress.store(now, Relaxed);
+            stats.progress.store(now.max(1), Relaxed);
+        }
     }
 
     /// Keeps the first fault: later ones are mostly its consequences.

@@ -64,6 +64,7 @@ pub(crate) use snapshot::{ActorSnapshot, InstanceSnapshot, MessageSnapshot, Snap
 pub(crate) use snapshot::{EdgeCount, HandledWait, ProtectedWait, TaskSnapshot};
 pub use spawn::SpawnOptions;
 pub(crate) use state::{ActorState, ExitReason, MessageOutcome};
+pub use stats::KeptTelemetry;
 pub(crate) use stats::{ABANDONED_WHEN, REJECTION_REASONS, RESTART_REASONS};
 #[cfg(test)]
 pub(crate) use windows::MessageWindow;

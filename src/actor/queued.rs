@@ -49,8 +49,7 @@ impl QueuedMessage {
             held.queued += 1;
             held.lines.insert(line)
         };
-        instance.stats().entered();
-        instance.stats().kind(kind).sent.fetch_add(1, Relaxed);
+        instance.stats().entered(kind);
         Ok(Self {
             instance: Arc::clone(instance),
             key,
@@ -118,9 +117,8 @@ impl QueuedMessage {
     }
 
     fn count_begin(&self, begun: u64) -> RunningMessage {
-        let stats = self.instance.stats();
-        stats.wait.observe_nanos(begun.saturating_sub(self.sent));
-        stats.kind(self.kind).in_flight.fetch_add(1, Relaxed);
+        let waited = begun.saturating_sub(self.sent);
+        self.instance.stats().begun(self.kind, waited);
         self.instance.note_progress_at(begun);
         RunningMessage {
             instance: Arc::clone(&self.instance),
@@ -201,18 +199,15 @@ impl RunningMessage {
         } else {
             outcome
         };
-        let kind = self.instance.stats().kind(self.kind);
-        kind.in_flight.fetch_sub(1, Relaxed);
-        kind.handled[outcome as usize].fetch_add(1, Relaxed);
-        kind.handle.observe_nanos(now.saturating_sub(self.begun));
-        self.instance.stats().note_event(RawEvent {
+        let event = RawEvent {
             kind: self.kind,
             from: self.from,
             sent: self.sent,
             begun: self.begun,
             ended: now,
             outcome: EventOutcome::Handled(outcome),
-        });
+        };
+        self.instance.stats().ended(event, outcome);
         if outcome == MessageOutcome::Panicked {
             self.instance.keep_black_box();
         }

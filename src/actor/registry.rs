@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::actor::black_box::BlackBoxDump;
 use crate::actor::instance::ActorInstance;
-use crate::actor::stats::ActorStats;
+use crate::actor::stats::{ActorStats, KeptTelemetry};
 use crate::actor::tasks::TaskStats;
 use crate::actor::windows::ActivityWindows;
 use crate::actor::{ActorName, ExitReason, lock};
@@ -28,6 +28,8 @@ pub struct ActorRegistry {
 #[derive(Debug)]
 pub(super) struct HubInner {
     pub(super) epoch: Instant,
+    /// See [`KeptTelemetry`]; without it no clock is read either.
+    counts: bool,
     pub(super) started: std::time::SystemTime,
     actors: [ActorStats; ActorName::ALL.len()],
     instances: Mutex<Vec<Weak<ActorInstance>>>,
@@ -79,16 +81,17 @@ impl Default for ActorRegistry {
 impl ActorRegistry {
     /// An empty hub; its clock starts now.
     pub fn new() -> Self {
-        Self::with_black_boxes(true)
+        Self::keeping(KeptTelemetry::All)
     }
 
-    /// As [`ActorRegistry::new`], for measurements of what black boxes cost: with or without them.
-    pub fn with_black_boxes(on: bool) -> Self {
+    /// As [`ActorRegistry::new`], for measurements of what it costs: with less of what is kept.
+    pub fn keeping(kept: KeptTelemetry) -> Self {
         Self {
             inner: Arc::new(HubInner {
                 epoch: Instant::now(),
+                counts: kept.counts(),
                 started: std::time::SystemTime::now(),
-                actors: ActorName::ALL.map(|name| ActorStats::new(name, on)),
+                actors: ActorName::ALL.map(|name| ActorStats::new(name, kept)),
                 instances: Mutex::default(),
                 ledger: Mutex::default(),
                 tasks: Mutex::default(),
@@ -160,8 +163,11 @@ impl ActorRegistry {
         &self.inner.actors
     }
 
-    /// Nanoseconds since the hub's start.
+    /// Nanoseconds since the hub's start; always 0 where nothing is counted.
     pub(super) fn now(&self) -> u64 {
+        if !self.inner.counts {
+            return 0;
+        }
         u64::try_from(self.inner.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 

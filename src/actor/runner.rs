@@ -124,10 +124,12 @@ pub(super) async fn guarded<F: Future>(instance: &ActorInstance, future: F) -> R
     stand_still_if_wedged(instance.name()).await;
     let mut future = pin!(AssertUnwindSafe(future).catch_unwind());
     let ended = std::future::poll_fn(|context| {
-        let begun = Instant::now();
+        let begun = instance.stats().counts.then(Instant::now);
         let polled = as_actor(instance.name().as_str(), || future.as_mut().poll(context));
-        let busy = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        instance.stats().busy_nanos.fetch_add(busy, Relaxed);
+        if let Some(begun) = begun {
+            let busy = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            instance.stats().busy_nanos.fetch_add(busy, Relaxed);
+        }
         polled
     });
     ended.await.map_err(fault_text)

@@ -37,6 +37,23 @@ pub(super) enum RestartReason {
     Build,
 }
 
+/// What is kept of messages. All of it, but for measurements of what that costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeptTelemetry {
+    /// All.
+    All,
+    /// All but the black boxes.
+    NoBlackBox,
+    /// Neither counters nor times: nobody sees what waits, nor what stands still.
+    Nothing,
+}
+
+impl KeptTelemetry {
+    pub(super) fn counts(self) -> bool {
+        self != Self::Nothing
+    }
+}
+
 /// Counters of one message kind at one actor.
 #[derive(Debug)]
 pub(super) struct KindStats {
@@ -89,15 +106,18 @@ pub(super) struct ActorStats {
     pub(super) blocked: [AtomicU64; MessageSender::ROWS],
     /// Made with the first event; `None`: it is switched off.
     black_box: Option<OnceLock<BlackBox>>,
+    /// See [`KeptTelemetry`].
+    pub(super) counts: bool,
     /// Those who wait for a free place now, and since when.
     pub(super) waiting: Mutex<RecordSlab<(MessageSender, u64)>>,
 }
 
 impl ActorStats {
-    pub(super) fn new(name: ActorName, has_black_box: bool) -> Self {
+    pub(super) fn new(name: ActorName, kept: KeptTelemetry) -> Self {
         Self {
             name,
-            black_box: has_black_box.then(OnceLock::new),
+            black_box: (kept == KeptTelemetry::All).then(OnceLock::new),
+            counts: kept.counts(),
             kinds: [const { OnceLock::new() }; KINDS],
             other: KindStats::new("other"),
             depth: AtomicU64::new(0),
@@ -149,7 +169,11 @@ impl ActorStats {
     }
 
     /// One message more is queued.
-    pub(super) fn entered(&self) {
+    pub(super) fn entered(&self, kind: u8) {
+        if !self.counts {
+            return;
+        }
+        self.kind(kind).sent.fetch_add(1, Relaxed);
         let depth = self.depth.fetch_add(1, Relaxed) + 1;
         if depth > self.peak.load(Relaxed) {
             self.peak.fetch_max(depth, Relaxed);
@@ -170,17 +194,40 @@ impl ActorStats {
     }
 
     pub(super) fn left(&self) {
-        self.depth.fetch_sub(1, Relaxed);
+        if self.counts {
+            self.depth.fetch_sub(1, Relaxed);
+        }
+    }
+
+    /// A message is begun after this wait.
+    pub(super) fn begun(&self, kind: u8, waited_nanos: u64) {
+        if self.counts {
+            self.wait.observe_nanos(waited_nanos);
+            self.kind(kind).in_flight.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// A message has ended.
+    pub(super) fn ended(&self, event: RawEvent, outcome: MessageOutcome) {
+        if !self.counts {
+            return;
+        }
+        let kind = self.kind(event.kind);
+        kind.in_flight.fetch_sub(1, Relaxed);
+        kind.handled[outcome as usize].fetch_add(1, Relaxed);
+        kind.handle.observe_nanos(event.ended.saturating_sub(event.begun));
+        self.note_event(event);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::actor::black_box::EventOutcome;
 
     #[test]
     fn the_same_kind_keeps_its_counters() {
-        let stats = ActorStats::new(ActorName::Checker, true);
+        let stats = ActorStats::new(ActorName::Checker, KeptTelemetry::All);
         let first = stats.kind_index("check");
         let second = stats.kind_index("other_kind");
         assert_ne!(first, second);
@@ -190,7 +237,7 @@ mod tests {
 
     #[test]
     fn kinds_are_bounded() {
-        let stats = ActorStats::new(ActorName::Checker, true);
+        let stats = ActorStats::new(ActorName::Checker, KeptTelemetry::All);
         for number in 0..KINDS + 10 {
             let kind: &'static str = format!("kind{number}").leak();
             stats.kind(stats.kind_index(kind)).sent.fetch_add(1, Relaxed);
@@ -201,11 +248,36 @@ mod tests {
 
     #[test]
     fn the_peak_stays() {
-        let stats = ActorStats::new(ActorName::Checker, true);
-        stats.entered();
-        stats.entered();
+        let stats = ActorStats::new(ActorName::Checker, KeptTelemetry::All);
+        let kind = stats.kind_index("check");
+        stats.entered(kind);
+        stats.entered(kind);
         stats.left();
-        stats.entered();
+        stats.entered(kind);
         assert_eq!((stats.depth.load(Relaxed), stats.peak.load(Relaxed)), (2, 2));
+    }
+    #[test]
+    fn what_is_not_kept_is_not_counted() {
+        let counted = |kept| {
+            let stats = ActorStats::new(ActorName::Checker, kept);
+            let kind = stats.kind_index("check");
+            stats.entered(kind);
+            stats.begun(kind, 5);
+            stats.left();
+            let ok = MessageOutcome::ALL[0];
+            let event = RawEvent {
+                kind,
+                from: 0,
+                sent: 0,
+                begun: 5,
+                ended: 9,
+                outcome: EventOutcome::Handled(ok),
+            };
+            stats.ended(event, ok);
+            let handled = stats.kind(kind).handled[0].load(Relaxed);
+            (handled, stats.events(|_| Timestamp::UNIX_EPOCH).len())
+        };
+        let kept = [KeptTelemetry::All, KeptTelemetry::NoBlackBox, KeptTelemetry::Nothing];
+        assert_eq!(kept.map(counted), [(1, 1), (1, 0), (0, 0)]);
     }
 }

@@ -47,7 +47,7 @@ pub struct WindowSnapshot {
     pub handled_per_second: f64,
     /// Of these, not with `ok`.
     pub failed_per_second: f64,
-    /// Time inside handlers' polls, a second, all instances together.
+    /// Time that handlers compute, a second, all instances together; what they wait for, and the work of threads that may block, is not in it.
     pub busy_share: f64,
     /// Send to begin.
     pub wait: WindowQuantiles,

@@ -14,7 +14,7 @@ use crate::cli::args::ReachArgs;
 use crate::cli::error::CommandResult;
 use crate::cli::exit::ExitStatus;
 use crate::cli::{output, status, top};
-use crate::log::{CountedNoun, PlainText};
+use crate::log::PlainText;
 use crate::observe::{BlackBoxText, BlockingChain, DaemonStatus};
 
 /// `grind actors`.
@@ -115,7 +115,7 @@ pub(super) fn link_lines(chain: Option<&BlockingChain>) -> Vec<String> {
     let Some(chain) = chain else {
         return vec!["Nobody waits.".to_owned()];
     };
-    let head = format!("held back: {}", CountedNoun(chain.held_back, "message"));
+    let head = format!("held back: {}", chain.held_words());
     let links = chain.links.iter().enumerate().map(|(place, link)| {
         let arrow = if place == 0 { "  " } else { "← " };
         format!("{arrow}{:<18} {link}", link.node).trim_end().to_owned()
@@ -127,7 +127,7 @@ pub(super) fn link_lines(chain: Option<&BlockingChain>) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::actor::{MessageWindow, WindowQuantiles, WindowSnapshot};
-    use crate::observe::ChainLink;
+    use crate::observe::{ChainLink, HeldWork};
 
     fn args(name: Option<&str>, chain: bool) -> ActorsArgs {
         ActorsArgs {
@@ -149,6 +149,7 @@ mod tests {
         };
         let chain = BlockingChain {
             held_back: 12,
+            unit: HeldWork::Message,
             links: vec![
                 link("downloader", 4),
                 link("permit(bulk)", 4),

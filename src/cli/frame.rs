@@ -2,9 +2,7 @@
 
 use crate::actor::ActorSnapshot;
 use crate::log::{CountedNoun, PlainText};
-use crate::observe::{
-    DaemonStatus, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, TransferView, facts, how_it_is,
-};
+use crate::observe::{DaemonStatus, DisplayCount, DisplayDuration, DisplaySize, TransferView, facts, how_it_is};
 use crate::session::SessionSnapshot;
 
 /// The daemon at one moment.
@@ -107,17 +105,16 @@ pub fn permit_lines(session: &SessionSnapshot) -> Vec<String> {
 }
 
 /// How far a body is, and how fast it comes.
-#[expect(clippy::cast_precision_loss, reason = "a speed for the eye")]
 pub fn transfer_line(transfer: &TransferView) -> String {
     let of = transfer
         .length
         .map(|length| format!(" of {}", DisplaySize(length)))
         .unwrap_or_default();
-    let speed = DisplaySpeed(transfer.received as f64 / transfer.seconds.max(0.001));
     format!(
-        "{:<24}{:>10}{of} · {speed} · {}",
+        "{:<24}{:>10}{of} · {} · {}",
         transfer.barcode,
         DisplaySize(transfer.received),
+        transfer.pace(),
         DisplayDuration(transfer.seconds)
     )
 }
@@ -139,6 +136,7 @@ pub mod tests {
             received: 1_048_576,
             length: Some(2_097_152),
             seconds: 2.0,
+            silent_seconds: 0.0,
         });
         let mut session = SessionCounters::default().snapshot();
         session.sessions_created = 1;

@@ -1,20 +1,21 @@
 //! What a run that ended by itself did, in one line.
 
+use crate::log::CountedNoun;
 use crate::observe::{DaemonSnapshot, DisplayCount, DisplaySize, WorkPhase};
 use crate::vocabulary::BookOutcome;
 
-/// What else becomes of a book, in words after a number; a book may have several failed attempts. One that was released is still to be done, by this run or the next.
-const OTHERWISE: [(BookOutcome, &str); 3] = [
-    (BookOutcome::UpToDate, "up to date"),
-    (BookOutcome::NotConverted, "waiting for GRIN"),
-    (BookOutcome::Retry, "failed attempts"),
+/// What else becomes of a book, in words after 1 and after other numbers; a book may have several failed attempts. One that was released is still to be done, by this run or the next.
+const OTHERWISE: [(BookOutcome, [&str; 2]); 3] = [
+    (BookOutcome::UpToDate, ["up to date"; 2]),
+    (BookOutcome::NotConverted, ["waiting for GRIN"; 2]),
+    (BookOutcome::Retry, ["failed attempt", "failed attempts"]),
 ];
 
 /// What became of books that were neither stored nor failed, as far as it happened: the words and how many.
 pub fn otherwise(daemon: &DaemonSnapshot) -> impl Iterator<Item = (&'static str, DisplayCount)> {
     let counts = OTHERWISE.map(|(outcome, words)| (words, daemon.finished(outcome)));
     let happened = counts.into_iter().filter(|(_, count)| *count > 0);
-    happened.map(|(words, count)| (words, DisplayCount(count)))
+    happened.map(|([one, more], count)| (if count == 1 { one } else { more }, DisplayCount(count)))
 }
 
 /// `3 books stored, 1 failed (timeout 1)`: the phases asked for, and others in which something was done; last, how much could not
@@ -23,10 +24,10 @@ pub fn summary(daemon: &DaemonSnapshot, asked_for: &[WorkPhase], incomplete: usi
     let mut parts = Vec::new();
     for phase in WorkPhase::ALL {
         let is_asked_for = asked_for.contains(phase);
-        let (one, more) = match phase {
-            WorkPhase::Collect => ("row of GRIN's lists read", "rows of GRIN's lists read"),
-            WorkPhase::Enrich => ("book enriched", "books enriched"),
-            WorkPhase::Convert => ("conversion requested", "conversions requested"),
+        let (noun, done_with) = match phase {
+            WorkPhase::Collect => ("row", "of GRIN's lists read"),
+            WorkPhase::Enrich => ("book", "enriched"),
+            WorkPhase::Convert => ("conversion", "requested"),
             WorkPhase::Download => {
                 parts.extend(books(daemon, is_asked_for));
                 continue;
@@ -34,7 +35,7 @@ pub fn summary(daemon: &DaemonSnapshot, asked_for: &[WorkPhase], incomplete: usi
         };
         let done = daemon.phases.get(phase).map_or(0, |phase| phase.done);
         if is_asked_for || done > 0 {
-            parts.push(format!("{} {}", DisplayCount(done), if done == 1 { one } else { more }));
+            parts.push(format!("{} {done_with}", CountedNoun(done, noun)));
         }
     }
     match incomplete {
@@ -47,13 +48,12 @@ pub fn summary(daemon: &DaemonSnapshot, asked_for: &[WorkPhase], incomplete: usi
 
 fn books(daemon: &DaemonSnapshot, is_asked_for: bool) -> Vec<String> {
     let stored = daemon.finished(BookOutcome::Stored);
-    let words = if stored == 1 { "book stored" } else { "books stored" };
-    let size = DisplaySize(daemon.stored_bytes);
+    let (books, size) = (CountedNoun(stored, "book"), DisplaySize(daemon.stored_bytes));
     let mut parts = Vec::new();
     match stored {
-        0 if is_asked_for => parts.push(format!("0 {words}")),
+        0 if is_asked_for => parts.push(format!("{books} stored")),
         0 => {}
-        stored => parts.push(format!("{} {words} ({size})", DisplayCount(stored))),
+        _ => parts.push(format!("{books} stored ({size})")),
     }
     parts.extend(otherwise(daemon).map(|(words, count)| format!("{count} {words}")));
     let failed = daemon.finished(BookOutcome::Failed);
@@ -95,6 +95,18 @@ mod tests {
             (WorkPhase::Download, "0 books stored"),
         ] {
             assert_eq!(summary(&ended(), &[phase], 0), text);
+        }
+    }
+
+    #[test]
+    fn one_is_told_as_one() {
+        let mut daemon = ended();
+        for (attempts, told) in [
+            (1, "0 books stored, 1 failed attempt"),
+            (2, "0 books stored, 2 failed attempts"),
+        ] {
+            daemon.finished = [(BookOutcome::Retry, attempts)].into();
+            assert_eq!(summary(&daemon, &[WorkPhase::Download], 0), told);
         }
     }
 

@@ -160,6 +160,7 @@ mod tests {
                 received: 1024,
                 length: (number == 0).then_some(4096),
                 seconds: 1.0,
+                silent_seconds: 0.0,
             })
             .collect();
         let said = who_is_left(&now, &HubSnapshot::default());

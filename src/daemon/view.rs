@@ -4,6 +4,7 @@ mod parts;
 mod phases;
 mod words;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,7 +21,7 @@ use crate::daemon::stalls::{StallLimits, stalled};
 use crate::daemon::story_reader::StoryReader;
 use crate::daemon::threads::WatchedThreads;
 use crate::daemon::view::parts::{members, pauses, signed_out, silent_after, tell_tasks, transfer, unanswered, waits};
-use crate::daemon::view::phases::{CountedBooks, finished, most_books, of, phases, reached};
+use crate::daemon::view::phases::{CountedBooks, as_they_run, finished, most_books, of, phases, reached};
 use crate::daemon::view::words::{readiness, status_line};
 use crate::daemon::watchdog::stall_limits;
 use crate::daemon::wiring::Daemon;
@@ -37,7 +38,7 @@ use crate::pipeline::{LibraryMembership, ProgressSnapshot, RunProgress, RunScope
 use crate::session::{SessionCounters, SessionSnapshot};
 use crate::settings::Settings;
 use crate::storage::Storage;
-use crate::vocabulary::{BookOutcome, Queue, WaitCause, WaitReason};
+use crate::vocabulary::{BookOutcome, BookState, Queue, WaitCause, WaitReason};
 
 /// The running daemon as others see it.
 pub struct LiveDaemonView {
@@ -67,6 +68,8 @@ pub struct LiveDaemonView {
 struct Changing {
     ready: bool,
     counted: CountedBooks,
+    /// See [`as_they_run`].
+    by_state: BTreeMap<BookState, u64>,
     /// What the catalog knew last of how fast the library comes.
     pace: Option<LibraryPace>,
     are_conversions_off: bool,
@@ -108,6 +111,7 @@ impl LiveDaemonView {
         let changing = Changing {
             ready: false,
             counted: CountedBooks::default(),
+            by_state: BTreeMap::new(),
             pace: None,
             are_conversions_off: !Queue::ask_for_conversions(&settings.work.queues),
             config: settings.effective().into(),
@@ -212,6 +216,7 @@ impl LiveDaemonView {
             counts: pace.states.clone(),
             finished: finished(&progress),
         };
+        changing.by_state = as_they_run(&pace.states, &progress.ahead);
         changing.pace = Some(pace);
         let totals = MeterTotals {
             books: of(&progress, BookOutcome::Stored),
@@ -250,13 +255,8 @@ impl DaemonView for LiveDaemonView {
         shown.space = self.space.space();
         shown.finished.clone_from(&progress.finished);
         shown.failures.clone_from(&progress.failures);
-        shown.barcodes = changing
-            .counted
-            .counts
-            .by_state
-            .iter()
-            .map(|(state, n)| (state.as_str().to_owned(), *n))
-            .collect();
+        let by_state = changing.by_state.iter();
+        shown.barcodes = by_state.map(|(state, n)| (state.as_str().to_owned(), *n)).collect();
         let done = finished(&progress);
         let total = self.most_books.and_then(|most| changing.counted.total(done, most));
         shown.phases = phases(&progress, &changing.counted.counts, total);

@@ -6,7 +6,9 @@ use std::time::Duration;
 use actix_rt::{Arbiter, ArbiterHandle};
 use tracing::warn;
 
-use crate::actor::{ActorRegistry, AskContext, AskError, ConcurrentRunner, Mailbox, SpawnOptions, WorkerPool, spawn};
+use crate::actor::{
+    ActorRegistry, AskContext, AskError, ConcurrentRunner, KeptTelemetry, Mailbox, SpawnOptions, WorkerPool, spawn,
+};
 use crate::catalog::{Catalog, CatalogAddress, CatalogThread, OperatorPause};
 use crate::daemon::build_error::BuildError;
 use crate::daemon::control::{DaemonControl, pause_of};
@@ -67,10 +69,21 @@ pub struct Daemon {
     pub(super) threads: Arc<WatchedThreads>,
 }
 
+/// For measurements of what it costs: nothing that passes between actors is counted or timed.
+const UNCOUNTED: &str = "GRIND_DEBUG_UNCOUNTED";
+
+fn kept_telemetry() -> KeptTelemetry {
+    if std::env::var_os(UNCOUNTED).is_none() {
+        return KeptTelemetry::All;
+    }
+    warn!("nothing is counted, and nothing seen to stand still, as {UNCOUNTED} says");
+    KeptTelemetry::Nothing
+}
+
 impl Daemon {
     /// Builds everything, bottom-up, as a daemon or for a step by hand; connections are only made when the first message needs one.
     pub async fn build(settings: &Settings, step: Option<&str>) -> Result<Self, BuildError> {
-        let hub = ActorRegistry::new();
+        let hub = ActorRegistry::keeping(kept_telemetry());
         let storage = Storage::open(&storage_config(settings)?)?;
         storage.guard();
         let (catalog, catalog_thread) = open_catalog(&hub, &settings.catalog.url, step.is_none())?;

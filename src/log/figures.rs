@@ -26,6 +26,30 @@ impl fmt::Display for DisplaySpeed {
     }
 }
 
+/// A body of which nothing has come for so long is not as fast as it was.
+const SILENT_SECONDS: f64 = 5.0;
+
+/// How fast a body has come so far; where nothing comes any more, for how long: `12.3 MB/s`, `nothing came for 12.0s`.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyPace {
+    /// Bytes that have come.
+    pub received: u64,
+    /// Seconds since it began.
+    pub seconds: f64,
+    /// Seconds since the last of it came.
+    pub silent_seconds: f64,
+}
+
+impl fmt::Display for BodyPace {
+    #[expect(clippy::cast_precision_loss, reason = "a speed for the eye")]
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.silent_seconds >= SILENT_SECONDS {
+            return write!(f, "nothing came for {}", DisplayDuration(self.silent_seconds));
+        }
+        DisplaySpeed(self.received as f64 / self.seconds.max(0.001)).fmt(f)
+    }
+}
+
 /// A stretch of time in its two largest units: `2h 5m`, `12m 3s`, `4.2s`.
 pub struct DisplayDuration(pub f64);
 
@@ -81,14 +105,24 @@ impl fmt::Display for DisplayCount {
     }
 }
 
-/// A count with its noun, which makes its plural with an `s`: `1 message`, `2 messages`.
+/// The noun of a count that stands elsewhere, which makes its plural with an `s`: `message`, `messages`.
+pub struct NounOfCount<'a>(pub u64, pub &'a str);
+
+impl fmt::Display for NounOfCount<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(count, noun) = self;
+        let plural = if *count == 1 { "" } else { "s" };
+        write!(f, "{noun}{plural}")
+    }
+}
+
+/// A count with its noun: `1 message`, `2 messages`.
 pub struct CountedNoun<'a>(pub u64, pub &'a str);
 
 impl fmt::Display for CountedNoun<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(count, noun) = self;
-        let plural = if *count == 1 { "" } else { "s" };
-        write!(f, "{} {noun}{plural}", DisplayCount(*count))
+        write!(f, "{} {}", DisplayCount(*count), NounOfCount(*count, noun))
     }
 }
 
@@ -108,6 +142,26 @@ mod tests {
         ];
         for (seconds, text) in cases {
             assert_eq!(ShortDuration(seconds).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_silent_body_has_no_speed() {
+        let pace = |silent_seconds| {
+            let pace = BodyPace {
+                received: 40_000_000,
+                seconds: 10.0,
+                silent_seconds,
+            };
+            pace.to_string()
+        };
+        for (silent, said) in [
+            (0.0, "4.0 MB/s"),
+            (4.9, "4.0 MB/s"),
+            (5.0, "nothing came for 5.0s"),
+            (75.0, "nothing came for 1m 15s"),
+        ] {
+            assert_eq!(pace(silent), said, "{silent}");
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Pure functions over snapshots. Actors ask downwards only, so no chain comes back to where it began.
 
+mod intake;
 mod words;
 
 use std::collections::BTreeMap;
@@ -10,11 +11,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::{ActorName, HubSnapshot, WaitEdge};
-use crate::log::DisplaySize;
+use crate::log::{CountedNoun, DisplaySize};
+pub use crate::observe::chain::intake::HeldWork;
 use crate::observe::daemon::{DaemonSnapshot, DownloadPlaces};
 use crate::observe::liveness::ActorStall;
 use crate::session::SessionSnapshot;
-use crate::vocabulary::{WaitCause, WaitReason};
 
 /// Who waits for whom, and for what in the end.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -31,11 +32,19 @@ pub struct BlockingChain {
     /// Pieces of work that what stands at the end holds back, on this chain and on others: each counts once, where it begins, however many
     /// actors ask each other for it.
     pub held_back: u64,
+    /// What they are.
+    #[serde(default)]
+    pub unit: HeldWork,
     /// The links; the first waits for the second, and so on.
     pub links: Vec<ChainLink>,
 }
 
 impl BlockingChain {
+    /// `12 messages`, `1 book`.
+    pub fn held_words(&self) -> String {
+        CountedNoun(self.held_back, self.unit.noun()).to_string()
+    }
+
     /// Its nodes on one line: `downloader ← permit(bulk) ← gate`.
     pub fn nodes(&self) -> String {
         let nodes: Vec<_> = self.links.iter().map(|link| &*link.node).collect();
@@ -87,13 +96,16 @@ impl ChainInputs<'_> {
     /// All chains as they are now.
     pub fn chains(&self) -> BlockingChains {
         let paths = self.paths_of(&self.starts());
-        let heaviest = self.intake().or_else(|| heaviest(&paths));
         let by_actor = ActorName::ALL.into_iter().filter_map(|name| {
-            let intake = self.intake().filter(|_| name == ActorName::Supervisor);
-            Some((name, intake.or_else(|| self.of_actor(name))?))
+            let own = self.of_actor(name);
+            let chain = match name {
+                ActorName::Supervisor => self.with_intake(own),
+                _ => own,
+            };
+            Some((name, chain?))
         });
         BlockingChains {
-            heaviest,
+            heaviest: self.with_intake(heaviest(&paths)),
             by_actor: by_actor.collect(),
         }
     }
@@ -268,39 +280,6 @@ impl ChainInputs<'_> {
             ..told("gate", why)
         }
     }
-
-    /// While the intake waits nothing more is begun, whatever is still under way.
-    fn intake(&self) -> Option<BlockingChain> {
-        let seconds = |since| self.daemon.taken_at.duration_since(since).as_secs_f64().max(0.0);
-        let end = match (&self.daemon.signed_out, self.daemon.waiting.first()) {
-            (Some(out), _) => ChainLink {
-                longest_seconds: seconds(out.since),
-                ..told(WaitCause::SignIn.label(), out.why.clone())
-            },
-            (None, Some(wait)) => cause(wait, seconds(wait.since)),
-            (None, None) => return None,
-        };
-        let starts = self.starts();
-        let begun = self.hub.waits.iter().filter(|edge| edge.to != ActorName::Supervisor);
-        let begun = begun.filter(|edge| starts.contains(&&*edge.from));
-        Some(BlockingChain {
-            held_back: begun.map(|edge| u64::from(edge.waiting)).sum(),
-            links: vec![link("supervisor", 0, 0.0), end],
-        })
-    }
-}
-
-fn cause(wait: &WaitReason, seconds: f64) -> ChainLink {
-    let node = match wait.cause {
-        WaitCause::Disk => "disk reserve",
-        WaitCause::Gate => "gate",
-        cause => cause.label(),
-    };
-    ChainLink {
-        longest_seconds: seconds,
-        until: wait.until,
-        ..told(node, wait.why.clone())
-    }
 }
 
 /// An actor that neither asks nor has declared a wait works itself.
@@ -379,6 +358,7 @@ fn heaviest(paths: &[ChainPath]) -> Option<BlockingChain> {
     let heaviest = paths.iter().max_by_key(weight)?;
     Some(BlockingChain {
         held_back: held_back(heaviest),
+        unit: HeldWork::Message,
         links: heaviest.iter().map(|step| step.link.clone()).collect(),
     })
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{DayReport, FailedBooks, LibraryForecast};
+use crate::log::BodyPace;
 use crate::observe::rates::{MeasuredRates, MinuteCount};
 use crate::observe::sharing::MemberView;
 use crate::pipeline::{HookCounts, RereadForecast, SecondCopyCounts};
@@ -280,6 +281,20 @@ pub struct TransferView {
     pub length: Option<u64>,
     /// Seconds since the request.
     pub seconds: f64,
+    /// Seconds since the last byte came.
+    #[serde(default)]
+    pub silent_seconds: f64,
+}
+
+impl TransferView {
+    /// How fast it comes, or for how long nothing of it has come.
+    pub fn pace(&self) -> BodyPace {
+        BodyPace {
+            received: self.received,
+            seconds: self.seconds,
+            silent_seconds: self.silent_seconds,
+        }
+    }
 }
 
 /// What came of reading the config again.

@@ -7,6 +7,7 @@ use crate::actor::{
     MessageSnapshot, REJECTION_REASONS, RESTART_REASONS, SnapshotLabel,
 };
 use crate::observe::family::{HistogramBuckets, MetricFamilies};
+use crate::observe::liveness::ActorStall;
 use crate::observe::names::MetricName as Metric;
 
 impl MetricFamilies {
@@ -23,6 +24,17 @@ impl MetricFamilies {
         for task in &hub.tasks {
             families.count(Metric::Tasks, &[&*task.name], task.running);
             families.count(Metric::TaskPanics, &[&*task.name], task.panicked);
+        }
+        families
+    }
+
+    /// Which of these actors come no step further.
+    pub fn from_stalls(hub: &HubSnapshot, stalled: &[ActorStall]) -> Self {
+        let mut families = Self::new();
+        for actor in &hub.actors {
+            let stall = stalled.iter().find(|stall| stall.actor == actor.name);
+            let seconds = stall.map_or(0.0, |stall| stall.seconds);
+            families.number(Metric::ActorStalled, &[actor.name.as_str()], seconds);
         }
         families
     }

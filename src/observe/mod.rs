@@ -39,7 +39,7 @@ pub(crate) use crate::log::{DisplayCount, DisplayDuration, DisplaySize, DisplayS
 pub(crate) use crate::observe::black_box::BlackBoxText;
 pub(crate) use crate::observe::chain::BlockingChain;
 #[cfg(test)]
-pub(crate) use crate::observe::chain::{BlockingChains, ChainLink};
+pub(crate) use crate::observe::chain::{BlockingChains, ChainLink, HeldWork};
 pub(crate) use crate::observe::client::ClientError;
 pub use crate::observe::client::DaemonEndpoint;
 pub(crate) use crate::observe::control::{ControlError, ControlReply, ControlRequest, RetryRequest};

@@ -78,9 +78,10 @@ metrics! {
     ActorRestarts, Counter, "grind_actor_restarts_total", ["actor", "reason"], "Workers rebuilt by their factory.";
     ActorRestartBackoff, Gauge, "grind_actor_restart_backoff_seconds", ["actor"], "The pause before the next restart; 0 while there is none.";
     ActorExits, Counter, "grind_actor_exits_total", ["actor", "reason"], "Actors that ended, by reason.";
-    ActorBusy, Counter, "grind_actor_busy_seconds_total", ["actor"], "Time inside handlers; its rate is the busy share.";
+    ActorBusy, Counter, "grind_actor_busy_seconds_total", ["actor"], "Time that handlers compute; what they wait for, and the work of threads that may block, is not in it. Its rate is the busy share.";
     ActorLastProgress, Gauge, "grind_actor_last_progress_timestamp_seconds", ["actor"], "When the actor last got on with its work.";
     ActorProtected, Gauge, "grind_actor_protected_seconds", ["actor"], "How long the present declared wait has lasted; 0 while there is none.";
+    ActorStalled, Gauge, "grind_actor_stalled_seconds", ["actor"], "How long the actor has come no step further, although a message is in hand or queued, and has declared no wait; 0 while it gets on, and for the first minute (catalog: five).";
     SupervisorGaveUp, Gauge, "grind_supervisor_gave_up", ["actor"], "1 once an actor's restart budget is spent.";
     Tasks, Gauge, "grind_tasks", ["task"], "Running tasks that are no actors.";
     TaskPanics, Counter, "grind_task_panics_total", ["task"], "Tasks that ended by a panic.";
@@ -113,7 +114,7 @@ metrics! {
     StateInFlight, Gauge, "grind_state_store_messages_in_flight", [], "Messages to the state store under way.";
     StateRetries, Counter, "grind_state_store_retries_total", [], "Requests to the state store sent again.";
     StateBreakerOpen, Gauge, "grind_state_store_breaker_open", [], "1 while the circuit breaker lets nothing or one trial pass.";
-    Barcodes, Gauge, "grind_barcodes", ["state"], "Barcodes in the catalog by state.";
+    Barcodes, Gauge, "grind_barcodes", ["state"], "Barcodes in the catalog by state; what this daemon has claimed and not begun counts where it stood.";
     BarcodesFinished, Counter, "grind_barcodes_finished_total", ["outcome"], "Barcodes finished since the start, by outcome.";
     BooksInHand, Gauge, "grind_books_in_hand", [], "Books being checked or downloaded now.";
     OldestPending, Gauge, "grind_oldest_pending_barcode_age_seconds", [], "How long the book has waited that is ready at GRIN and was taken the longest time ago, or never; 0 where none is ready.";

@@ -80,6 +80,7 @@ impl DaemonStatus {
     pub fn families(&self) -> MetricFamilies {
         let mut families = MetricFamilies::from_daemon(&self.daemon);
         families.extend(MetricFamilies::from_hub(&self.hub));
+        families.extend(MetricFamilies::from_stalls(&self.hub, &self.stalled));
         families.extend(MetricFamilies::from_session(&self.session));
         if let Some(sharing) = &self.sharing {
             families.extend(MetricFamilies::from_sharing(sharing));

@@ -156,6 +156,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
         self.report_left(ended_by_itself).await;
         self.report_gate().await;
         self.control.progress.wait_for(None);
+        self.control.progress.tell_ahead(self.claims.ahead());
     }
 
     /// Begins what may be begun.
@@ -342,6 +343,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
         let waiting = self.waiting();
         self.said.tell(waiting.as_ref());
         self.control.progress.wait_for(waiting);
+        self.control.progress.tell_ahead(self.claims.ahead());
     }
 }
 

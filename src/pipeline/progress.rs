@@ -15,7 +15,7 @@ use crate::log::CountedNoun;
 use crate::pipeline::fixity::RereadForecast;
 use crate::pipeline::hooks::HookStep;
 use crate::pipeline::second_copy::CopyStep;
-use crate::vocabulary::{BookOutcome, FailureReason, FixityOutcome, WaitReason};
+use crate::vocabulary::{BookOutcome, BookState, FailureReason, FixityOutcome, WaitReason};
 
 /// What a task does just now or did last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -30,6 +30,7 @@ pub struct TaskNews {
 #[derive(Debug, Default)]
 pub struct RunProgress {
     claimed: AtomicU64,
+    ahead: Mutex<BTreeMap<BookState, u64>>,
     finished: [AtomicU64; BookOutcome::ALL.len()],
     bytes_stored: AtomicU64,
     last_stored_ms: AtomicU64,
@@ -108,8 +109,10 @@ pub struct SecondCopyCounts {
 /// The progress at one moment.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct ProgressSnapshot {
-    /// Books claimed and not yet settled.
+    /// Books begun and not yet settled.
     pub claimed: u64,
+    /// Books claimed and not begun, by where they stood.
+    pub ahead: BTreeMap<BookState, u64>,
     /// Settled books of this run, by outcome.
     pub finished: BTreeMap<BookOutcome, u64>,
     /// Bytes of decrypted archives published in this run.
@@ -166,6 +169,13 @@ impl RunProgress {
             self.last_stored_ms.store(now, Ordering::Relaxed);
             self.stored.send_replace(());
         }
+    }
+
+    /// Which books are claimed and not begun.
+    pub(super) fn tell_ahead(&self, books: impl Iterator<Item = BookState>) {
+        let mut ahead = BTreeMap::new();
+        books.for_each(|state| *ahead.entry(state).or_default() += 1);
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = ahead;
     }
 
     /// Changes with each book that this program stores.
@@ -356,6 +366,7 @@ impl RunProgress {
             enriched: self.enriched.load(Ordering::Relaxed),
             requested: self.requested.load(Ordering::Relaxed),
             paused: self.paused.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            ahead: self.ahead.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             waiting: self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             unread: self.unread.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             tasks: self.tasks.lock().unwrap_or_else(PoisonError::into_inner).clone(),

@@ -61,6 +61,6 @@ pub(crate) use snapshot::RetryCount;
 pub(crate) use snapshot::{PermitSnapshot, RequestCount, SessionSnapshot};
 #[cfg(test)]
 pub(crate) use stream::BodyReader;
-pub(crate) use stream::{ArchiveBody, BodyStream};
+pub(crate) use stream::{ArchiveBody, BodyArrival, BodyStream};
 pub(crate) use token::service_account_can_sign;
 pub(crate) use turns::{GrantedSlice, RateSource, WantedSlice};

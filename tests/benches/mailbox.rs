@@ -8,8 +8,8 @@ use actix::{Actor, Addr, AtomicResponse, Context, Handler, MessageResult, WrapFu
 use actix_rt::{Arbiter, ArbiterHandle, System, SystemRunner};
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime};
 use grind::actor::{
-    ActorName, ActorRegistry, AskContext, ConcurrentRunner, HandleMessage, Mailbox, Message, SerialRunner,
-    ServeMessages, SpawnOptions, Worker, spawn,
+    ActorName, ActorRegistry, AskContext, ConcurrentRunner, HandleMessage, KeptTelemetry, Mailbox, Message,
+    SerialRunner, ServeMessages, SpawnOptions, Worker, spawn,
 };
 
 struct Plain;
@@ -174,16 +174,21 @@ fn mailbox(criterion: &mut Criterion) {
     }
 }
 
-/// What it costs to keep the last messages of each actor: with black boxes and without them in one run.
-fn black_box(criterion: &mut Criterion) {
+/// What it costs to keep what is kept of messages: all of it, without black boxes, and nothing, in one run.
+fn telemetry(criterion: &mut Criterion) {
     let system = System::new();
-    let mut group = criterion.benchmark_group("black box, same arbiter, 64 in flight");
+    let mut group = criterion.benchmark_group("telemetry, same arbiter, 64 in flight");
     group
         .sample_size(40)
         .measurement_time(Duration::from_secs(4))
         .warm_up_time(Duration::from_millis(500));
-    let started = [("off", false), ("on", true)].map(|(name, on)| {
-        let hub = ActorRegistry::with_black_boxes(on);
+    let kept = [
+        ("nothing", KeptTelemetry::Nothing),
+        ("no black box", KeptTelemetry::NoBlackBox),
+        ("all", KeptTelemetry::All),
+    ];
+    let started = kept.map(|(name, kept)| {
+        let hub = ActorRegistry::keeping(kept);
         (
             name,
             system.block_on(async { Actors::counted_by(&hub, &Arbiter::current()) }),
@@ -200,5 +205,5 @@ fn black_box(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, mailbox, black_box);
+criterion_group!(benches, mailbox, telemetry);
 criterion_main!(benches);

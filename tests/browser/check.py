@@ -2,7 +2,9 @@
 
 import base64
 import pathlib
+import subprocess
 import sys
+import tempfile
 
 from selenium import webdriver
 from selenium.webdriver.common.by import By
@@ -217,10 +219,36 @@ def outlives_the_daemon(driver):
         assert "http-equiv=\"refresh\"" in service.get("/"), "without script it is loaded again"
 
 
+def loads_where_too_many_watch(driver):
+    with Service(PROGRAM, ["--books", "5", "--pages", "2"]) as service:
+        others = [service.watch() for _ in range(8)]
+        page = Page(driver, service.address)
+        page.wait(lambda: page.text("#live").startswith("Loaded every 10 seconds"), "it is loaded instead")
+        before = page.text("footer time")
+        page.wait(lambda: page.text("footer time") != before, "it is loaded again")
+        for other in others:
+            other.close()
+        page.is_live()
+
+
+def fits_the_report_of_a_bench(driver):
+    with tempfile.TemporaryDirectory() as folder:
+        # The widest tables: spreads of several rounds.
+        bench = [PROGRAM, "bench", "sessions", "--quick", "--rounds", "2", "--only", "HEADs only", "--report", folder]
+        subprocess.run(bench, check=True, capture_output=True)
+        page = Page(driver, f"file://{folder}/report.html")
+        page.fits(1280)
+        wide = "return [...document.querySelectorAll('.wide')].filter(it => it.scrollWidth > it.clientWidth).map(it => it.ariaLabel)"
+        assert page.script(wide) == [], page.script(wide)
+        page.picture("report-1280")
+        page.is_quiet()
+
+
 def main():
     driver = browser()
     try:
-        for part in (shows_a_run, shows_a_thread_that_stands_still, shows_an_actor_that_stands_still, answers_while_the_main_thread_stands_still, outlives_the_daemon):
+        for part in (shows_a_run, shows_a_thread_that_stands_still, shows_an_actor_that_stands_still, answers_while_the_main_thread_stands_still, outlives_the_daemon,
+                     loads_where_too_many_watch, fits_the_report_of_a_bench):
             part(driver)
             print("ok", part.__name__)
     finally:

@@ -74,6 +74,10 @@ class Service:
         with urllib.request.urlopen(self.address + path, timeout=10) as answer:
             return answer.read().decode()
 
+    def watch(self):
+        """One more who watches the page, until it is closed."""
+        return urllib.request.urlopen(self.address + "/events", timeout=10)
+
     def kill(self):
         self.daemon.send_signal(signal.SIGKILL)
         self.daemon.wait()

@@ -33,8 +33,8 @@ pub(crate) const PUT_OFF_FAILED: &str =
 /// A book that is taken, and released or put off, is pending anew from then on.
 pub(crate) const OLDEST_PENDING: &str =
     "SELECT state_at FROM books WHERE state = 'available' ORDER BY state_at LIMIT 1";
-/// Of a day, counted at the least, ten minutes: what was done in the first of them says little of the rest.
-const LEAST_PART: f64 = 1.0 / 144.0;
+/// Of a day, counted at the least, a minute: the first books come together.
+const LEAST_PART: f64 = 1.0 / 1_440.0;
 
 /// One day (UTC).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,11 +157,11 @@ pub(super) fn pace(
         .iter()
         .find(|(word, _)| word == GrinState::CheckedIn.as_str());
     let days = &days[..days.len().min(usize::try_from(SPEED_DAYS).unwrap_or(usize::MAX))];
-    let today = part_of_day(now, began_at(conn)?);
+    let past = CountedTime::until(now, began_at(conn)?);
     let inputs = ForecastInputs {
         now,
-        stored_a_day: a_day(days.iter().map(|day| day.stored), today),
-        converted_a_day: a_day(days.iter().map(|day| day.converted), today),
+        stored_a_day: a_day(days.iter().map(|day| day.stored), past),
+        converted_a_day: a_day(days.iter().map(|day| day.converted), past),
         ..left(&states, unscanned.map_or(0, |(_, n)| *n), &put_off)
     };
     Ok(LibraryPace {
@@ -229,20 +229,34 @@ fn left(states: &StateCounts, checked_in: u64, put_off: &PutOffCounts) -> Foreca
     }
 }
 
-/// How much of the day (UTC) has passed since its beginning, or the catalog's.
-#[expect(clippy::cast_precision_loss, reason = "seconds of a day")]
-fn part_of_day(now: Timestamp, began: Option<Timestamp>) -> f64 {
-    let seconds = now.as_second().rem_euclid(24 * 3_600);
-    let since = began.map_or(seconds, |began| (now.as_second() - began.as_second()).max(0));
-    seconds.min(since) as f64 / DAY.as_secs_f64()
+/// How much time the counts of days are of, in days.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct CountedTime {
+    /// Of today (UTC).
+    today: f64,
+    /// Since this catalog began; without end, where that is not known.
+    catalog: f64,
 }
 
-/// So many a day since the first of these days on which there was one; `today`: how much of the first one given has passed.
+impl CountedTime {
+    #[expect(clippy::cast_precision_loss, reason = "seconds of years")]
+    fn until(now: Timestamp, began: Option<Timestamp>) -> Self {
+        let days = |seconds: i64| seconds as f64 / DAY.as_secs_f64();
+        // A clock that was set back tells nothing of the beginning.
+        let began = began.filter(|began| *began <= now);
+        Self {
+            today: days(now.as_second().rem_euclid(24 * 3_600)),
+            catalog: began.map_or(f64::INFINITY, |began| days(now.as_second() - began.as_second())),
+        }
+    }
+}
+
+/// So many a day since the first of these days on which there was one, as far as the catalog is as old; today comes first.
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-fn a_day(counts: impl Iterator<Item = u64>, today: f64) -> Option<f64> {
+fn a_day(counts: impl Iterator<Item = u64>, time: CountedTime) -> Option<f64> {
     let counts: Vec<u64> = counts.collect();
     let before_today = counts.iter().rposition(|count| *count > 0)?;
-    let days = before_today as f64 + today.max(LEAST_PART);
+    let days = (before_today as f64 + time.today).min(time.catalog).max(LEAST_PART);
     Some(counts.iter().sum::<u64>() as f64 / days)
 }
 
@@ -266,32 +280,43 @@ mod tests {
         }
     }
 
+    /// Counts of the last days, today first; how old the catalog is at 12:00; books a day.
     #[test]
-    fn the_speed_counts_from_the_first_busy_day_and_today_as_far_as_it_has_passed() {
-        for (counts, today, speed) in [
-            (vec![0, 0, 0], 0.5, None),
-            (vec![], 0.5, None),
-            (vec![10, 0, 20, 0, 0], 1.0, Some(10.0)),
-            (vec![10, 0, 20, 0, 0], 0.5, Some(12.0)),
-            (vec![0, 0, 20], 0.0, Some(20.0 / (2.0 + LEAST_PART))),
-            (vec![30, 0, 0], 0.25, Some(120.0)),
-            (vec![1, 0, 0], 0.0, Some(144.0)),
-            (vec![200, 0, 0], 1.0 / 72.0, Some(14_400.0)),
+    fn the_speed_counts_from_the_first_busy_day_or_the_beginning_of_the_catalog() {
+        let noon: Timestamp = "2026-11-29T12:00:00Z".parse().unwrap();
+        let (hours, minutes, seconds) = (3_600, 60, 1);
+        for (counts, age, speed) in [
+            (vec![0, 0, 0], Some(hours), None),
+            (vec![], Some(hours), None),
+            (vec![10, 0, 20, 0, 0], None, Some(12.0)),
+            (vec![10, 0, 20, 0, 0], Some(100 * hours), Some(12.0)),
+            (vec![30, 0, 0], None, Some(60.0)),
+            (vec![30, 0, 0], Some(6 * hours), Some(120.0)),
+            // The day before began an hour before its end.
+            (vec![120, 10, 0], Some(13 * hours), Some(240.0)),
+            // The first minutes: 20 books a minute from the first on.
+            (vec![200, 0, 0], Some(10 * minutes), Some(28_800.0)),
+            (vec![100, 0, 0], Some(5 * minutes), Some(28_800.0)),
+            (vec![40, 0, 0], Some(2 * minutes), Some(28_800.0)),
+            (vec![20, 0, 0], Some(minutes), Some(28_800.0)),
+            (vec![10, 0, 0], Some(30 * seconds), Some(14_400.0)),
+            (vec![1, 0, 0], Some(0), Some(1_440.0)),
+            // The clock was set back.
+            (vec![30, 0, 0], Some(-hours), Some(60.0)),
         ] {
-            let told = a_day(counts.iter().copied(), today);
-            let close = told.zip(speed).is_some_and(|(told, speed)| (told - speed).abs() < 1e-9);
-            assert!(close || (told, speed) == (None, None), "{counts:?} {today}: {told:?}");
+            let began = age.map(|age: i64| Timestamp::from_second(noon.as_second() - age).unwrap());
+            let told = a_day(counts.iter().copied(), CountedTime::until(noon, began));
+            let close = told.zip(speed).is_some_and(|(told, speed)| (told - speed).abs() < 1e-6);
+            assert!(close || (told, speed) == (None, None), "{counts:?} {age:?}: {told:?}");
         }
-        let noon = "2026-11-29T12:00:00Z".parse().unwrap();
-        for (began, part) in [
-            (None, 0.5),
-            (Some("2026-11-28T11:00:00Z"), 0.5),
-            (Some("2026-11-29T06:00:00Z"), 0.25),
-            (Some("2026-11-29T13:00:00Z"), 0.0),
-        ] {
-            let told = part_of_day(noon, began.map(|began| began.parse().unwrap()));
-            assert!((told - part).abs() < 1e-9, "{began:?}: {told}");
-        }
+    }
+
+    #[test]
+    fn a_new_day_does_not_begin_with_a_speed_of_its_own() {
+        let midnight: Timestamp = "2026-11-29T00:00:01Z".parse().unwrap();
+        let time = CountedTime::until(midnight, Some("2026-11-20T00:00:00Z".parse().unwrap()));
+        let told = a_day([1, 20, 0].into_iter(), time).unwrap();
+        assert!((told - 21.0).abs() < 0.01, "{told}");
     }
 
     #[test]

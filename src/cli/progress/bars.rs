@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::progress::plain::{done_of, phase_words, stored_words, tempo};
-use crate::observe::{
-    DaemonSnapshot, DisplayDuration, DisplaySize, DisplaySpeed, PhaseProgress, TransferView, WorkPhase,
-};
+use crate::observe::{DaemonSnapshot, DisplayDuration, DisplaySize, PhaseProgress, TransferView, WorkPhase};
 
 /// More transfers than this are not shown singly.
 const MOST_TRANSFERS: usize = 16;
@@ -112,22 +110,10 @@ impl ProgressBars {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a speed for the eye")]
 fn transfer_words(transfer: &TransferView) -> String {
-    let speed = if transfer.seconds > 0.0 {
-        transfer.received as f64 / transfer.seconds
-    } else {
-        0.0
-    };
-    match transfer.length {
-        Some(length) => format!(
-            "{} of {} · {}",
-            DisplaySize(transfer.received),
-            DisplaySize(length),
-            DisplaySpeed(speed)
-        ),
-        None => format!("{} · {}", DisplaySize(transfer.received), DisplaySpeed(speed)),
-    }
+    let of = transfer.length.map(|length| format!(" of {}", DisplaySize(length)));
+    let (received, pace) = (DisplaySize(transfer.received), transfer.pace());
+    format!("{received}{} · {pace}", of.unwrap_or_default())
 }
 
 /// A template of ours; should one be wrong, indicatif's own look serves, and a test says so.
@@ -146,6 +132,7 @@ mod tests {
             received: 1024 * 1024,
             length,
             seconds: 0.5,
+            silent_seconds: 0.0,
         }
     }
 

@@ -13,7 +13,7 @@ use crate::cli::top::data::TopData;
 use crate::cli::top::layout::{FACT_INDENT, LinesWanted, ScreenPlan, wrapped};
 use crate::cli::top::state::{TopState, TopView};
 use crate::cli::top::table::{SortColumn, TopRow, rows};
-use crate::log::{CountedNoun, PlainText};
+use crate::log::PlainText;
 use crate::observe::{ActorHealth, BlackBoxText, ControlRequest, DisplayDuration};
 
 const HEADING: Style = Style::new().add_modifier(Modifier::BOLD).fg(Color::Cyan);
@@ -195,11 +195,7 @@ fn part(frame: &mut Frame<'_>, area: Rect, heading: &'static str, lines: &[Strin
 
 fn chain_words(data: &TopData, lines: &[String], room: u16) -> Vec<String> {
     match (&data.status.chains.heaviest, room) {
-        (Some(chain), 1) => vec![format!(
-            "{} ({})",
-            chain.nodes(),
-            CountedNoun(chain.held_back, "message")
-        )],
+        (Some(chain), 1) => vec![format!("{} ({})", chain.nodes(), chain.held_words())],
         _ => lines.to_vec(),
     }
 }

@@ -73,7 +73,7 @@ pub struct TopRow {
     pub wait_seconds: Option<f64>,
     /// Of the message that took the most time, nine in ten took no longer.
     pub took_seconds: Option<f64>,
-    /// Share of the time in handlers, all instances together.
+    /// See [`crate::actor::WindowSnapshot::busy_share`].
     pub busy_share: f64,
     /// How it is.
     pub health: ActorHealth,

@@ -45,6 +45,7 @@ pub(super) fn transfer(under_way: UnderWay) -> TransferView {
         received: under_way.received,
         length: under_way.length,
         seconds: under_way.seconds,
+        silent_seconds: under_way.silent_seconds,
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::catalog::StateCounts;
 use crate::observe::{PhaseProgress, ShutdownPhase, WorkPhase};
 use crate::pipeline::{ProgressSnapshot, RunScope};
-use crate::vocabulary::{BookOutcome, Queue};
+use crate::vocabulary::{BookOutcome, BookState, Queue};
 
 /// What the catalog counted last, and how many books this run had finished then.
 #[derive(Default)]
@@ -21,6 +21,19 @@ impl CountedBooks {
         let total = (self.finished + left(&self.counts)).min(most);
         (self.counts.total > 0 && total >= finished).then_some(total)
     }
+}
+
+/// So many books in each state, as the work stands: the catalog calls a book checked from its claim on, and books are claimed ahead, also
+/// in a pause. Those of this daemon that are not begun count where they stood.
+pub(super) fn as_they_run(counts: &StateCounts, ahead: &BTreeMap<BookState, u64>) -> BTreeMap<BookState, u64> {
+    let mut by_state = counts.by_state.clone();
+    for (stood, books) in ahead {
+        // Counted at another moment.
+        let books = (*books).min(by_state.get(&BookState::Checking).copied().unwrap_or_default());
+        *by_state.entry(BookState::Checking).or_default() -= books;
+        *by_state.entry(*stood).or_default() += books;
+    }
+    by_state
 }
 
 /// Books that are ready at GRIN and not stored yet.
@@ -88,7 +101,6 @@ pub(super) fn of(progress: &ProgressSnapshot, outcome: BookOutcome) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vocabulary::BookState;
 
     #[test]
     fn workers_drain_from_when_the_intake_is_closed() {
@@ -153,6 +165,30 @@ mod tests {
         for (scope, total) in cases {
             let told = most_books(&scope).and_then(|most| counted.total(0, most));
             assert_eq!(told, total, "{scope:?}");
+        }
+    }
+
+    #[test]
+    fn books_that_are_only_claimed_are_not_being_checked() {
+        use BookState::{Available, Checking, Failed};
+        let counts = StateCounts {
+            by_state: [(Available, 100), (Checking, 40), (Failed, 2)].into(),
+            total: 142,
+        };
+        for (ahead, told) in [
+            (vec![], [100, 40, 2]),
+            (vec![(Available, 32)], [132, 8, 2]),
+            (vec![(Available, 30), (Failed, 2)], [130, 8, 4]),
+            (vec![(Available, 40)], [140, 0, 2]),
+            // Some of them were settled before the books were counted.
+            (vec![(Available, 41)], [140, 0, 2]),
+        ] {
+            let by_state = as_they_run(&counts, &ahead.iter().copied().collect());
+            assert_eq!(
+                [by_state[&Available], by_state[&Checking], by_state[&Failed]],
+                told,
+                "{ahead:?}"
+            );
         }
     }
 

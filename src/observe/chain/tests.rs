@@ -2,9 +2,9 @@ use super::*;
 use jiff::tz::TimeZone;
 
 use crate::actor::{ActorRegistry, HandledWait};
-use crate::observe::SignedOut;
+use crate::observe::{ShutdownPhase, SignedOut};
 use crate::session::SessionCounters;
-use crate::vocabulary::in_zone;
+use crate::vocabulary::{WaitCause, WaitReason, in_zone};
 
 /// What is waited for, how many wait, and how long the longest has.
 type Handled = (Option<&'static str>, u32, f64);
@@ -217,7 +217,6 @@ fn queues_intake_and_nobody() {
         edge("state_store", SessionOwner, 0, &[(Some("permit(state)"), 1, 1.0)]),
     ];
     let disk = Moment::with(bulk((Some("permit(bulk)"), 4, 30.0))).waits_for(WaitCause::Disk);
-    let operator = Moment::with(vec![]).waits_for(WaitCause::Operator);
     hold(vec![
         ("nobody waits", Moment::with(vec![]), "", 0),
         (
@@ -239,8 +238,48 @@ fn queues_intake_and_nobody() {
             1,
         ),
         ("no room", disk, "supervisor < disk reserve", 12),
-        ("an operator", operator, "supervisor < the operator", 0),
     ]);
+}
+
+#[test]
+fn an_operator_holds_back_what_is_not_begun_and_nobody_holds_it_back_in_a_drain() {
+    let moving = "supervisor < downloader < transfer < GRIN";
+    let paused = |edges: Vec<WaitEdge>, ready| {
+        let mut moment = Moment::with(edges).waits_for(WaitCause::Operator);
+        moment.daemon.barcodes.insert("available".to_owned(), ready);
+        moment
+    };
+    let bodies = || vec![edge(SUPERVISOR, Downloader, 8, &[(Some("transfer"), 4, 30.0)])];
+    let draining = |mut moment: Moment| {
+        moment.daemon.shutdown = Some(ShutdownPhase::WorkersDraining);
+        moment
+    };
+    let full = Moment::with(bodies()).waits_for(WaitCause::Disk);
+    hold(vec![
+        ("nothing moves", paused(vec![], 0), "supervisor < the operator", 0),
+        (
+            "nothing is begun",
+            paused(vec![], 500),
+            "supervisor < the operator",
+            500,
+        ),
+        ("the last ones move", paused(bodies(), 0), moving, 12),
+        ("more moves than is held back", paused(bodies(), 11), moving, 12),
+        (
+            "more is held back than moves",
+            paused(bodies(), 500),
+            "supervisor < the operator",
+            500,
+        ),
+        ("a drain, moving", draining(paused(bodies(), 500)), moving, 12),
+        ("a drain, at its end", draining(paused(vec![], 500)), "", 0),
+        ("a drain of a full disk", draining(full), moving, 12),
+    ]);
+    let unit = |moment: Moment| moment.chains().heaviest.unwrap().held_words();
+    assert_eq!(unit(paused(bodies(), 500)), "500 books");
+    assert_eq!(unit(paused(bodies(), 1)), "12 messages");
+    let chains = paused(bodies(), 1).chains();
+    assert_eq!(nodes(&chains.by_actor[&Supervisor]), moving);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use super::*;
 use crate::actor::{ActorName, ActorRegistry, ExitReason, GaveUp};
 use crate::observe::process::ProcessFigures;
 use crate::observe::{
-    BlockingChains, ChainLink, DaemonReadiness, PhaseProgress, PlaceFigures, ReloadState, ShutdownPhase, SignedOut,
-    ThreadSilence, WorkPhase,
+    BlockingChains, ChainLink, DaemonReadiness, HeldWork, PhaseProgress, PlaceFigures, ReloadState, ShutdownPhase,
+    SignedOut, ThreadSilence, WorkPhase,
 };
 use crate::session::SessionCounters;
 use crate::vocabulary::{WaitCause, WaitReason};
@@ -47,6 +47,7 @@ fn stalled(actor: ActorName) -> impl FnOnce(&mut DaemonStatus) {
         };
         let chain = BlockingChain {
             held_back: 3,
+            unit: HeldWork::Message,
             links: vec![link("downloader"), link("session_owner")],
         };
         status.chains.by_actor.insert(ActorName::Downloader, chain);

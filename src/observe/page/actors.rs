@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::actor::{ActorName, ActorSnapshot, ActorState, WindowQuantiles, WindowSnapshot};
-use crate::log::{CountedNoun, DisplayCount, DisplayDuration, ShortDuration};
+use crate::log::{DisplayCount, DisplayDuration, ShortDuration};
 use crate::observe::chain::{BlockingChain, ChainLink};
 use crate::observe::health::ActorHealth;
 use crate::observe::page::charts::{BarChart, ChartBar, SharePart, share_bar};
@@ -22,7 +22,7 @@ pub fn chain(status: &DaemonStatus) -> Markup {
             @match &status.chains.heaviest {
                 Some(chain) => {
                     @if let Some(end) = chain.links.last() {
-                        p { (CountedNoun(chain.held_back, "message")) " waiting for " b { (end.node) } }
+                        p { (chain.held_words()) " waiting for " b { (end.node) } }
                     }
                     (links(chain))
                 }

@@ -14,7 +14,7 @@ use crate::observe::page::live_part;
 use crate::observe::status::DaemonStatus;
 use crate::observe::view::DaemonView;
 
-/// Watchers at once; there is room for as many other connections.
+/// Watchers at once, of those over the network and at the socket together; there is room for as many other connections.
 const MOST_WATCHERS: usize = 8;
 /// A stream ends after this, and a browser begins another one by itself: what nobody reads any more does not stay for ever.
 const LONGEST: Duration = Duration::from_mins(10);

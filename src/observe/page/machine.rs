@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::actor::HistogramSnapshot;
-use crate::log::{CountedNoun, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, ShortDuration};
+use crate::log::{CountedNoun, DisplayCount, DisplayDuration, DisplaySize, ShortDuration};
 use crate::observe::daemon::{DaemonSnapshot, TransferView};
 use crate::observe::page::charts::{SharePart, share_bar};
 use crate::observe::page::clock::PageClock;
@@ -29,15 +29,15 @@ fn transfer_line(transfer: &TransferView) -> Markup {
         received,
         length,
         seconds,
+        ..
     } = transfer;
-    let speed = *received as f64 / seconds.max(0.001);
     html! {
         li {
             (book_link(barcode))
             span {
                 (DisplaySize(*received))
                 @if let Some(length) = length { " of " (DisplaySize(*length)) }
-                ", " (DisplaySpeed(speed)) ", for " (DisplayDuration(*seconds))
+                ", " (transfer.pace()) ", for " (DisplayDuration(*seconds))
             }
             @if let Some(length) = length {
                 progress max=(length) value=(received) aria-label={ "How much of " (barcode) " has come" } {}

@@ -42,11 +42,25 @@
   };
 
   const show = (html) => {
-    const now = new DOMParser().parseFromString(`<main>${html}</main>`, "text/html").querySelector("main");
+    const now = new DOMParser().parseFromString(html, "text/html").querySelector("main");
     const before = build();
     children(main, now);
     if (build() !== before) location.reload();
-    say("live", "Live");
+  };
+
+  // No stream is to be had: too many watch. The page is loaded as it is, until one is free.
+  const load = async () => {
+    setTimeout(watch, 10000);
+    try {
+      const answer = await fetch("/");
+      if (!answer.ok) return;
+      show(await answer.text());
+      clearTimeout(lost);
+      lost = undefined;
+      say("loaded", "Loaded every 10 seconds: too many watch it live");
+    } catch {
+      // Without an answer it is said to be lost.
+    }
   };
 
   const watch = () => {
@@ -54,13 +68,14 @@
     events.onmessage = ({ data }) => {
       clearTimeout(lost);
       lost = undefined;
-      show(data);
+      show(`<main>${data}</main>`);
+      say("live", "Live");
     };
     events.onerror = () => {
       // The daemon ends a stream now and then; the browser begins another one at once.
       const since = new Date().toLocaleTimeString();
       lost ??= setTimeout(say, 5000, "lost", `Not live since ${since}: the daemon does not answer. Trying again.`);
-      if (events.readyState === EventSource.CLOSED) setTimeout(watch, 5000);
+      if (events.readyState === EventSource.CLOSED) load();
     };
   };
 

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::catalog::{DayReport, LibraryForecast};
-use crate::log::{CountedNoun, DisplayCount, DisplaySize, DisplaySpeed};
+use crate::log::{CountedNoun, DisplayCount, DisplaySize, DisplaySpeed, NounOfCount};
 use crate::observe::daemon::DaemonSnapshot;
 use crate::observe::headline::{DaemonMood, PersonTask, PlainHeadline};
 use crate::observe::page::charts::{BarChart, ChartBar, SharePart, share_bar};
@@ -107,11 +107,11 @@ fn tiles(daemon: &DaemonSnapshot) -> Markup {
     let failed: u64 = daemon.failed.by_reason.iter().map(|count| count.books).sum();
     html! {
         dl.tiles {
-            div { dt { "last hour" } dd { (DisplayCount(hour)) small { (book_noun(hour)) } } }
-            div { dt { "today (UTC)" } dd { (DisplayCount(today.stored)) small { (book_noun(today.stored)) ", " (DisplaySize(today.bytes)) } } }
+            div { dt { "last hour" } dd { (DisplayCount(hour)) small { " " (NounOfCount(hour, "book")) } } }
+            div { dt { "today (UTC)" } dd { (DisplayCount(today.stored)) small { " " (NounOfCount(today.stored, "book")) ", " (DisplaySize(today.bytes)) } } }
             div { dt { "now" } dd { (DisplaySpeed(daemon.rates.minute.bytes_per_second)) } }
-            div { dt { "in work" } dd { (DisplayCount(daemon.books_in_hand)) small { (book_noun(daemon.books_in_hand)) } } }
-            div { dt { "failed" } dd { (DisplayCount(failed)) small { (book_noun(failed)) } } }
+            div { dt { "in work" } dd { (DisplayCount(daemon.books_in_hand)) small { " " (NounOfCount(daemon.books_in_hand, "book")) } } }
+            div { dt { "failed" } dd { (DisplayCount(failed)) small { " " (NounOfCount(failed, "book")) } } }
         }
     }
 }
@@ -165,11 +165,6 @@ fn hour(minutes: &[MinuteCount]) -> Markup {
         DisplaySize(bytes)
     );
     figure("Last hour", &words, &chart, "60 minutes ago")
-}
-
-/// What is counted, behind the number.
-fn book_noun(count: u64) -> &'static str {
-    if count == 1 { " book" } else { " books" }
 }
 
 fn month(days: &[DayReport]) -> Markup {

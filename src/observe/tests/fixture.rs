@@ -152,6 +152,7 @@ fn daemon() -> DaemonSnapshot {
             received: 1,
             length: Some(2),
             seconds: 0.5,
+            silent_seconds: 0.0,
         }],
         eta_seconds: Some(12.0),
         last_success: Some(now),

@@ -344,6 +344,39 @@ fn those_who_ask_and_never_read_do_not_keep_others_out() {
 }
 
 #[test]
+fn those_who_watch_leave_places_for_those_who_ask() {
+    let (_, observer, endpoint) = observed();
+    let address = observer.local_addr().unwrap();
+    let watch = |_| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream
+            .write_all(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            .unwrap();
+        stream
+    };
+    let watching: Vec<_> = (0..40).map(watch).collect();
+    let begun = std::time::Instant::now();
+    assert_eq!(text(&endpoint, "/live"), "live\n");
+    // Idle connections of those refused would be let be for five seconds each.
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    let mut heads: Vec<_> = watching
+        .into_iter()
+        .map(|stream| {
+            let mut head = [0; 2_048];
+            let read = BufReader::new(stream).read(&mut head).unwrap();
+            String::from_utf8_lossy(&head[..read]).to_lowercase()
+        })
+        .collect();
+    heads.retain(|head| head.starts_with("http/1.1 503 "));
+    assert_eq!(heads.len(), 32);
+    assert!(
+        heads.iter().all(|head| head.contains("\r\nretry-after: 10\r\n")),
+        "{heads:?}"
+    );
+    observer.stop();
+}
+
+#[test]
 fn those_who_never_finish_their_question_are_shown_out() {
     let (_, observer, _) = observed();
     let mut stream = TcpStream::connect(observer.local_addr().unwrap()).unwrap();

@@ -21,7 +21,7 @@ use crate::pipeline::book_services::BookServices;
 use crate::pipeline::fan_out::FanOut;
 use crate::pipeline::policy::BOOKS_AFTER_CUT;
 use crate::pipeline::supervisor::WorkOptions;
-use crate::vocabulary::{BookOutcome, WaitCause, WaitReason};
+use crate::vocabulary::{BookOutcome, BookState, WaitCause, WaitReason};
 
 /// Claimed ahead of the workers, so that none waits for the catalog.
 const AHEAD: usize = 32;
@@ -103,6 +103,11 @@ impl ClaimedBooks {
             self.ahead.push_front(book);
         }
         found.is_none()
+    }
+
+    /// Where the books stood that are not begun.
+    pub fn ahead(&self) -> impl Iterator<Item = BookState> {
+        self.ahead.iter().map(|book| book.state)
     }
 
     pub fn pop(&mut self) -> Option<ClaimedBook> {

@@ -1,3 +1,4 @@
+mod ahead;
 pub(in crate::pipeline) mod library;
 mod month;
 mod refused;

@@ -14,7 +14,7 @@ use crate::archive::{ArchiveError, SeenArchive};
 use crate::catalog::{Catalog, CatalogError, ClaimToken, StoredBook};
 use crate::diagnostics::{UnrecognisedAnswer, of_archive_error, of_findings};
 use crate::grin::{Barcode, EtagDecision, FileName, GrinAddresses, Validator, compare_validators};
-use crate::log::{DisplaySize, DisplaySpeed, as_actor};
+use crate::log::{BodyPace, DisplaySize, as_actor};
 use crate::pipeline::LibraryMembership;
 use crate::pipeline::publish;
 use crate::pipeline::publish::{CopyOrigin, DamagePlace, PublishError, PublishRecipe, StagedVolume, place_of_damage};
@@ -233,7 +233,7 @@ impl<S: GrinSession> DownloadWorker<S> {
         let _listed = self
             .parts
             .transfers
-            .begin(&download.barcode, body.reader.received(), body.head.length);
+            .begin(&download.barcode, body.reader.arrival(), body.head.length);
         describe_transfer(cx, download, &body);
         let pass = actix_rt::task::spawn_blocking(move || as_downloader(|| one_pass(body, recipe, first)));
         let staged = cx
@@ -267,13 +267,15 @@ impl<S: GrinSession> DownloadWorker<S> {
 
 /// `39015012345678: 31.2 MiB of 51.0 MiB, 4.2 MB/s`, as it stands when somebody looks.
 fn describe_transfer(cx: &AskContext, download: &DownloadBook, body: &ArchiveBody) {
-    let (received, length, began) = (body.reader.received(), body.head.length, Instant::now());
+    let (arrival, length, began) = (body.reader.arrival(), body.head.length, Instant::now());
     describe(cx, &download.barcode, move || {
-        let received = received.load(Relaxed);
         let of = length.map_or_else(String::new, |length| format!(" of {}", DisplaySize(length)));
-        #[expect(clippy::cast_precision_loss, reason = "a speed for the eye")]
-        let speed = DisplaySpeed(received as f64 / began.elapsed().as_secs_f64().max(0.001));
-        format!("{}{of}, {speed}", DisplaySize(received))
+        let pace = BodyPace {
+            received: arrival.bytes(),
+            seconds: began.elapsed().as_secs_f64(),
+            silent_seconds: arrival.silent_for().as_secs_f64(),
+        };
+        format!("{}{of}, {pace}", DisplaySize(pace.received))
     });
 }
 

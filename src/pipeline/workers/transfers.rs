@@ -1,11 +1,11 @@
 //! Bodies on their way, for the progress of a run; at most as many as there are download workers.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::grin::Barcode;
+use crate::session::BodyArrival;
 
 /// All bodies on their way; clones share them.
 #[derive(Debug, Clone, Default)]
@@ -20,7 +20,7 @@ struct Table {
 #[derive(Debug)]
 struct Row {
     barcode: Barcode,
-    received: Arc<AtomicU64>,
+    arrival: Arc<BodyArrival>,
     length: Option<u64>,
     began: Instant,
 }
@@ -36,6 +36,8 @@ pub struct UnderWay {
     pub length: Option<u64>,
     /// Seconds since it began.
     pub seconds: f64,
+    /// Seconds since the last of it came.
+    pub silent_seconds: f64,
 }
 
 /// Keeps a body in the table; dropped, the body has arrived or broken off.
@@ -47,7 +49,7 @@ pub struct TransferEntry {
 
 impl TransferTable {
     /// A body that begins now.
-    pub fn begin(&self, barcode: &Barcode, received: Arc<AtomicU64>, length: Option<u64>) -> TransferEntry {
+    pub fn begin(&self, barcode: &Barcode, arrival: Arc<BodyArrival>, length: Option<u64>) -> TransferEntry {
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let number = table.next;
         table.next += 1;
@@ -55,7 +57,7 @@ impl TransferTable {
             number,
             Row {
                 barcode: barcode.clone(),
-                received,
+                arrival,
                 length,
                 began: Instant::now(),
             },
@@ -71,9 +73,10 @@ impl TransferTable {
         let table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let show = |row: &Row| UnderWay {
             barcode: row.barcode.clone(),
-            received: row.received.load(Ordering::Relaxed),
+            received: row.arrival.bytes(),
             length: row.length,
             seconds: row.began.elapsed().as_secs_f64(),
+            silent_seconds: row.arrival.silent_for().as_secs_f64(),
         };
         table.rows.values().map(show).collect()
     }
@@ -97,8 +100,9 @@ mod tests {
     #[test]
     fn a_body_is_listed_as_long_as_its_entry_lives() {
         let transfers = TransferTable::default();
-        let received = Arc::new(AtomicU64::new(7));
-        let entry = transfers.begin(&Barcode::parse("TL0001").unwrap(), received, Some(10));
+        let arrival = Arc::new(BodyArrival::default());
+        arrival.note(7);
+        let entry = transfers.begin(&Barcode::parse("TL0001").unwrap(), arrival, Some(10));
         assert_eq!(transfers.under_way()[0].received, 7);
         drop(entry);
         assert!(transfers.under_way().is_empty());

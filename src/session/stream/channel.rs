@@ -1,12 +1,13 @@
 //! The bounded channel of a body between two threads, and how the body ended.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use crate::session::BodyError;
+use crate::session::stream::arrival::BodyArrival;
 
 /// Bytes gathered before they are handed over.
 pub(super) const BATCH: usize = 256 * 1024;
@@ -32,7 +33,7 @@ pub(in crate::session) struct ChunkReceiver {
 /// What both ends see.
 pub(in crate::session) struct ChannelState {
     ending_result: OnceLock<Result<(), BodyError>>,
-    pub(super) received: Arc<AtomicU64>,
+    pub(super) arrival: Arc<BodyArrival>,
     pub(super) spliced: Arc<AtomicBool>,
 }
 
@@ -43,7 +44,7 @@ pub(in crate::session) fn channel() -> (ChunkSender, ChunkReceiver) {
     let (sender, batches) = mpsc::channel(SLOTS);
     let shared = Arc::new(ChannelState {
         ending_result: OnceLock::new(),
-        received: Arc::default(),
+        arrival: Arc::default(),
         spliced: Arc::default(),
     });
     (
@@ -79,7 +80,7 @@ impl ChunkSender {
 
     /// Counts bytes that came.
     pub(in crate::session) fn note(&self, bytes: usize) {
-        self.shared.received.fetch_add(bytes as u64, Relaxed);
+        self.shared.arrival.note(bytes);
     }
 
     /// Notes that the body goes on with bytes of another answer.

@@ -4,6 +4,7 @@
 //! pump, and the pump the socket. Memory for one body: the batch being filled, 3 in the channel, 1 being read, each at most
 //! 256 KiB and one chunk of awc's (32 KiB): 1.4 MiB.
 
+mod arrival;
 mod attempts;
 mod channel;
 mod content_range;
@@ -14,6 +15,7 @@ mod reader;
 mod resume;
 mod speed;
 
+pub use crate::session::stream::arrival::BodyArrival;
 #[cfg(test)]
 pub(super) use crate::session::stream::channel::{ChunkReceiver, channel};
 pub(super) use crate::session::stream::decode::{ContentCoding, decode_all};

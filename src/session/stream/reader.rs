@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll, ready};
 use std::vec::IntoIter;
 
@@ -12,6 +12,7 @@ use futures::Stream;
 use url::Url;
 
 use crate::grin::Validator;
+use crate::session::stream::arrival::BodyArrival;
 use crate::session::stream::channel::{ChunkBatch, ChunkReceiver};
 use crate::session::stream::decode::{ContentCoding, ContentDecoder};
 use crate::session::{BodyError, SessionError};
@@ -75,9 +76,9 @@ impl BodyReader {
         }
     }
 
-    /// Bytes that have come so far, read or not; for progress bars.
-    pub fn received(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.receiver.shared.received)
+    /// What has come so far, read or not; for whoever shows it.
+    pub fn arrival(&self) -> Arc<BodyArrival> {
+        Arc::clone(&self.receiver.shared.arrival)
     }
 
     /// Whether what has come so far is of more than one answer, put together where the first was cut.
@@ -141,7 +142,7 @@ impl io::BufRead for BodyReader {
 impl std::fmt::Debug for BodyReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("BodyReader")
-            .field("received", &self.receiver.shared.received)
+            .field("arrival", &self.receiver.shared.arrival)
             .finish_non_exhaustive()
     }
 }

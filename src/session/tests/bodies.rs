@@ -86,7 +86,7 @@ async fn a_slow_reader_stops_the_socket() {
         // Longer than any limit here.
         tokio::time::sleep(Duration::from_millis(600)).await;
     }
-    let received = body.reader.received().load(SeqCst);
+    let received = body.reader.arrival().bytes();
     assert!(received <= 5 * (256 + 32) * 1024, "{received}");
     assert!(before < 100_000_000, "{before}");
     // Not read for longer than any limit, and still alive: the reader's time is not the server's.

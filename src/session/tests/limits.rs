@@ -1,6 +1,5 @@
 //! Connections in use are bounded, shared fairly, and used again.
 
-use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -255,9 +254,9 @@ async fn received_bytes_are_told_while_they_come() {
     });
     let fixture = Fixture::of(&server);
     let body = fixture.open(server.url("/")).await.unwrap();
-    let received = body.reader.received();
+    let arrival = body.reader.arrival();
     let reading = read(body.reader);
-    let half = |_: &SessionSnapshot| received.load(SeqCst) == 5;
+    let half = |_: &SessionSnapshot| arrival.bytes() == 5;
     fixture.until("half of it is told", half).await;
     go_on.send(()).unwrap();
     assert_eq!(reading.await.0, b"0123456789");

@@ -3,7 +3,7 @@ use ratatui::backend::TestBackend;
 
 use super::*;
 use crate::actor::ActorSnapshot;
-use crate::observe::{BlockingChain, BlockingChains, ChainLink};
+use crate::observe::{BlockingChain, BlockingChains, ChainLink, HeldWork};
 use crate::vocabulary::{WaitCause, WaitReason};
 
 /// A daemon with all actors, a download, a chain and some lines of its log.
@@ -26,6 +26,7 @@ fn data() -> TopData {
     data.status.chains = BlockingChains {
         heaviest: Some(BlockingChain {
             held_back: 7,
+            unit: HeldWork::Message,
             links: ["supervisor", "downloader", "transfer", "GRIN"].map(link).to_vec(),
         }),
         ..BlockingChains::default()

@@ -11,13 +11,13 @@ use crate::lab::bench::report::{BenchReport, ReportSection, ReportTable};
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#1b1b1b;--paper:#fff;--line:#c8c8c8;--soft:#f3f3f1}\
 @media(prefers-color-scheme:dark){:root{--ink:#e6e6e6;--paper:#161616;--line:#444;--soft:#202020}}\
-body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:72rem;margin:2rem auto;padding:0 1rem}\
+body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:76rem;margin:2rem auto;padding:0 1rem}\
 h1,h2{line-height:1.2}h2{margin-top:2.5rem}\
 .wide{overflow-x:auto}\
 table{border-collapse:collapse;margin:1rem 0;font-variant-numeric:tabular-nums}\
 caption{text-align:left;font-weight:600;padding:.3rem 0}\
-th,td{border:1px solid var(--line);padding:.25rem .6rem;text-align:left;vertical-align:top}\
-td{white-space:nowrap}thead th{background:var(--soft)}tbody th{font-weight:400}\
+th,td{border:1px solid var(--line);padding:.25rem .4rem;text-align:left;vertical-align:top}\
+td,th{font-size:.875rem}thead th{background:var(--soft)}tbody th{font-weight:400}\
 figure{margin:1rem 0}svg{max-width:100%;height:auto;color:var(--ink)}";
 
 impl BenchReport {
@@ -89,7 +89,7 @@ fn put_table(page: &mut String, table: &ReportTable) {
     for row in &table.rows {
         page.push_str("<tr>");
         for (place, cell) in row.iter().enumerate() {
-            let cell = encode_text(cell);
+            let cell = broken_between(cell);
             let _ = match place {
                 0 => write!(page, "<th scope=\"row\">{cell}</th>"),
                 _ => write!(page, "<td>{cell}</td>"),
@@ -100,8 +100,25 @@ fn put_table(page: &mut String, table: &ReportTable) {
     page.push_str("</tbody>\n</table>\n</div>\n");
 }
 
+/// A cell that is broken between its numbers, never within one: as narrow as that, the widest table fits on a screen.
+fn broken_between(cell: &str) -> String {
+    let letters: Vec<char> = cell.chars().collect();
+    let is_digit = |place: Option<usize>| {
+        place
+            .and_then(|place| letters.get(place))
+            .is_some_and(char::is_ascii_digit)
+    };
+    let kept = letters.iter().enumerate().map(|(place, letter)| {
+        let is_within = *letter == ' ' && is_digit(place.checked_sub(1)) && is_digit(Some(place + 1));
+        if is_within { '\u{a0}' } else { *letter }
+    });
+    let kept: String = kept.collect();
+    encode_text(&kept).replace('–', "–<wbr>")
+}
+
 #[cfg(test)]
 mod tests {
+    use super::broken_between;
     use crate::lab::bench::report::tests::sample;
 
     #[test]
@@ -116,6 +133,18 @@ mod tests {
         assert!(page.contains("<title>Sessions &lt;script&gt;</title>") && !page.contains("<script>"));
         assert!(page.contains("books &lt;per&gt; second") && !page.contains("<per>"));
         assert!(page.contains("prefers-color-scheme:dark"));
+    }
+
+    #[test]
+    fn a_cell_is_broken_between_its_numbers_and_never_within_one() {
+        for (cell, markup) in [
+            ("72 863 (65 000–75 000)", "72\u{a0}863 (65\u{a0}000–<wbr>75\u{a0}000)"),
+            ("–", "–<wbr>"),
+            ("1 bare <client> 2", "1 bare &lt;client&gt; 2"),
+        ] {
+            assert_eq!(broken_between(cell), markup);
+        }
+        assert!(!sample().html().unwrap().contains("nowrap"));
     }
 
     #[test]
