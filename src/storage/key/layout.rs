@@ -28,6 +28,11 @@ const GRIN_TRANSFER: &str = "grin-transfer";
 /// When a table was made, within its name.
 const TABLE_TIME: &str = "%Y%m%d_%H%M%S";
 
+/// Whether file systems have an entry of this name in their root, beside what is stored there. Uploads under way have such a name.
+pub(in crate::storage) fn is_of_file_system(name: &str) -> bool {
+    name.starts_with('.') || name == "lost+found"
+}
+
 /// What an object of a book is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BookObjectKind {
