@@ -224,6 +224,18 @@ fn what_was_not_looked_at_for_the_longest_time_comes_first_and_a_cut_pass_goes_o
 }
 
 #[test]
+fn a_pass_reads_no_more_bytes_a_second_than_it_may() {
+    let home = library(2);
+    let (_, summary) = lines(&home.grind(&["verify", "--json"]));
+    let half = format!("{}KiB", summary["bytes"].as_u64().unwrap() / 2048);
+    let slow = home.grind(&["verify", "--json", "--bandwidth", &half]);
+    assert_eq!(slow.status.code(), Some(0), "{}", slow.err);
+    let took = lines(&slow).1["seconds"].as_f64().unwrap();
+    assert!(took > 1.5, "{took} s for what takes two at this speed");
+    assert_eq!(home.grind(&["verify", "--bandwidth", "fast"]).status.code(), Some(2));
+}
+
+#[test]
 fn a_storage_that_is_away_or_another_makes_no_book_missing() {
     let home = library(4);
     let away = home.folder.path().join("volume");
