@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::progress::{ProgressDisplay, ProgressStyle};
-use crate::cli::{reading, storage};
+use crate::cli::{grin_line, reading, storage};
 use crate::daemon;
-use crate::daemon::{BuildError, DaemonEnd, LiveDaemonView, RunOptions, StartError};
+use crate::daemon::{BuildError, DaemonEnd, GrinStanding, LiveDaemonView, RunOptions, StartError};
 use crate::log;
 use crate::log::CountedNoun;
 use crate::observe::{DaemonView, ObserverError};
@@ -64,7 +64,7 @@ pub fn verdict(ended: &DaemonEnd, once: bool) -> CommandResult {
     }
     let grin = GrinAtEnd {
         signed_out: ended.signed_out.as_deref(),
-        is_away: ended.is_grin_away,
+        standing: ended.grin,
     };
     match unfinished(&ended.report, grin, once) {
         Some(error) => Err(error),
@@ -101,8 +101,7 @@ const LATER: &str = "Nothing is lost. Run it again later to resume; stored books
 #[derive(Debug, Clone, Copy, Default)]
 struct GrinAtEnd<'a> {
     signed_out: Option<&'a str>,
-    /// It gave no answer to the last request.
-    is_away: bool,
+    standing: GrinStanding,
 }
 
 /// Unknown barcodes that are named.
@@ -124,12 +123,23 @@ fn unfinished(report: &RunReport, grin: GrinAtEnd<'_>, once: bool) -> Option<Cli
         let exit = exit_of_stop(waiting.cause, waiting.needs_person);
         let advice = match waiting.cause {
             WaitCause::SignIn => SIGN_IN,
+            _ if grin.standing == GrinStanding::Untrusted && exit == ExitStatus::Config => grin_line::TRUST,
             _ if exit == ExitStatus::Unavailable => LATER,
             _ => "Nothing is lost. Correct this and run it again; stored books are not fetched twice.",
         };
         return Some(explained(CliError::new(exit, "stopped before the end")).advise(advice));
     }
-    if incomplete && grin.is_away && !report.incomplete.is_empty() {
+    if incomplete && grin.standing == GrinStanding::Untrusted {
+        let error = explained(CliError::new(ExitStatus::Config, "GRIN's certificate is not trusted"));
+        return Some(with_unknown(error, report).advise(grin_line::TRUST));
+    }
+    let is_away = match grin.standing {
+        GrinStanding::NeverAnswered => true,
+        // Of the books that are left one may be the reason.
+        GrinStanding::Away => !report.incomplete.is_empty(),
+        GrinStanding::Answers | GrinStanding::Untrusted => false,
+    };
+    if incomplete && is_away {
         let error = explained(CliError::new(ExitStatus::Unavailable, "GRIN cannot be reached"));
         return Some(with_unknown(error, report).advise(LATER));
     }
@@ -164,6 +174,8 @@ fn exit_of_stop(cause: WaitCause, needs_person: bool) -> ExitStatus {
         _ if !needs_person => ExitStatus::Failed,
         // No room, or no right to write there.
         WaitCause::Disk | WaitCause::Mount | WaitCause::Storage | WaitCause::Catalog => ExitStatus::CannotCreate,
+        // Its certificate is not trusted, or no session can be set up.
+        WaitCause::Grin => ExitStatus::Config,
         _ => ExitStatus::NotPermitted,
     }
 }

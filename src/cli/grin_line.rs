@@ -12,6 +12,10 @@ use crate::session::{CloseSession, Session, SessionConfig, SessionError};
 use crate::settings::Settings;
 use crate::vocabulary::in_zone;
 
+/// What to do about a certificate that is not trusted.
+pub const TRUST: &str = "Name the file of its certificate authority (PEM) as session.ca_file, or leave the key out for the system's authorities; a proxy \
+                         that opens TLS has an authority of its own. Nothing is lost.";
+
 /// How long the last connections have for their farewell.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -89,6 +93,9 @@ pub fn failed(error: &SessionError) -> CliError {
         SessionError::Setup(_) => CliError::new(ExitStatus::Config, "no session can be set up")
             .because(error)
             .advise("Look at session.ca_file; `grind check-config` checks it."),
+        SessionError::Tls { .. } => CliError::new(ExitStatus::Config, "GRIN's certificate is not trusted")
+            .because(error)
+            .advise(TRUST),
         SessionError::Throttled { retry_after, .. } | SessionError::NotServed { retry_after, .. } => {
             asked_to_wait(*retry_after, Timestamp::now()).because(error)
         }
@@ -129,5 +136,14 @@ mod tests {
             assert!(told.to_string().contains(words), "{told}");
             assert_eq!(told.to_string().contains("network"), is_of_network, "{told}");
         }
+        let untrusted = failed(&SessionError::Tls {
+            host: "grin".to_owned(),
+            cause: "UnknownIssuer".to_owned(),
+        });
+        assert_eq!(
+            untrusted.exit(),
+            ExitStatus::Config,
+            "as the preflight says: {untrusted}"
+        );
     }
 }

@@ -22,6 +22,7 @@ use crate::observe::{
     DaemonView, FrontDoor, ObserverError, ObserverServer, PROGRAM_VERSION, ShutdownPhase, StartingDoor,
 };
 use crate::pipeline::{RunReport, RunScope};
+use crate::session::SessionSnapshot;
 use crate::settings::{Settings, SettingsSources, diagnostics_folder};
 #[cfg(feature = "traces")]
 use crate::traces::{TraceExport, TraceTarget};
@@ -60,8 +61,33 @@ pub struct DaemonEnd {
     pub gave_up: Option<String>,
     /// Why the sign-in to GRIN is gone, where that was proven and nobody has signed in since.
     pub signed_out: Option<String>,
-    /// GRIN gave no answer to the last request.
-    pub is_grin_away: bool,
+    /// How GRIN was met.
+    pub grin: GrinStanding,
+}
+
+/// How GRIN was met by a run, as its last request showed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum GrinStanding {
+    /// It answers.
+    #[default]
+    Answers,
+    /// It gave no answer to the last request, and did to others.
+    Away,
+    /// It answered no request at all.
+    NeverAnswered,
+    /// Its certificate is not trusted.
+    Untrusted,
+}
+
+impl GrinStanding {
+    fn of(session: &SessionSnapshot) -> Self {
+        match (session.is_grin_untrusted, session.is_grin_away) {
+            (true, _) => Self::Untrusted,
+            (false, false) => Self::Answers,
+            (false, true) if session.has_grin_answered() => Self::Away,
+            (false, true) => Self::NeverAnswered,
+        }
+    }
 }
 
 /// Why a run did not begin.
@@ -173,8 +199,8 @@ async fn finish(
         report,
         ledger,
         gave_up: gave_up.or(lost),
+        grin: GrinStanding::of(&session),
         signed_out: session.signed_out,
-        is_grin_away: session.is_grin_away,
     }
 }
 

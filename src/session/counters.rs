@@ -12,10 +12,11 @@ use crate::actor::{DurationHistogram, HistogramSnapshot, SnapshotLabel};
 use crate::clock::SystemClock;
 use crate::diagnostics::DiagnosticsFolder;
 use crate::session::bulk_window::BulkWindow;
+use crate::session::last_answer::LastAnswer;
 use crate::session::permits::PermitView;
 use crate::session::silence::AnswerSilence;
 use crate::session::snapshot::{PermitSnapshot, RequestCount, RetryCount, SessionSnapshot};
-use crate::session::{PermitClass, RequestKind};
+use crate::session::{PermitClass, RequestKind, SessionError};
 
 const CLASSES: usize = PermitClass::ALL.len();
 const KINDS: usize = RequestKind::ALL.len();
@@ -41,8 +42,7 @@ pub struct SessionCounters {
     on_new: [AtomicU64; CLASSES],
     on_kept: [AtomicU64; CLASSES],
     requests: [[AtomicU64; STATUS_CLASSES.len()]; KINDS],
-    /// The last request to GRIN got no answer.
-    is_grin_away: AtomicBool,
+    last_answer: LastAnswer,
     pub(super) silence: Mutex<AnswerSilence>,
     pub(super) head: [DurationHistogram; KINDS],
     body: [DurationHistogram; KINDS],
@@ -118,7 +118,7 @@ impl SessionCounters {
     pub(super) fn note_answer(&self, kind: RequestKind, status: u16, head: Duration) {
         self.requests[kind.index()][usize::from(status / 100).min(5)].fetch_add(1, Relaxed);
         self.head[kind.index()].observe(head);
-        self.note_grin(kind, false);
+        self.last_answer.note(kind, None);
     }
 
     /// A request was answered; `is_kept`: over a connection that was open before.
@@ -132,15 +132,9 @@ impl SessionCounters {
         self.body[kind.index()].observe(took);
     }
 
-    pub(super) fn note_no_answer(&self, kind: RequestKind) {
+    pub(super) fn note_no_answer(&self, kind: RequestKind, error: &SessionError) {
         self.requests[kind.index()][0].fetch_add(1, Relaxed);
-        self.note_grin(kind, true);
-    }
-
-    fn note_grin(&self, kind: RequestKind, is_away: bool) {
-        if kind.is_of_grin() {
-            self.is_grin_away.store(is_away, Relaxed);
-        }
+        self.last_answer.note(kind, Some(error));
     }
 
     /// What is not recognised is reported there.
@@ -221,7 +215,8 @@ impl SessionCounters {
             bulk_most: self.bulk_most.load(Relaxed),
             bandwidth: Some(self.bandwidth.load(Relaxed)).filter(|limit| *limit > 0),
             bandwidth_waiting: self.bandwidth_waiting.load(Relaxed),
-            is_grin_away: self.is_grin_away.load(Relaxed),
+            is_grin_away: self.last_answer.is_away(),
+            is_grin_untrusted: self.last_answer.is_untrusted(),
             silent_seconds: self.silent_for().map(|lasts| lasts.as_secs_f64()),
             signed_out: locked(&self.signed_out).clone(),
             token_ends_at: (*locked(&self.token_end)).and_then(|ends| self.told(ends)),
@@ -330,7 +325,7 @@ mod tests {
         let counters = SessionCounters::default();
         counters.note_answer(RequestKind::ArchiveHead, 200, Duration::from_millis(1));
         counters.note_answer(RequestKind::ArchiveHead, 999, Duration::from_millis(1));
-        counters.note_no_answer(RequestKind::Search);
+        counters.note_no_answer(RequestKind::Search, &SessionError::Reset);
         counters.note_retry(RequestKind::ArchiveBody, "stale");
         counters.note_refresh(RefreshOutcome::Denied);
         counters.note_resume(ResumeOutcome::Appended);

@@ -19,6 +19,7 @@ mod gate;
 mod grin_request;
 mod handle;
 mod in_flight;
+mod last_answer;
 mod messages;
 mod net;
 mod owner;

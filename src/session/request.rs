@@ -115,7 +115,7 @@ impl SessionEngine {
             sent = self.send_in_turn(&attempt, waited).await?;
         }
         let exchanged = sent.exchanged.map_err(|FailedExchange { error, .. }| {
-            self.counters.note_no_answer(outgoing.kind);
+            self.counters.note_no_answer(outgoing.kind, &error);
             self.net.note(Some(&error));
             error
         });

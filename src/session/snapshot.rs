@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::{HistogramSnapshot, SnapshotLabel};
 use crate::session::RequestKind;
+use crate::session::counters::STATUS_CLASSES;
 
 /// The counters at one moment; the fields' names are those of the metrics without their prefix.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -76,6 +77,9 @@ pub struct SessionSnapshot {
     /// The last request to GRIN, or for its token, got no answer.
     #[serde(default)]
     pub is_grin_away: bool,
+    /// The certificate that was shown to it was refused.
+    #[serde(default)]
+    pub is_grin_untrusted: bool,
     /// For how long GRIN has answered nothing, not one byte; `None` while it is not asked.
     #[serde(default)]
     pub silent_seconds: Option<f64>,
@@ -90,12 +94,21 @@ pub struct SessionSnapshot {
 }
 
 impl SessionSnapshot {
-    /// Requests that GRIN counts: all but those for tokens and those to services of the operator's.
+    /// Requests that GRIN counts.
     pub fn grin_requests(&self) -> u64 {
+        self.of_grin().map(|count| count.count).sum()
+    }
+
+    /// Any request to GRIN was answered, whatever the answer.
+    pub fn has_grin_answered(&self) -> bool {
+        self.of_grin().any(|count| count.status_class != STATUS_CLASSES[0])
+    }
+
+    /// All but those for tokens and those to services of the operator's.
+    fn of_grin(&self) -> impl Iterator<Item = &RequestCount> {
         let others = [RequestKind::Token, RequestKind::State, RequestKind::Hook].map(RequestKind::as_str);
-        let is_of_grin = |count: &&RequestCount| others.iter().all(|other| count.kind != *other);
-        let of_grin = self.requests.iter().filter(is_of_grin);
-        of_grin.map(|count| count.count).sum()
+        let is_of_grin = move |count: &&RequestCount| others.iter().all(|other| count.kind != *other);
+        self.requests.iter().filter(is_of_grin)
     }
 }
 

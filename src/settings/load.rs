@@ -106,6 +106,11 @@ impl Settings {
         gathered.usable()
     }
 
+    /// What the sources say as far as it can be read: what is wrong stands for its default. For questions that come before a config is sound.
+    pub fn load_leniently(sources: &SettingsSources) -> Option<Self> {
+        GatheredSettings::of(sources).settings
+    }
+
     /// Where the daemon of this config can be asked, even where the config is refused for the sake of other sections: a daemon
     /// keeps the config it began with when a later one is refused.
     ///

@@ -11,7 +11,7 @@ use crate::storage::local::{self, LocalStorage, SpaceReservation, StorageSpace};
 use crate::storage::meta::ObjectMeta;
 use crate::storage::object::{self, ObjectStorage};
 use crate::storage::upload::ObjectUpload;
-use crate::storage::{ObjectListing, ObjectStat, SweepResult};
+use crate::storage::{EntryListing, ObjectStat, SweepResult};
 
 /// A folder of this machine, or a bucket.
 #[derive(Clone, Debug)]
@@ -118,7 +118,7 @@ impl StorageBackend {
         }
     }
 
-    pub fn list(&self, folder: Option<&ObjectKey>) -> ObjectListing {
+    pub fn list(&self, folder: Option<&ObjectKey>) -> EntryListing {
         match self {
             Self::Local(local) => Box::new(local::list(local, folder)),
             Self::Object(objects) => Box::new(object::list(objects, folder)),

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use crate::storage::key::layout::{BookObjectKind, StorageLayout};
-pub(super) use crate::storage::key::layout::{PER_BOOK, QUARANTINE};
+pub(super) use crate::storage::key::layout::{PER_BOOK, QUARANTINE, is_of_file_system};
 
 use crate::settings::wrong_key;
 
@@ -55,8 +55,12 @@ impl ObjectKey {
 
     /// The name that it has below a folder; `None` where it is not below it.
     pub(super) fn below(&self, folder: &Self) -> Option<Self> {
-        let rest = self.0.strip_prefix(&*folder.0)?.strip_prefix('/')?;
-        Some(Self(rest.into()))
+        Some(Self(folder.rest(&self.0)?.into()))
+    }
+
+    /// The same of any name, below this folder.
+    pub(super) fn rest<'n>(&self, name: &'n str) -> Option<&'n str> {
+        name.strip_prefix(&*self.0)?.strip_prefix('/')
     }
 
     /// The name that it has where its root is this folder.

@@ -70,6 +70,24 @@ pub struct ListedObject {
     pub bytes: u64,
 }
 
+/// One entry of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ListedEntry {
+    /// An object.
+    Object(ListedObject),
+    /// What no object can be: it has another kind of name, or is no file. It is told and left as it is.
+    NoObject(NoObject),
+}
+
+/// What no object can be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NoObject {
+    /// Its name in the whole storage; of a folder, which is not looked into, with a slash at its end.
+    pub name: String,
+    /// Why it is none.
+    pub why: &'static str,
+}
+
 /// What a sweep of leftovers did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SweepResult {
@@ -83,6 +101,9 @@ pub struct SweepResult {
 
 /// A listing; ends after the first error.
 pub type ObjectListing = Box<dyn Iterator<Item = Result<ListedObject, StorageError>> + Send>;
+
+/// The same, with what is no object.
+pub(crate) type EntryListing = Box<dyn Iterator<Item = Result<ListedEntry, StorageError>> + Send>;
 
 impl Storage {
     /// Opens what `config` names. On disk folders are made and tried; an object store is not asked yet (see [`Storage::check`]).
@@ -235,7 +256,17 @@ impl Storage {
 
     /// Every object, or those under a folder, in no particular order and in bounded memory; uploads under way are not among them.
     pub fn list(&self, folder: Option<&ObjectKey>) -> Result<ObjectListing, StorageError> {
-        Ok(self.places.list(folder))
+        let objects = self.places.list(folder).filter_map(|entry| match entry {
+            Ok(ListedEntry::Object(object)) => Some(Ok(object)),
+            Ok(ListedEntry::NoObject(_)) => None,
+            Err(error) => Some(Err(error)),
+        });
+        Ok(Box::new(objects))
+    }
+
+    /// The same of the whole storage, and what is in it that no object can be.
+    pub(crate) fn list_entries(&self) -> EntryListing {
+        self.places.list(None)
     }
 
     /// Whether what is stored outlives the process.

@@ -39,7 +39,7 @@ use crate::storage::object::parts::{PartStore, absent, meta_of};
 use crate::storage::object::patience::in_time;
 use crate::storage::object::runtime::ObjectRuntime;
 use crate::storage::open::StorageConfig;
-use crate::storage::{ObjectStat, SweepResult};
+use crate::storage::{ListedEntry, ListedObject, NoObject, ObjectStat, SweepResult};
 
 /// Prefix of uploads under way. No key can begin with a dot.
 const TEMPORARY: &str = ".grind-tmp";
@@ -196,12 +196,20 @@ impl ObjectStorage {
         }
     }
 
-    /// The key of a place in the bucket, unless it is none of ours.
-    fn key(&self, path: &Path) -> Option<ObjectKey> {
+    /// The key of a place in the bucket, or that it is none of ours; `None` of uploads under way, and outside our folder.
+    fn entry(&self, path: &Path, bytes: u64) -> Option<ListedEntry> {
         let name = match &self.prefix {
             Some(prefix) => path.as_ref().strip_prefix(prefix.as_str())?.strip_prefix('/')?,
             None => path.as_ref(),
         };
-        ObjectKey::parse(name).ok()
+        let is_under_way = name.strip_prefix(TEMPORARY).is_some_and(|below| below.starts_with('/'));
+        match ObjectKey::parse(name) {
+            Ok(key) => Some(ListedEntry::Object(ListedObject { key, bytes })),
+            Err(_) if is_under_way => None,
+            Err(bad) => Some(ListedEntry::NoObject(NoObject {
+                name: name.to_owned(),
+                why: bad.why,
+            })),
+        }
     }
 }

@@ -4,7 +4,7 @@ use crate::storage::backend::StorageBackend;
 use crate::storage::error::StorageError;
 use crate::storage::key::ObjectKey;
 use crate::storage::marker::MARKER_NAME;
-use crate::storage::{ListedObject, ObjectListing};
+use crate::storage::{EntryListing, ListedEntry, ListedObject, NoObject};
 
 /// The places of a storage.
 #[derive(Debug)]
@@ -53,18 +53,18 @@ impl StoragePlaces {
         self.all().map(StorageBackend::place).collect::<Vec<_>>().join(" and ")
     }
 
-    /// Every object, or those under a folder, by the names that they have in the whole storage.
-    pub fn list(&self, folder: Option<&ObjectKey>) -> ObjectListing {
+    /// Every entry, or those under a folder, by the names that they have in the whole storage.
+    pub fn list(&self, folder: Option<&ObjectKey>) -> EntryListing {
         let own = self.own.iter().filter_map(|own| own.list(folder));
-        let own: Vec<ObjectListing> = own.collect();
+        let own: Vec<EntryListing> = own.collect();
         if folder.is_some_and(|folder| self.own.iter().any(|own| own.holds(folder))) {
             return Box::new(own.into_iter().flatten());
         }
         // What lies under the name of a place of its own, from before it had one, is none of the storage's.
         let folders: Vec<ObjectKey> = self.own.iter().map(|own| own.folder.clone()).collect();
-        let is_shadowed = move |key: &ObjectKey| folders.iter().any(|folder| key.below(folder).is_some());
+        let is_shadowed = move |name: &str| folders.iter().any(|folder| folder.rest(name).is_some());
         let main = self.main.list(folder);
-        let main = main.filter(move |found| !found.as_ref().is_ok_and(|found| is_shadowed(&found.key)));
+        let main = main.filter(move |found| !found.as_ref().is_ok_and(|found| is_shadowed(found.name())));
         Box::new(main.chain(own.into_iter().flatten()))
     }
 }
@@ -85,34 +85,47 @@ impl OwnPlace {
     }
 
     /// What of a folder is here; `None`: nothing can be.
-    fn list(&self, folder: Option<&ObjectKey>) -> Option<ObjectListing> {
+    fn list(&self, folder: Option<&ObjectKey>) -> Option<EntryListing> {
         let inside = match folder {
             Some(folder) if *folder != self.folder && self.folder.below(folder).is_none() => Some(self.of(folder)?.key),
             _ => self.at.clone(),
         };
         let listed = self.backend.list(inside.as_ref());
         let own = self.clone();
-        let named = move |found: Result<ListedObject, StorageError>| match found {
+        let named = move |found: Result<ListedEntry, StorageError>| match found {
             Ok(found) => own.named(found).map(Ok),
             Err(error) => Some(Err(error)),
         };
         Some(Box::new(listed.filter_map(named)))
     }
 
-    /// An object of this place by its name in the whole storage; the marker is none of its objects.
-    fn named(&self, found: ListedObject) -> Option<ListedObject> {
-        let is_other = |folder: &ObjectKey| found.key.below(folder).is_some();
-        if found.key.as_str() == MARKER_NAME || self.without.iter().any(is_other) {
+    /// An entry of this place by its name in the whole storage; the marker is none of its objects.
+    fn named(&self, found: ListedEntry) -> Option<ListedEntry> {
+        let is_other = |folder: &ObjectKey| folder.rest(found.name()).is_some();
+        if found.name() == MARKER_NAME || self.without.iter().any(is_other) {
             return None;
         }
-        let key = match &self.at {
-            Some(at) => found.key.below(at)?,
-            None => found.key,
-        };
-        Some(ListedObject {
-            key: key.inside(&self.folder),
-            bytes: found.bytes,
+        Some(match found {
+            ListedEntry::Object(ListedObject { key, bytes }) => {
+                let key = self.at.as_ref().map_or_else(|| Some(key.clone()), |at| key.below(at))?;
+                let key = key.inside(&self.folder);
+                ListedEntry::Object(ListedObject { key, bytes })
+            }
+            ListedEntry::NoObject(NoObject { name, why }) => {
+                let name = self.at.as_ref().map_or(Some(name.as_str()), |at| at.rest(&name))?;
+                let name = format!("{}/{name}", self.folder);
+                ListedEntry::NoObject(NoObject { name, why })
+            }
         })
+    }
+}
+
+impl ListedEntry {
+    fn name(&self) -> &str {
+        match self {
+            Self::Object(object) => object.key.as_str(),
+            Self::NoObject(other) => &other.name,
+        }
     }
 }
 
@@ -199,6 +212,24 @@ mod tests {
         ] {
             assert_eq!(names(&storage, folder), found, "{folder:?}");
         }
+        for odd in [
+            "main/od d",
+            "main/meta/od d",
+            "archives/X1/od d",
+            "archives/quarantine/X1/od d",
+        ] {
+            std::fs::create_dir_all(root.path().join(odd).parent().unwrap()).unwrap();
+            std::fs::write(root.path().join(odd), "").unwrap();
+        }
+        let mut told: Vec<_> = storage
+            .list_entries()
+            .filter_map(|entry| match entry.unwrap() {
+                ListedEntry::NoObject(other) => Some(other.name),
+                ListedEntry::Object(_) => None,
+            })
+            .collect();
+        told.sort();
+        assert_eq!(told, ["a/raw/X1/od d", "od d", "quarantine/X1/od d"]);
         assert!(storage.remove(&key(raw)).unwrap());
         assert!(!root.path().join("archives/X1/X1.tar.gz").exists());
     }

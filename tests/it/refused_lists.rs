@@ -149,7 +149,14 @@ fn a_grin_that_is_away_has_a_code_of_its_own() {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let away = format!("http://{}/libraries/", listener.local_addr().unwrap());
     drop(listener);
-    for step in [&["collect", "--queue", "converted"][..], &["sync"], &["run", "--once"]] {
+    let known = home.simulator.barcode(0).unwrap();
+    for step in [
+        &["collect", "--queue", "converted"][..],
+        &["sync"],
+        &["sync", "--barcodes", known.as_str()],
+        &["sync", "--barcodes", "TL0404NOWHERE"],
+        &["run", "--once"],
+    ] {
         let mut command = home.command(step);
         let ended = finish(command.env("GRIND__GRIN__BASE_URL", &away).spawn().unwrap());
         assert_eq!(ended.status.code(), Some(69), "{step:?}: {} {}", ended.out, ended.err);

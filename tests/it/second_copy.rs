@@ -247,6 +247,40 @@ fn each_object_that_is_damaged_or_missing_is_taken_from_the_second_copy() {
 }
 
 #[test]
+fn what_is_damaged_waits_for_a_second_place_that_is_away_and_grin_is_not_asked() {
+    let home = in_folder(2);
+    home.done(&["run", "--once"]);
+    let asked = home.simulator.stats().count(SimulatorRequest::Get);
+    let (book, away) = (home.simulator.barcode(0).unwrap(), home.folder.path().join("volume"));
+    let raw = home.raw(&book);
+    flip(&raw, 100);
+    let damaged = fs::read(&raw).unwrap();
+    // The volume is not mounted: its folder is empty.
+    fs::rename(second(&home), &away).unwrap();
+    fs::create_dir(second(&home)).unwrap();
+    let dropin = home.folder.path().join("grind.toml.d/40-more.toml");
+    fs::write(dropin, "[fixity]\nreread_every = \"1s\"\n").unwrap();
+    let mut service = Service::of(home);
+    let is_found_twice = |line: &str| {
+        let count = line.strip_prefix("grind_fixity_checks_total{outcome=\"damaged\"} ");
+        count.is_some_and(|count| count.parse::<u32>().unwrap() >= 2)
+    };
+    service.told("READY=1");
+    service.told_when(|service| service.ask("/metrics").lines().any(is_found_twice));
+    assert!(fs::read(&raw).unwrap() == damaged, "it stays where it is");
+    fs::remove_dir_all(second(&service.home)).unwrap();
+    fs::rename(&away, second(&service.home)).unwrap();
+    service.told_when(|_| fs::read(&raw).is_ok_and(|now| now != damaged));
+    service.signal(Signal::TERM);
+    let ended = service.finish().succeeded();
+    assert!(ended.err.contains("it is asked again later"), "{}", ended.err);
+    let home = &service.home;
+    let now = home.simulator.stats().count(SimulatorRequest::Get);
+    assert_eq!((now, in_quarantine(home, &book).len()), (asked, 2), "GRIN is not asked");
+    are_the_same(&home.root(), &second(home), 2);
+}
+
+#[test]
 fn a_second_copy_takes_the_place_of_a_storage_that_is_lost() {
     const BOOKS: u32 = 3;
     let home = in_folder(BOOKS);

@@ -278,6 +278,18 @@ fn a_sample_goes_past_what_cannot_be_checked() {
 }
 
 #[test]
+fn a_pass_reads_no_more_bytes_a_second_than_it_may() {
+    let home = library(2);
+    let (_, summary) = lines(&home.grind(&["verify", "--json"]));
+    let half = format!("{}KiB", summary["bytes"].as_u64().unwrap() / 2048);
+    let slow = home.grind(&["verify", "--json", "--bandwidth", &half]);
+    assert_eq!(slow.status.code(), Some(0), "{}", slow.err);
+    let took = lines(&slow).1["seconds"].as_f64().unwrap();
+    assert!(took > 1.5, "{took} s for what takes two at this speed");
+    assert_eq!(home.grind(&["verify", "--bandwidth", "fast"]).status.code(), Some(2));
+}
+
+#[test]
 fn a_storage_that_is_away_or_another_makes_no_book_missing() {
     let home = library(4);
     let away = home.folder.path().join("volume");

@@ -182,6 +182,46 @@ fn what_is_missing_or_of_another_size_beside_an_archive_is_found_and_what_can_be
 }
 
 #[test]
+fn files_that_no_object_can_be_are_told_in_bounds_and_stay() {
+    let home = library(2);
+    let book = home.simulator.barcode(0).unwrap();
+    let odd = format!("raw/{book}/{book} (copy).tar.gz");
+    fs::write(place(&home, &odd), "x").unwrap();
+    fs::write(place(&home, "meta/.hidden"), "x").unwrap();
+    std::os::unix::fs::symlink("/etc/hostname", place(&home, "full/link")).unwrap();
+    fs::create_dir(place(&home, "od\u{1b}d")).unwrap();
+    fs::write(place(&home, "od\u{1b}d/x"), "x").unwrap();
+    // Those of file systems are none of the library's.
+    for folder in ["lost+found", ".snapshot"] {
+        fs::create_dir(place(&home, folder)).unwrap();
+    }
+    let before = crate::support::files(&home.root());
+    let names = ["full/link", "meta/.hidden", "od\u{1b}d/", &odd];
+    let expected = names.map(|name| ("unknown".to_owned(), name.to_owned()));
+    let told = home.grind(&["verify", "--quick", "--repair", "--json"]);
+    assert_eq!(
+        (told.status.code(), listed(&told)),
+        (Some(1), expected.to_vec()),
+        "{}",
+        told.err
+    );
+    assert_eq!(lines(&told).1["no_objects"], 4);
+    let words = home.grind(&["verify", "--quick"]).out;
+    assert!(words.contains("2 books ok") && !words.contains('\u{1b}'), "{words}");
+
+    for number in 0..150 {
+        fs::write(place(&home, &format!("raw/a file {number}")), "x").unwrap();
+    }
+    let told = home.grind(&["verify", "--quick", "--json"]);
+    assert_eq!((listed(&told).len(), &lines(&told).1["no_objects"]), (100, &154.into()));
+    assert_eq!(
+        crate::support::files(&home.root()).len(),
+        before.len() + 150,
+        "nothing is removed"
+    );
+}
+
+#[test]
 fn an_object_that_cannot_be_looked_at_keeps_no_other_book_from_being_compared() {
     let home = library(8);
     let books: Vec<Barcode> = home.simulator.barcodes().collect();

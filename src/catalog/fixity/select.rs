@@ -37,10 +37,17 @@ pub enum CheckPurpose {
     Unsound,
 }
 
+/// A book was copied to the second place as it is stored.
+const WAS_COPIED: &str = "EXISTS (SELECT 1 FROM second_copies WHERE second_copies.book = books.id \
+    AND second_copies.copied_of = books.sync_timestamp)";
+
 /// Of books that are damaged or missing, those that GRIN or the second place may have.
-pub(super) const CAN_BE_MENDED: &str = "check_outcome IN ('damaged', 'missing') AND state = 'stored' \
-    AND (check_outcome = 'missing' OR listed_converted = 1 OR EXISTS (SELECT 1 FROM second_copies \
-    WHERE second_copies.book = books.id AND second_copies.copied_of = books.sync_timestamp))";
+pub(super) fn can_be_mended() -> String {
+    format!(
+        "check_outcome IN ('damaged', 'missing') AND state = 'stored' \
+         AND (check_outcome = 'missing' OR listed_converted = 1 OR {WAS_COPIED})"
+    )
+}
 
 /// The place of a book in that order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -71,6 +78,8 @@ pub struct BookToCheck {
     pub code: String,
     /// GRIN's list names it as converted.
     pub is_ready: bool,
+    /// It was copied to the second place as it is stored.
+    pub is_copied: bool,
     /// Its place.
     pub cursor: CheckCursor,
 }
@@ -130,7 +139,7 @@ impl CheckSelection {
             CheckPurpose::Asked => meant,
             CheckPurpose::Copied => format!("{meant} AND {IS_COPIED}"),
             CheckPurpose::Due(_) => format!("{meant} AND {NOT_TRIED}"),
-            CheckPurpose::Unsound => format!("{meant} AND {CAN_BE_MENDED}"),
+            CheckPurpose::Unsound => format!("{meant} AND {}", can_be_mended()),
         }
     }
 
@@ -165,6 +174,7 @@ impl BookToCheck {
             recorded: RecordedBook::read(row)?,
             code: row.get("barcode")?,
             is_ready: row.get("listed_converted")?,
+            is_copied: row.get("was_copied")?,
             cursor: CheckCursor {
                 known_since: row.get("known_since")?,
                 id: row.get("id")?,
@@ -178,7 +188,7 @@ impl ListToCheck {
         let columns = RecordedBook::COLUMNS;
         let (meant, known_since) = (self.selection.condition(), self.selection.known_since());
         format!(
-            "SELECT {columns}, listed_converted, {known_since} AS known_since FROM books WHERE {meant} \
+            "SELECT {columns}, listed_converted, {WAS_COPIED} AS was_copied, {known_since} AS known_since FROM books WHERE {meant} \
              AND {known_since} >= :since AND ({known_since} > :since OR id > :id) ORDER BY {known_since}, id LIMIT :limit"
         )
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::catalog::CatalogError;
 use crate::catalog::engine::SqlConnection;
 use crate::catalog::engine::value::arguments;
-use crate::catalog::fixity::select::CAN_BE_MENDED;
+use crate::catalog::fixity::select::can_be_mended;
 use crate::catalog::lifecycle::history::ChangeNote;
 use crate::catalog::lifecycle::next_state::{BookChange, BookStanding};
 use crate::catalog::lifecycle::restore::forget_stored;
@@ -142,7 +142,8 @@ impl CatalogOperation for AskFixity {
         let due = format!("SELECT count(*) FROM books WHERE {meant} AND ifnull(checked_at, sync_timestamp) < :before");
         let before = stamp(self.before);
         let again = format!(
-            "SELECT count(*) FROM books WHERE {meant} AND {CAN_BE_MENDED} AND ifnull(checked_at, '') < :again_before"
+            "SELECT count(*) FROM books WHERE {meant} AND {} AND ifnull(checked_at, '') < :again_before",
+            can_be_mended()
         );
         let again_before = stamp(self.again_before);
         // Totals of each day: some thousand rows after many years.

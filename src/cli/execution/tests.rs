@@ -137,6 +137,7 @@ fn a_run_that_was_stopped_says_by_its_code_what_a_person_is_to_look_at() {
         (W::Passphrase, true, ExitStatus::NotPermitted),
         (W::SignIn, true, ExitStatus::NotPermitted),
         (W::Grin, false, ExitStatus::Unavailable),
+        (W::Grin, true, ExitStatus::Config),
         (W::Gate, false, ExitStatus::Unavailable),
         (W::Token, false, ExitStatus::Unavailable),
     ] {
@@ -145,7 +146,36 @@ fn a_run_that_was_stopped_says_by_its_code_what_a_person_is_to_look_at() {
 }
 
 #[test]
+fn how_grin_was_met_decides_the_code_of_what_was_not_done() {
+    use GrinStanding as G;
+    let book = &[
+        "sync: 1 book could not be fetched and is left to the next run",
+        "X2: forbidden",
+    ][..];
+    let away = &["_all_books: cannot connect to GRIN"][..];
+    for (incomplete, unknown, standing, code, says) in [
+        (away, &[][..], G::Answers, 1, "Run it again to resume"),
+        (away, &[], G::Away, 69, "GRIN cannot be reached"),
+        (away, &[], G::NeverAnswered, 69, "GRIN cannot be reached"),
+        (away, &["X1"][..], G::Untrusted, 78, "session.ca_file"),
+        (book, &[], G::Away, 1, "when their time has come"),
+        (book, &[], G::NeverAnswered, 69, "Run it again later"),
+        (book, &[], G::Untrusted, 78, "session.ca_file"),
+        (&[], &["X1"], G::NeverAnswered, 1, "1 barcode is unknown"),
+    ] {
+        let grin = GrinAtEnd {
+            signed_out: None,
+            standing,
+        };
+        let error = unfinished(&report(None, incomplete, unknown), grin, true).unwrap();
+        assert_eq!(error.exit().code(), code, "{error}");
+        assert!(error.to_string().contains(says), "{error}");
+    }
+}
+
+#[test]
 fn what_was_not_done_has_one_code_and_names_its_reason() {
+    use GrinStanding as G;
     use WaitCause as W;
     let list = &["_all_books: not signed in: revoked"][..];
     let part = &["a part: broken off"][..];
@@ -171,7 +201,10 @@ fn what_was_not_done_has_one_code_and_names_its_reason() {
     ] {
         let grin = GrinAtEnd {
             signed_out,
-            is_away: incomplete == away || incomplete == book,
+            standing: match incomplete == away || incomplete == book {
+                true => G::Away,
+                false => G::Answers,
+            },
         };
         let error = unfinished(&report(stopped, incomplete, unknown), grin, true).unwrap();
         let text = error.to_string();
@@ -181,7 +214,7 @@ fn what_was_not_done_has_one_code_and_names_its_reason() {
     let done = report(None, &[], &[]);
     let grin = GrinAtEnd {
         signed_out: gone,
-        is_away: true,
+        standing: G::Untrusted,
     };
     assert_eq!(unfinished(&done, grin, true), None, "nothing needed the sign-in");
     let daemon = report(None, list, &["X1"]);

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
-use crate::cli::init::InitArgs;
-use crate::cli::init::checks;
-use crate::settings::StorageAddress;
+use crate::cli::init::{InitArgs, checks, places};
+use crate::settings::{SettingsSources, StorageAddress};
 
 /// How often a person may answer a question wrongly.
 const TRIES: usize = 3;
@@ -76,7 +75,8 @@ impl InitAnswers {
             words: "Where books go (file:///srv/library, s3://bucket/prefix or az://container/prefix)",
             given: args.storage.as_deref(),
         };
-        let storage = source.answer(&storage, |url| checks::storage(url, args))?;
+        let present = SettingsSources::of_process(Some(&places(args)[0]));
+        let storage = source.answer(&storage, |url| checks::storage(url, args, &present))?;
         let storage_keys = storage_keys(args, &storage, source)?;
         let sign_in = sign_in(args, source)?;
         let passphrase = Question {

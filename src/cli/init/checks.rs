@@ -8,8 +8,8 @@ use crate::grin::{
     ClientSecretFile, LibraryDirectory, ServiceAccountKey, TokenUriPolicy, read_passphrase, read_secret_bytes,
 };
 use crate::session::service_account_can_sign;
-use crate::settings::StorageAddress;
-use crate::storage::{MARKER_NAME, StorageConfig};
+use crate::settings::{Settings, SettingsSources, StorageAddress};
+use crate::storage::{MARKER_NAME, StorageConfig, StorageLayout};
 
 /// GRIN's directory.
 pub fn library(text: &str) -> Result<String, String> {
@@ -19,10 +19,11 @@ pub fn library(text: &str) -> Result<String, String> {
     }
 }
 
-/// An address. A folder is the library's own, and takes an object; an object store is tried with its keys.
-pub fn storage(url: &str, args: &InitArgs) -> Result<String, String> {
+/// An address. A folder is the library's own, and takes an object; an object store is tried with its keys. `present` are the settings that
+/// are in force before a configuration is written.
+pub fn storage(url: &str, args: &InitArgs, present: &SettingsSources) -> Result<String, String> {
     if let Some(folder) = StorageAddress::folder_of(url) {
-        own_folder(&folder)?;
+        own_folder(&folder, &layouts(present))?;
     }
     if StorageAddress::provider_of(url).is_none() {
         tried(url, None, args)?;
@@ -30,19 +31,25 @@ pub fn storage(url: &str, args: &InitArgs) -> Result<String, String> {
     Ok(url.to_owned())
 }
 
-/// The folders of a library's objects.
-const OF_LIBRARY: [&str; 4] = ["raw", "full", "meta", "quarantine"];
+/// Under which names a library may lie there: by the configuration that is replaced, drop-ins beside it and the environment, or as a new one
+/// has them.
+fn layouts(present: &SettingsSources) -> Vec<StorageLayout> {
+    let present = Settings::load_leniently(present);
+    let all = [present, Settings::load_leniently(&SettingsSources::default())];
+    let layouts = all.iter().flatten().map(StorageLayout::from_settings);
+    layouts.filter_map(Result::ok).collect()
+}
 
 /// Refuses a folder that has other things in it than a library: it is given to the daemon's user, who alone may enter it then. Of one that
 /// cannot be read, what is tried in it tells.
-fn own_folder(folder: &Path) -> Result<(), String> {
+fn own_folder(folder: &Path, layouts: &[StorageLayout]) -> Result<(), String> {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Ok(());
     };
     let names: Vec<_> = entries
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .collect();
-    let is_fit = |name: &String| name.starts_with('.') || name == "lost+found" || OF_LIBRARY.contains(&name.as_str());
+    let is_fit = |name: &String| layouts.iter().any(|layout| layout.is_of_root(name));
     let other = names.iter().find(|name| !is_fit(name));
     match other.filter(|_| folder.parent().is_none() || !names.iter().any(|name| name == MARKER_NAME)) {
         Some(other) => Err(format!(
@@ -142,6 +149,7 @@ mod tests {
 
     #[test]
     fn a_library_has_a_folder_of_its_own() {
+        let layouts = layouts(&SettingsSources::default());
         for (entries, is_fit) in [
             (&[][..], true),
             (&["lost+found", ".snapshot"], true),
@@ -154,13 +162,28 @@ mod tests {
             for entry in entries {
                 std::fs::create_dir(folder.path().join(entry)).unwrap();
             }
-            let told = own_folder(folder.path());
+            let told = own_folder(folder.path(), &layouts);
             assert_eq!(told.is_ok(), is_fit, "{entries:?}: {told:?}");
         }
-        assert!(own_folder(Path::new("/nonexistent/library")).is_ok());
+        assert!(own_folder(Path::new("/nonexistent/library"), &layouts).is_ok());
         for folder in ["/", "/usr"] {
-            let told = own_folder(Path::new(folder)).unwrap_err();
+            let told = own_folder(Path::new(folder), &layouts).unwrap_err();
             assert!(told.contains("name one below it"), "{told}");
         }
+    }
+
+    #[test]
+    fn a_library_without_a_marker_is_known_by_the_prefixes_that_are_in_force() {
+        let folder = tempfile::tempdir().unwrap();
+        for entry in ["archives", "full", "quarantine"] {
+            std::fs::create_dir(folder.path().join(entry)).unwrap();
+        }
+        let url = format!("file://{}", folder.path().display());
+        let mut present = SettingsSources::default();
+        let refused = storage(&url, &InitArgs::default(), &present).unwrap_err();
+        assert!(refused.contains("archives"), "{refused}");
+        let prefix = ("GRIND__STORAGE__RAW_PREFIX".to_owned(), "archives".to_owned());
+        present.env.extend([prefix]);
+        assert_eq!(storage(&url, &InitArgs::default(), &present), Ok(url));
     }
 }

@@ -82,12 +82,7 @@ fn certificate(settings: &Settings, summary: &Result<SmallAnswer, SessionError>)
         return CheckLine::passed(CERTIFICATE, "not needed: grin.base_url begins with http://");
     }
     match summary {
-        Err(SessionError::Tls { .. }) => CheckLine::failed(
-            CERTIFICATE,
-            ExitStatus::Config,
-            "GRIN's certificate is not trusted. Name the file of its certificate authority (PEM) here, or leave the key out for the \
-             system's authorities; a proxy that opens TLS has an authority of its own.",
-        ),
+        Err(error @ SessionError::Tls { .. }) => CheckLine::of_error(CERTIFICATE, &grin_line::failed(error)),
         Ok(_)
         | Err(
             SessionError::TokenWanted

@@ -11,6 +11,7 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::output::write_to;
 use crate::cli::reading;
 use crate::cli::verify::VerifyArgs;
+use crate::log::PlainText;
 use crate::pipeline::{
     BookChecker, ListingCounts, ListingFault, ListingFinding, ListingPart, ListingRepair, ListingStop, StoreListing,
 };
@@ -27,7 +28,7 @@ struct QuickEnd {
     missing_archives: u64,
     /// Objects of another size than recorded, and manifests that are none.
     damaged: u64,
-    /// Objects that nobody knows.
+    /// What nobody knows, as far as it is told.
     unknown: u64,
     /// Books of which nothing can be said, most of them because they are being stored anew.
     could_not_check: u64,
@@ -96,7 +97,7 @@ fn say(finding: &ListingFinding, json: bool) -> Result<(), CliError> {
             out,
             "{}\t{barcode}\t{}\t{}",
             finding.outcome.as_str(),
-            finding.key,
+            PlainText(&finding.key),
             finding.detail
         )
     })
@@ -145,7 +146,13 @@ impl QuickEnd {
     fn in_words(&self) -> String {
         use std::fmt::Write as _;
         let Self {
-            counts: ListingCounts { books, ok, objects },
+            counts:
+                ListingCounts {
+                    books,
+                    ok,
+                    objects,
+                    no_objects,
+                },
             missing,
             missing_archives,
             damaged,
@@ -161,6 +168,12 @@ impl QuickEnd {
             "{books} books and {objects} objects compared: {ok} books ok, {missing} objects missing ({missing_archives} of them \
              archives), {damaged} of another size, {unknown} objects that nobody knows, {could_not_check} could not be checked"
         );
+        if *no_objects > 0 {
+            let _ = write!(
+                words,
+                "\n{no_objects} files, folders and links have names or kinds that no object has; the first are told"
+            );
+        }
         if *repaired > 0 {
             let _ = write!(
                 words,

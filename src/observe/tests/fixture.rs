@@ -314,6 +314,7 @@ fn session() -> SessionSnapshot {
         bandwidth: Some(20 << 20),
         bandwidth_waiting: 1,
         is_grin_away: false,
+        is_grin_untrusted: false,
         silent_seconds: None,
         signed_out: Some("token dead".into()),
         token_ends_at: Some(Timestamp::from_second(1_800_003_600).unwrap()),

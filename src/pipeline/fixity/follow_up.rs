@@ -18,7 +18,8 @@ pub(crate) enum FollowUp {
     Nothing,
     /// It is told, and what is stored stays: GRIN has no archive ready.
     Tell,
-    /// What is not sound of it is taken from the second copy; where that does not serve, it is as if there were none.
+    /// What is not sound of it is taken from the second copy. Where the second place says that it does not hold it, it is as if there were
+    /// none; where it is away, it is asked again later.
     Restore,
     /// It is fetched again.
     FetchAgain {

@@ -17,7 +17,7 @@ use crate::pipeline::fixity::check::{BookChecker, CheckStop};
 use crate::pipeline::fixity::listing::finding::{finding, unknown};
 use crate::pipeline::fixity::listing::standing::{ListedStanding, SeenBook, SeenKinds, SeenSize, judge};
 use crate::pipeline::fixity::owner::{ObjectOwner, owner_of};
-use crate::storage::{BookObjectKind, ListedObject, ObjectKey};
+use crate::storage::{BookObjectKind, ListedEntry, ListedObject, NoObject, ObjectKey};
 
 pub(crate) use crate::pipeline::fixity::listing::finding::{
     ListingCounts, ListingFault, ListingFinding, ListingPart, ListingRepair,
@@ -25,6 +25,8 @@ pub(crate) use crate::pipeline::fixity::listing::finding::{
 
 /// Books read from the catalog at a time.
 const BOOKS: usize = 1_000;
+/// So many entries that no object can be are told; all of them are counted.
+const NO_OBJECTS_TOLD: u64 = 100;
 /// What is said of an object that should be there.
 const ABSENT: &str = "it is not in the storage";
 
@@ -137,14 +139,33 @@ impl<'a> StoreListing<'a> {
     }
 
     fn list(&mut self, tell: &mut TellFinding<'_>) -> Result<(), ListingStop> {
-        let listed = self.checker.storage.list(None).map_err(CheckStop::Away)?;
-        for object in listed {
+        for entry in self.checker.storage.list_entries() {
             self.not_cut()?;
-            let object = object.map_err(CheckStop::Away)?;
-            self.counts.objects += 1;
-            self.see(&object, tell);
+            match entry.map_err(CheckStop::Away)? {
+                ListedEntry::Object(object) => {
+                    self.counts.objects += 1;
+                    self.see(&object, tell);
+                }
+                ListedEntry::NoObject(other) => self.see_other(&other, tell),
+            }
         }
         Ok(())
+    }
+
+    /// What no object can be. Where a recorded one should be, it is told with its book.
+    fn see_other(&mut self, other: &NoObject, tell: &mut TellFinding<'_>) {
+        let owner = ObjectKey::parse(&other.name).map(|key| owner_of(&self.checker.layout, &key));
+        let is_told_later = match owner {
+            Ok(ObjectOwner::Book(_, barcode)) => self.books.contains_key(&hash(barcode.as_str())),
+            Ok(ObjectOwner::Program | ObjectOwner::Nobody) | Err(_) => false,
+        };
+        if is_told_later {
+            return;
+        }
+        self.counts.no_objects += 1;
+        if self.counts.no_objects <= NO_OBJECTS_TOLD {
+            tell(finding(ListingFault::Unknown, &other.name, other.why));
+        }
     }
 
     fn see(&mut self, object: &ListedObject, tell: &mut TellFinding<'_>) {

@@ -133,7 +133,7 @@ impl WorkerPools {
         }
         match self.restore_from_copy(check, book, pace, cx).await? {
             RestoreEnd::Restored | RestoreEnd::Left => Ok(false),
-            RestoreEnd::CannotServe => {
+            RestoreEnd::NotHeld => {
                 let without = BookRemedies {
                     has_copy: false,
                     ..remedies

@@ -73,6 +73,18 @@ pub(super) fn blame(fault: &CopyFault, places_answer: bool) -> CopyBlame {
     }
 }
 
+/// Whether the second place has said that it does not hold what was stored of a book. One that does not answer, or answers otherwise, has
+/// said nothing, and is asked again later. `places_answer`: after that, it was still the one that the catalog knows.
+pub(super) fn is_not_held(fault: &CopyFault, places_answer: bool) -> bool {
+    places_answer
+        && match fault {
+            CopyFault::Doubtful(_) | CopyFault::Unproven => true,
+            // Here it is what is read.
+            CopyFault::Main(error) => error.class() == StorageErrorClass::Permanent,
+            CopyFault::Copy(_) | CopyFault::Cut => false,
+        }
+}
+
 /// How long a book waits after so many failures in a row, this one included: twice as long each time, up to a day.
 pub(super) fn wait_after(failures: u32, blame: CopyBlame) -> Duration {
     match blame {
@@ -86,6 +98,32 @@ pub(super) fn wait_after(failures: u32, blame: CopyBlame) -> Duration {
 mod tests {
     use super::*;
     use crate::storage::ObjectKey;
+
+    #[test]
+    fn a_second_place_that_is_away_has_not_said_that_it_lacks_a_book() {
+        let detail = || "x".to_owned();
+        let key = || ObjectKey::parse("raw/x").unwrap();
+        let away = || StorageError::store("reading".to_owned(), &"503");
+        let denied = || StorageError::Denied {
+            place: detail(),
+            detail: detail(),
+        };
+        for (fault, is_said) in [
+            (CopyFault::Doubtful(detail()), true),
+            (CopyFault::Unproven, true),
+            (CopyFault::Main(StorageError::NotFound(key())), true),
+            (CopyFault::Main(StorageError::NotAFile { place: detail() }), true),
+            (CopyFault::Main(away()), false),
+            (CopyFault::Main(denied()), false),
+            // Nothing can be written to the storage.
+            (CopyFault::Copy(away()), false),
+            (CopyFault::Copy(StorageError::NotFound(key())), false),
+            (CopyFault::Cut, false),
+        ] {
+            assert_eq!(is_not_held(&fault, true), is_said, "{fault}");
+            assert!(!is_not_held(&fault, false), "{fault}");
+        }
+    }
 
     #[test]
     fn a_place_that_answers_is_not_to_blame_for_one_book() {

@@ -10,6 +10,7 @@ use crate::catalog::{BeginRestore, BookToCheck, ClaimSettlement, MendRecord, Rec
 use crate::pipeline::fixity::{BookCheck, MOVING, ReadPace, keep_aside, set_manifest_aside};
 use crate::pipeline::publish::{PublicationWindow, PublishError, record_of};
 use crate::pipeline::second_copy::place::SecondPlace;
+use crate::pipeline::second_copy::plan::is_not_held;
 use crate::pipeline::second_copy::transfer::{BookContents, CopyFault, SecondCopier, StagedCopy};
 use crate::pipeline::supervisor::WorkerPools;
 use crate::pipeline::task_services::TaskFault;
@@ -21,10 +22,24 @@ use crate::vocabulary::FixityOutcome;
 pub(in crate::pipeline) enum RestoreEnd {
     /// The book is stored as it was.
     Restored,
-    /// The second copy cannot serve, and nothing was changed.
-    CannotServe,
-    /// The book changed meanwhile, or it did not come to its end: then it is tried again.
+    /// The second place does not hold what was stored, and nothing was changed.
+    NotHeld,
+    /// The book changed meanwhile, the second place is away, or it did not come to its end: then it is tried again.
     Left,
+}
+
+/// Why nothing could be staged.
+enum StageRefusal {
+    /// The second place has said that it does not hold what was stored.
+    NotHeld(TaskFault),
+    /// It has said nothing.
+    Away(TaskFault),
+}
+
+impl From<TaskFault> for StageRefusal {
+    fn from(fault: TaskFault) -> Self {
+        Self::Away(fault)
+    }
 }
 
 /// All that is to be put in its place; it was read to its end in the second place, and is not visible yet.
@@ -55,9 +70,14 @@ impl WorkerPools {
         let StagedRestore { staged, book: stored } = match self.stage_from_copy(check, book, pace, cx).await {
             Ok(staged) => staged,
             Err(_) if pace.is_cut() => return Ok(RestoreEnd::Left),
-            Err(fault) => {
+            Err(StageRefusal::Away(fault)) if book.is_copied => {
+                warn!(%barcode, why = fault.why, "the second place cannot be asked for what is not sound; it is asked again later");
+                return Ok(RestoreEnd::Left);
+            }
+            // Of a book that was never copied as it is stored, a place that is away has nothing either.
+            Err(StageRefusal::NotHeld(fault) | StageRefusal::Away(fault)) => {
                 warn!(%barcode, why = fault.why, "the second copy does not serve in place of what is not sound");
-                return Ok(RestoreEnd::CannotServe);
+                return Ok(RestoreEnd::NotHeld);
             }
         };
         // From here on nobody else works on the book. It is recorded as it was stored: after a kill it is looked at, and restored, again.
@@ -98,7 +118,7 @@ impl WorkerPools {
         book: &BookToCheck,
         pace: &Arc<ReadPace>,
         cx: &AskContext,
-    ) -> Result<StagedRestore, TaskFault> {
+    ) -> Result<StagedRestore, StageRefusal> {
         self.confirm_second_copy(cx).await?;
         let opened = self.second_copy.as_ref().and_then(SecondPlace::opened);
         let copier = SecondCopier {
@@ -112,15 +132,15 @@ impl WorkerPools {
         let recorded = book.recorded.clone();
         let staged = actix_rt::task::spawn_blocking(move || {
             let is_wanted = |key: &ObjectKey, is_proven| is_proven && !sound.contains(key.as_str());
-            let (contents, staged) = copier.stage(&recorded, is_wanted)?;
-            let book = stored_again(&recorded, contents);
-            Ok(StagedRestore { staged, book })
+            match copier.stage(&recorded, is_wanted) {
+                Ok((contents, staged)) => Ok(StagedRestore {
+                    staged,
+                    book: stored_again(&recorded, contents),
+                }),
+                Err(fault) => Err(refusal(fault, copier.places_answer().is_ok())),
+            }
         });
-        match staged.await.map_err(|_| TaskFault::lost("it panicked"))? {
-            Ok(staged) => Ok(staged),
-            Err(CopyFault::Main(error) | CopyFault::Copy(error)) => Err(TaskFault::of(&error)),
-            Err(fault) => Err(TaskFault::of(&fault)),
-        }
+        staged.await.map_err(|_| TaskFault::lost("it panicked"))?
     }
 
     /// `false`: somebody else works on the book by now.
@@ -163,6 +183,18 @@ impl RestorePlace {
             set_manifest_aside(&self.storage, &self.layout, barcode)?;
         }
         staged.publish(|| self.window.check(barcode)).map(drop)
+    }
+}
+
+fn refusal(fault: CopyFault, places_answer: bool) -> StageRefusal {
+    let is_not_held = is_not_held(&fault, places_answer);
+    let told = match fault {
+        CopyFault::Main(error) | CopyFault::Copy(error) => TaskFault::of(&error),
+        fault => TaskFault::of(&fault),
+    };
+    match is_not_held {
+        true => StageRefusal::NotHeld(told),
+        false => StageRefusal::Away(told),
     }
 }
 

@@ -18,6 +18,7 @@ use jiff::civil::{Date, DateTime};
 use crate::grin::Barcode;
 use crate::settings::{wrong_prefix, wrong_run};
 use crate::storage::key::{BadKey, ObjectKey};
+use crate::storage::marker::MARKER_NAME;
 
 /// The folder of archives that are kept and not published.
 pub(in crate::storage) const QUARANTINE: &str = "quarantine";
@@ -27,6 +28,11 @@ pub(in crate::storage) const PER_BOOK: &str = "per-book";
 const GRIN_TRANSFER: &str = "grin-transfer";
 /// When a table was made, within its name.
 const TABLE_TIME: &str = "%Y%m%d_%H%M%S";
+
+/// Whether file systems have an entry of this name in their root, beside what is stored there. Uploads under way have such a name.
+pub(in crate::storage) fn is_of_file_system(name: &str) -> bool {
+    name.starts_with('.') || name == "lost+found"
+}
 
 /// What an object of a book is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -278,6 +284,12 @@ impl StorageLayout {
 
     fn in_meta(&self, name: &str) -> ObjectKey {
         ObjectKey(format!("{}/{name}", self.meta).into())
+    }
+
+    /// Whether the root of a library may have an entry of this name: one of its own, or one of the file system's.
+    pub fn is_of_root(&self, name: &str) -> bool {
+        let folders = [&self.raw, &self.full, &self.meta].map(|folder| folder.parts().next());
+        matches!(name, QUARANTINE | MARKER_NAME) || folders.contains(&Some(name)) || is_of_file_system(name)
     }
 
     /// The folder of archives.

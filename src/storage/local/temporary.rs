@@ -12,6 +12,11 @@ use crate::storage::local::{LocalStorage, TEMPORARY, folder};
 
 /// The umask takes from it.
 const MODE: Mode = Mode::RUSR.union(Mode::WUSR).union(Mode::RGRP).union(Mode::ROTH);
+/// How a file is opened that is to be locked: NFS locks only for itself what is open for writing.
+const TO_LOCK: OFlags = OFlags::RDWR
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::CLOEXEC);
 /// A name is random, so one attempt is enough but for a sweep at the very same moment.
 const ATTEMPTS: usize = 8;
 
@@ -100,8 +105,7 @@ pub(super) fn sweep(local: &LocalStorage) -> SweepResult {
 
 /// `false` while somebody writes it.
 fn sweep_one(folder: &OwnedFd, name: &str) -> rustix::io::Result<bool> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match rustix::fs::openat(folder, name, flags, Mode::empty()) {
+    let file = match rustix::fs::openat(folder, name, TO_LOCK, Mode::empty()) {
         Ok(file) => File::from(file),
         Err(Errno::NOENT) => return Ok(false),
         Err(why) => return Err(why),
@@ -110,5 +114,18 @@ fn sweep_one(folder: &OwnedFd, name: &str) -> rustix::io::Result<bool> {
         Ok(()) => rustix::fs::unlinkat(folder, name, AtFlags::empty()).map(|()| true),
         Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(_)) => Err(Errno::NOLCK),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_swept_is_opened_as_nfs_wants_it_for_a_lock() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let opened = rustix::fs::open(file.path(), TO_LOCK, Mode::empty()).unwrap();
+        // What NFS makes of flock; other file systems ask nothing of it.
+        rustix::fs::fcntl_lock(&opened, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
     }
 }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
+use rustix::fs::AtFlags;
 use rustix::io::Errno;
 
 use crate::storage::error::StorageError;
@@ -75,6 +76,8 @@ impl LocalUpload {
         };
         let mut target = enter()?;
         match rename(&target) {
+            // A file server has done it, its answer was lost, and it was asked once more.
+            Err(_) if self.is_named(&target, name) => {}
             // Another book's removal may have pruned the folder a moment ago.
             Err(Errno::NOENT) => {
                 target = enter()?;
@@ -84,6 +87,15 @@ impl LocalUpload {
         }
         self.temporary.name = None;
         folder::sync(target.as_fd())
+    }
+
+    /// Whether the file that was written has this name.
+    fn is_named(&self, folder: &impl AsFd, name: &str) -> bool {
+        let named = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
+        let (Ok(named), Ok(written)) = (named, rustix::fs::fstat(&self.temporary.file)) else {
+            return false;
+        };
+        (named.st_dev, named.st_ino) == (written.st_dev, written.st_ino)
     }
 }
 
@@ -110,5 +122,43 @@ impl Write for LocalUpload {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::storage::local::TEMPORARY;
+    use crate::storage::open::SpaceReserve;
+
+    /// As NFS does when the answer to a renaming is lost, and it asks the server once more.
+    #[test]
+    fn a_file_that_has_its_name_already_is_published() {
+        let folder = tempfile::tempdir().unwrap();
+        let local = Arc::new(LocalStorage::open(folder.path(), SpaceReserve::Bytes(0)).unwrap());
+        let (key, named) = (
+            ObjectKey::parse("meta/X1.json").unwrap(),
+            folder.path().join("meta/X1.json"),
+        );
+        let temporary = || {
+            fs::read_dir(folder.path().join(TEMPORARY))
+                .unwrap()
+                .next()
+                .unwrap()
+                .unwrap()
+                .path()
+        };
+        fs::create_dir(folder.path().join("meta")).unwrap();
+        let mut upload = LocalUpload::begin(&local, &key, None).unwrap();
+        upload.write_all(b"text").unwrap();
+        fs::rename(temporary(), &named).unwrap();
+        assert_eq!(upload.publish().unwrap(), 4);
+        // What another has under that name is no answer.
+        let upload = LocalUpload::begin(&local, &key, None).unwrap();
+        fs::remove_file(temporary()).unwrap();
+        upload.publish().unwrap_err();
+        assert_eq!(fs::read(&named).unwrap(), b"text");
     }
 }

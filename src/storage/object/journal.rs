@@ -82,7 +82,8 @@ impl UploadJournal {
     }
 
     fn abandoned_note(&self, path: &Path) -> io::Result<Option<(UploadNote, Vec<OpenMultipart>)>> {
-        let file = File::open(path)?;
+        // NFS locks only for itself what is open for writing.
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
         if file.try_lock().is_err() {
             return Ok(None);
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::stream::BoxStream;
 use object_store::path::Path;
 
-use crate::storage::ListedObject;
+use crate::storage::ListedEntry;
 use crate::storage::error::StorageError;
 use crate::storage::key::ObjectKey;
 use crate::storage::object::ObjectStorage;
@@ -19,7 +19,7 @@ const BATCH: usize = 1000;
 
 type Found = object_store::Result<object_store::ObjectMeta>;
 
-/// Every object below a folder; what is none of ours is skipped.
+/// Everything below a folder, but uploads under way.
 pub(in crate::storage) fn list(objects: &Arc<ObjectStorage>, under: Option<&ObjectKey>) -> ObjectNames {
     let prefix = under
         .map(|key| objects.path(key))
@@ -83,7 +83,7 @@ impl ObjectNames {
 }
 
 impl Iterator for ObjectNames {
-    type Item = Result<ListedObject, StorageError>;
+    type Item = Result<ListedEntry, StorageError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -97,8 +97,8 @@ impl Iterator for ObjectNames {
                     if !self.is_careful {
                         self.last = Some(found.location.clone());
                     }
-                    if let Some(key) = self.objects.key(&found.location) {
-                        return Some(Ok(ListedObject { key, bytes: found.size }));
+                    if let Some(entry) = self.objects.entry(&found.location, found.size) {
+                        return Some(Ok(entry));
                     }
                 }
                 Some(Err(object_store::Error::InvalidPath { .. })) if self.begin_carefully() => {}

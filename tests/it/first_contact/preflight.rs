@@ -126,6 +126,24 @@ fn a_certificate_of_an_authority_that_is_not_trusted_is_wrong_configuration() {
         ["error", "error", skipped, skipped, skipped, "ok", "ok", "ok"],
         78,
     );
+    // Whoever asks GRIN says the same.
+    let known = trusted.simulator.barcode(0).unwrap();
+    for command in [
+        &["rehearse"][..],
+        &["run", "--once"],
+        &["collect"],
+        &["sync", "--barcodes", known.as_str()],
+    ] {
+        let ended = other.grind(command);
+        assert_eq!(
+            ended.status.code(),
+            Some(78),
+            "{command:?}: {} {}",
+            ended.out,
+            ended.err
+        );
+        assert!(ended.err.contains("session.ca_file"), "{command:?}: {}", ended.err);
+    }
 }
 
 #[test]

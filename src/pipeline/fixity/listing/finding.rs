@@ -106,6 +106,8 @@ pub(crate) struct ListingCounts {
     pub ok: u64,
     /// Objects in the storage.
     pub objects: u64,
+    /// Beside them, files, folders and links that no object can be; the first of them are told.
+    pub no_objects: u64,
 }
 
 /// A finding that is no book's yet.

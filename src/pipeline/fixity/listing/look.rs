@@ -28,7 +28,11 @@ impl StoreListing<'_> {
             }
         };
         match self.size(&self.checker.layout.manifest(barcode))? {
-            SeenSize::Absent | SeenSize::Bytes(0) => Ok(None),
+            SeenSize::Absent => Ok(None),
+            SeenSize::Bytes(0) => {
+                seen.has_empty_manifest = true;
+                Ok(None)
+            }
             SeenSize::Bytes(_) => {
                 seen.kinds.add(BookObjectKind::Manifest);
                 Ok(None)
@@ -57,7 +61,10 @@ impl StoreListing<'_> {
                 let words = format!("it has {found} bytes, and {recorded} are recorded");
                 vec![archive(ListingFault::Damaged, &words)]
             }
-            ListedStanding::NoManifest => vec![self.absent_manifest(barcode)?],
+            ListedStanding::NoManifest => match seen.has_empty_manifest {
+                true => vec![self.of_manifest(barcode, ListingFault::Damaged, "it is empty")],
+                false => vec![self.of_manifest(barcode, ListingFault::Missing, ABSENT)],
+            },
             ListedStanding::Unsure => self.wrong_companions(barcode)?,
         })
     }
@@ -67,15 +74,6 @@ impl StoreListing<'_> {
             part: ListingPart::Manifest,
             ..finding(outcome, self.checker.layout.manifest(barcode).as_str(), detail)
         }
-    }
-
-    /// A manifest that is not there, or is empty.
-    fn absent_manifest(&self, barcode: &Barcode) -> Result<ListingFinding, ListingStop> {
-        Ok(match self.size(&self.checker.layout.manifest(barcode))? {
-            SeenSize::Bytes(_) => self.of_manifest(barcode, ListingFault::Damaged, "it is empty"),
-            SeenSize::Absent => self.of_manifest(barcode, ListingFault::Missing, ABSENT),
-            SeenSize::Unread(why) => self.of_manifest(barcode, ListingFault::CouldNotCheck, &why),
-        })
     }
 
     /// The objects that its manifest names beside the archive, and that are not there or of another size.

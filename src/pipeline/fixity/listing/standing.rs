@@ -52,6 +52,8 @@ pub(super) struct SeenBook {
     pub(super) is_elsewhere: bool,
     /// A publication of it was begun.
     pub(super) is_begun: bool,
+    /// Its manifest is there, and empty.
+    pub(super) has_empty_manifest: bool,
 }
 
 const _: () = assert!(size_of::<SeenBook>() == 40);

@@ -55,6 +55,26 @@ fn the_keys_of_a_book_are_the_contracts() {
 }
 
 #[test]
+fn the_root_of_a_library_has_its_own_folders_and_what_file_systems_put_there() {
+    for (name, is_fit) in [
+        ("raw", true),
+        ("full", true),
+        ("a", true),
+        ("quarantine", true),
+        ("grind-storage.json", true),
+        ("lost+found", true),
+        (".snapshot", true),
+        ("meta", false),
+        ("harvard", false),
+        ("notes.txt", false),
+    ] {
+        for layout in [per_book(), of_run()] {
+            assert_eq!(layout.is_of_root(name), is_fit, "{name} {}", layout.name());
+        }
+    }
+}
+
+#[test]
 fn each_key_of_a_book_leads_back_to_it_and_no_other_does() {
     for layout in [per_book(), of_run()] {
         for code in ["TL0001", "$B98", "TL-1_ocr", "+Z2_members"] {
