@@ -196,7 +196,7 @@ fn in_quarantine(home: &Home, book: &Barcode) -> Vec<PathBuf> {
 
 #[test]
 fn each_object_that_is_damaged_or_missing_is_taken_from_the_second_copy() {
-    const BOOKS: u32 = 7;
+    const BOOKS: u32 = 8;
     let home = in_folder(BOOKS);
     let more = "[archive]\nkeep_encrypted = true\ntext_by_page = true\n";
     fs::write(home.folder.path().join("grind.toml.d/40-more.toml"), more).unwrap();
@@ -227,6 +227,8 @@ fn each_object_that_is_damaged_or_missing_is_taken_from_the_second_copy() {
     fs::write(manifest, "{}").unwrap();
     let [_, encrypted, ..] = objects(&books[4]);
     flip(&encrypted, 50);
+    let [.., manifest] = objects(&books[7]);
+    flip(&manifest, 300);
     objects(&books[5])
         .iter()
         .for_each(|path| fs::remove_file(path).unwrap());

@@ -71,7 +71,7 @@ impl WorkerPools {
             Ok(staged) => staged,
             Err(_) if pace.is_cut() => return Ok(RestoreEnd::Left),
             Err(StageRefusal::Away(fault)) if book.is_copied => {
-                warn!(%barcode, why = fault.why, "the second place cannot be asked for what is not sound; it is asked again later");
+                warn!(%barcode, why = fault.why, "what is not sound cannot be taken from the second copy now; it is tried again later");
                 return Ok(RestoreEnd::Left);
             }
             // Of a book that was never copied as it is stored, a place that is away has nothing either.
@@ -127,7 +127,15 @@ impl WorkerPools {
             layout: self.layout.clone(),
             pace: Arc::clone(pace),
         };
+        // The manifest comes with whatever is taken: where an object differs from what it names, either may be the one that changed.
+        let manifest = book
+            .recorded
+            .barcode
+            .as_ref()
+            .map(|barcode| self.layout.manifest(barcode));
+        let is_manifest = |key: &str| manifest.as_ref().is_some_and(|manifest| manifest.as_str() == key);
         let sound = check.objects.iter().filter(|object| object.fault.is_none());
+        let sound = sound.filter(|object| !is_manifest(&object.key));
         let sound: BTreeSet<String> = sound.map(|object| object.key.clone()).collect();
         let recorded = book.recorded.clone();
         let staged = actix_rt::task::spawn_blocking(move || {
