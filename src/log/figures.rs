@@ -81,6 +81,9 @@ impl fmt::Display for DisplayCount {
     }
 }
 
+/// Barcodes named in one sentence or one line of the log.
+pub const MOST_NAMED: usize = 10;
+
 /// A count with its noun, which makes its plural with an `s`: `1 message`, `2 messages`.
 pub struct CountedNoun<'a>(pub u64, pub &'a str);
 

@@ -21,7 +21,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, reload};
 
 pub(crate) use crate::log::figures::{
-    CountedNoun, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, ShortDuration,
+    CountedNoun, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, MOST_NAMED, ShortDuration,
 };
 use crate::log::journal::JournalSocket;
 pub(crate) use crate::log::level::{BadLevel, LogLevel};
