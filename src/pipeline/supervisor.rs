@@ -169,6 +169,10 @@ impl ServeMessages<DrainRun> for Supervisor {
             }
             if tokio::time::timeout(drain.grace, state.done.cancelled()).await.is_err() {
                 let ProgressSnapshot { claimed, waiting, .. } = state.progress.snapshot();
+                let mut waits: Vec<_> = waiting.into_iter().collect();
+                state.services.catalog.add_waits(&mut waits);
+                // The catalog's goes before what else is waited for.
+                let waiting = waits.pop();
                 let claims_end = state.services.membership.longest_wait();
                 tracing::warn!(claimed, "{}", grace_is_over(waiting.as_ref(), claims_end));
                 {
@@ -185,7 +189,7 @@ impl ServeMessages<DrainRun> for Supervisor {
 /// What becomes of the books in hand. A catalog that takes nothing is not told that they are released.
 fn grace_is_over(waiting: Option<&WaitReason>, claims_end: Duration) -> String {
     match waiting.filter(|wait| wait.cause == WaitCause::Catalog) {
-        None => "grace is over: what still runs is cut and released".to_owned(),
+        None => "grace is over: what still runs is cut; its claims are released if the catalog answers".to_owned(),
         Some(_) => format!(
             "grace is over: what still runs is cut; it cannot be released while the catalog takes nothing, and its claims end with this \
              membership, within {} s",
