@@ -25,8 +25,24 @@ pub(super) fn names_book(text: &str, barcode: &Barcode) -> bool {
     names(&text) || names(without_mets(&text))
 }
 
-/// May the file name of a METS, without its extension, name the barcode behind a library that has an underscore, as `LI_B_<BARCODE>` does?
-/// `AB_123` may be another book than `123`, so a word of the METS itself decides before this.
+/// No library has a barcode of so many characters and another one that is the same behind some letters and an underscore.
+const WHOLE_BARCODE: usize = 10;
+
+/// Does an OBJID, or the file name of a METS without its extension, name the barcode behind a library that has an underscore, as
+/// `LI_B_<BARCODE>` does? Of a short barcode only behind this very library: `AB_123` may be another book than `123`.
+pub(super) fn names_book_of(text: &str, barcode: &Barcode, library: Option<&LibraryDirectory>) -> bool {
+    let length = barcode.as_str().len();
+    let is_ours = |library: &LibraryDirectory| {
+        let text = decoded_barcode(text.trim());
+        let named = without_mets(&text);
+        let before = named.len().checked_sub(length + 1).and_then(|at| named.get(..at));
+        before.is_some_and(|before| before.eq_ignore_ascii_case(library.as_str()))
+    };
+    may_name_book(text, barcode) && (length >= WHOLE_BARCODE || library.is_some_and(is_ours))
+}
+
+/// May the file name of a METS, without its extension, name the barcode behind a library that has an underscore, whatever the barcode and
+/// the library are? A word of the METS itself decides before this.
 pub(super) fn may_name_book(stem: &str, barcode: &Barcode) -> bool {
     let stem = decoded_barcode(stem.trim());
     let stem = without_mets(&stem);
@@ -170,6 +186,29 @@ mod tests {
         for (barcode, text, expected) in cases {
             let parsed = Barcode::parse(barcode).unwrap();
             assert_eq!(names_book(text, &parsed), expected, "{text:?} for {barcode}");
+        }
+    }
+
+    #[test]
+    fn a_whole_barcode_and_this_library_name_the_book_behind_underscores() {
+        for (barcode, text, library, expected) in [
+            ("TL0000000001", "LI_B_TL0000000001", None, true),
+            ("TL0000000001", "LI_B_TL0000000001", Some("OTHER"), true),
+            ("TL0000000001", "li_b_tl0000000001.mets", None, true),
+            ("TL0000000001", "LI_B_TL0000000002", Some("LI_B"), false),
+            ("TL0000000001", "LI_B_XTL0000000001", Some("LI_B"), false),
+            ("TL0000000001", "LI_B_TL0000000001_2", Some("LI_B"), false),
+            ("$B123456", "LI_B_=24B123456", Some("LI_B"), true),
+            ("123456", "li_b_123456", Some("LI_B"), true),
+            ("123456", "mets_LI_B_123456", Some("LI_B"), true),
+            ("123456", "LI_B_123456", None, false),
+            ("123456", "TESTLIB_AB_123456", Some("TESTLIB"), false),
+            ("123456", "TESTLIB_AB_123456", None, false),
+        ] {
+            let parsed = Barcode::parse(barcode).unwrap();
+            let library = library.map(|library| LibraryDirectory::parse(library).unwrap());
+            let named = names_book_of(text, &parsed, library.as_ref());
+            assert_eq!(named, expected, "{text:?} for {barcode} of {library:?}");
         }
     }
 

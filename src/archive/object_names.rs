@@ -1,8 +1,8 @@
 //! What the OBJID of a METS says beside a barcode, and whether it names another book.
 
-use crate::archive::book_names::{SEPARATORS, is_formed_as, names_book};
+use crate::archive::book_names::{SEPARATORS, is_formed_as, names_book, names_book_of};
 use crate::archive::digest::unquoted;
-use crate::grin::Barcode;
+use crate::grin::{Barcode, LibraryDirectory};
 
 /// What ends an address, and each of the things asked for behind it.
 const ENDS: [char; 4] = ['?', '&', '#', ';'];
@@ -10,10 +10,9 @@ const ENDS: [char; 4] = ['?', '&', '#', ';'];
 const EXTENSIONS: [&str; 4] = [".gpg", ".tar.gz", ".xml", ".mets"];
 
 /// Does an OBJID name the book once quotes, extensions and what an address has behind it are put aside?
-pub(super) fn object_names_book(object: &str, barcode: &Barcode) -> bool {
-    unquoted(object)
-        .split(ENDS)
-        .any(|part| names_book(without_extensions(part), barcode))
+pub(super) fn object_names_book(object: &str, barcode: &Barcode, library: Option<&LibraryDirectory>) -> bool {
+    let mut parts = unquoted(object).split(ENDS).map(without_extensions);
+    parts.any(|part| names_book(part, barcode) || names_book_of(part, barcode, library))
 }
 
 /// Has an OBJID the barcode as a word of its own, wherever it stands? What stands beside it may be a library, or a part of another barcode.
@@ -72,6 +71,9 @@ mod tests {
                 "http://books.example/books?vid=EXAMPLE:TL7800000001&printsec=frontcover",
                 [true, true, false],
             ),
+            ("TL7800000001", "EX_AMPLE_TL7800000001", [true, true, false]),
+            ("TL7800000001", "EX_AMPLE_TL7800000001.xml", [true, true, false]),
+            ("TL7800000001", "EX_AMPLE_TL7800000002", [false, false, true]),
             ("TL7800000001", "GOOGLE:EXAMPLE_TL7800000001", [false, true, false]),
             ("TL7800000001", "EXAMPLE-TL7800000001", [false, true, false]),
             ("TL7800000001", "TL7800000001_v1", [false, true, false]),
@@ -85,7 +87,12 @@ mod tests {
             ("123456", "TESTLIB:654321", [false, false, true]),
         ] {
             let barcode = Barcode::parse(barcode).unwrap();
-            let said = [object_names_book, object_holds, may_name_another].map(|asks| asks(object, &barcode));
+            let named = object_names_book(object, &barcode, None);
+            let said = [
+                named,
+                object_holds(object, &barcode),
+                may_name_another(object, &barcode),
+            ];
             assert_eq!(said, expected, "{object:?} for {barcode}");
         }
     }

@@ -14,7 +14,7 @@ use crate::archive::member_index::ArchiveMember;
 use crate::archive::mets::RecordKind;
 use crate::archive::openpgp::SecretKey;
 use crate::archive::pages::VolumePages;
-use crate::grin::SecretBytes;
+use crate::grin::{LibraryDirectory, SecretBytes};
 use crate::vocabulary::MarcFields;
 
 /// What a pass does.
@@ -42,6 +42,8 @@ pub struct PassOptions {
     /// End with [`ArchiveError::Refused`](crate::archive::ArchiveError::Refused) where the archive is no volume. Switched
     /// off only where an archive is looked into and nothing is kept of it.
     pub require_volume: bool,
+    /// Whose books they are: its name may stand before a barcode.
+    pub library: Option<LibraryDirectory>,
     /// Bounds against hostile input.
     pub limits: ArchiveLimits,
 }
@@ -59,6 +61,7 @@ impl Default for PassOptions {
             keep_encrypted: false,
             compress_text: true,
             require_volume: true,
+            library: None,
             limits: ArchiveLimits::default(),
         }
     }

@@ -75,6 +75,7 @@ impl PostgresAddress {
             mode,
             root_certificates: parts.remove("sslrootcert").map(PathBuf::from),
         };
+        tls.check()?;
         let pairs = parts.iter().map(|(name, value)| {
             let value = value.replace('\\', "\\\\").replace('\'', "\\'");
             format!("{name}='{value}'")
@@ -198,18 +199,57 @@ mod tests {
         }
     }
 
+    /// A file with the certificate of an authority.
+    fn authority(folder: &tempfile::TempDir) -> PathBuf {
+        let file = folder.path().join("ca.pem");
+        let made = rcgen::generate_simple_self_signed(vec!["db.example.org".to_owned()]).unwrap();
+        std::fs::write(&file, made.cert.pem()).unwrap();
+        file
+    }
+
     #[test]
     fn addresses_of_servers_are_read() {
-        let address =
-            server("postgres://me:a%2Bb+c%27@db.example.org:5433/grind?sslmode=verify-full&sslrootcert=/ca.pem");
+        let folder = tempfile::tempdir().unwrap();
+        let file = authority(&folder);
+        let url = "postgres://me:a%2Bb+c%27@db.example.org:5433/grind?sslmode=verify-full&sslrootcert=";
+        let address = server(&format!("{url}{}", file.display()));
         let config = address.config();
         assert_eq!(config.get_hosts(), [Host::Tcp("db.example.org".into())]);
         assert_eq!((config.get_user(), config.get_dbname()), (Some("me"), Some("grind")));
         assert_eq!(config.get_password(), Some(&b"a+b+c'"[..]));
         assert_eq!(config.get_ports(), [5433]);
         assert_eq!(address.tls().mode, TlsMode::VerifyFull);
-        assert_eq!(address.tls().root_certificates.as_deref(), Some(Path::new("/ca.pem")));
+        assert_eq!(address.tls().root_certificates.as_deref(), Some(&*file));
         assert_eq!(format!("{address:?}"), "postgres://db.example.org:5433/grind");
+    }
+
+    #[test]
+    fn a_file_of_authorities_that_is_needed_must_be_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let (sound, none, empty) = (
+            authority(&folder),
+            folder.path().join("none"),
+            folder.path().join("empty"),
+        );
+        std::fs::write(&empty, "").unwrap();
+        for (mode, file, is_sound) in [
+            ("verify-full", &sound, true),
+            ("verify-full", &none, false),
+            ("verify-full", &empty, false),
+            ("verify-ca", &none, false),
+            ("require", &none, false),
+            ("require", &sound, true),
+            // It is not looked at.
+            ("prefer", &none, true),
+            ("disable", &none, true),
+        ] {
+            let path = file.display().to_string();
+            let parsed = CatalogAddress::parse(&format!("postgres://me@db/grind?sslmode={mode}&sslrootcert={path}"));
+            let refused = parsed.err().map(|error| error.to_string());
+            assert_eq!(refused.is_none(), is_sound, "{mode} {path}: {refused:?}");
+            let is_named = |why: String| why.contains("sslrootcert") && why.contains(&path);
+            assert!(refused.is_none_or(is_named), "{mode} {path}");
+        }
     }
 
     #[test]

@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
+use rustix::process::{Resource, getrlimit};
+
 use crate::actor::AskError;
 use crate::catalog::CatalogAddress;
+use crate::log::DisplaySize;
 
 /// Why the catalog could not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -219,7 +222,7 @@ impl CatalogError {
         )
     }
 
-    /// Whether the catalog takes nothing at all, whatever is asked of it. A lock of another program is told by itself.
+    /// Whether the catalog takes nothing at all, whatever is asked of it. Of a lock of another program only the time tells.
     pub(crate) fn is_of_catalog(&self) -> bool {
         matches!(
             self,
@@ -248,6 +251,17 @@ fn named(path: &std::path::Path) -> String {
     }
 }
 
+/// SQLite tells a file that may not grow from a broken disk in nothing.
+fn of_disk(words: String, most_bytes: Option<u64>) -> String {
+    match most_bytes {
+        None => words,
+        Some(most) => format!(
+            "{words}; no file of this program may be larger than {} (LimitFSIZE=, ulimit -f), perhaps that is why",
+            DisplaySize(most)
+        ),
+    }
+}
+
 impl From<rusqlite::Error> for CatalogError {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode as Code;
@@ -259,7 +273,8 @@ impl From<rusqlite::Error> for CatalogError {
                 cause: words,
             },
             Some(Code::ReadOnly) => Self::ReadOnly(words),
-            Some(Code::SystemIoFailure | Code::CannotOpen) => Self::Disk(words),
+            Some(Code::SystemIoFailure) => Self::Disk(of_disk(words, getrlimit(Resource::Fsize).current)),
+            Some(Code::CannotOpen) => Self::Disk(words),
             Some(Code::NotADatabase) => Self::NotDatabase { path: PathBuf::new() },
             Some(Code::DatabaseCorrupt) => Self::Damaged {
                 path: PathBuf::new(),
@@ -289,6 +304,24 @@ impl CatalogError {
             },
             Self::NotDatabase { .. } => Self::NotDatabase { path: path.into() },
             other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_fails_is_told_with_the_limit_on_the_size_of_files() {
+        for (most, expected) in [
+            (None, "disk I/O error"),
+            (
+                Some(64 << 20),
+                "disk I/O error; no file of this program may be larger than 64.0 MiB (LimitFSIZE=, ulimit -f), perhaps that is why",
+            ),
+        ] {
+            assert_eq!(of_disk("disk I/O error".to_owned(), most), expected);
         }
     }
 }

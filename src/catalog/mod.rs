@@ -21,7 +21,7 @@ pub use crate::clock::SystemClock;
 pub use crate::vocabulary::BookState;
 pub use crate::vocabulary::Queue;
 pub use address::CatalogAddress;
-pub(crate) use copy::{CatalogCopy, CatalogCopyError, CopiedRows, CopyProgress};
+pub(crate) use copy::{CatalogCopy, CatalogCopyError, CompleteCopy, CopiedRows, CopyProgress};
 pub use error::CatalogError;
 pub(crate) use fixity::mend::MendRecord;
 pub(crate) use fixity::premis::{PremisCounts, PremisSelection};

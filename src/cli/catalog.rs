@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 
-use crate::catalog::{CatalogAddress, CatalogCopy, CatalogCopyError, CopiedRows, CopyProgress};
+use crate::catalog::{CatalogAddress, CatalogCopy, CatalogCopyError, CompleteCopy, CopiedRows, CopyProgress};
 use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
@@ -70,7 +70,7 @@ fn copy(args: &CopyArgs) -> CommandResult {
     };
     let copied = copy.run().map_err(|error| refused(&error))?;
     if args.json {
-        print_json(&copied)?;
+        print_json(&copied.tables)?;
     } else {
         write_to(&mut io::stdout().lock(), |out| in_words(&copied, &from, &to, out))?;
     }
@@ -110,11 +110,15 @@ fn tell(progress: CopyProgress, told: &mut Instant) {
     }
 }
 
-fn in_words(copied: &[CopiedRows], from: &CatalogAddress, to: &CatalogAddress, out: &mut impl Write) -> io::Result<()> {
-    for CopiedRows { table, rows, sha256 } in copied {
+fn in_words(copied: &CompleteCopy, from: &CatalogAddress, to: &CatalogAddress, out: &mut impl Write) -> io::Result<()> {
+    for CopiedRows { table, rows, sha256 } in &copied.tables {
         writeln!(out, "{table:20} {rows:>10} rows  sha256 {}", &sha256[..16])?;
     }
-    writeln!(out, "{} has all that {} has.", to.shown(), from.shown())?;
+    let already = match copied.was_there {
+        true => " The copy was complete already; nothing was copied.",
+        false => "",
+    };
+    writeln!(out, "{} has all that {} has.{already}", to.shown(), from.shown())?;
     writeln!(
         out,
         "Let catalog.url name it, and keep the other until the daemon has run with it."

@@ -59,7 +59,14 @@ pub fn verdict(ended: &DaemonEnd, once: bool) -> CommandResult {
         .cause(fault.clone())
         .advise("Without its catalog the next run begins a new one, and finds stored books in the storage again."));
     }
-    if let Some(error) = cut(ended.report.cut, ended.report.cut_while.as_ref()) {
+    // What the catalog was not told of when they were cut was not known before.
+    let untold = ended
+        .report
+        .stopped_by
+        .as_ref()
+        .filter(|wait| wait.cause == WaitCause::Catalog);
+    let waiting = ended.report.cut_while.as_ref().or(untold);
+    if let Some(error) = cut(ended.report.cut, waiting) {
         return Err(error);
     }
     let grin = GrinAtEnd {

@@ -131,6 +131,7 @@ fn verify(args: &VerifyArgs, settings: &Settings, selection: CheckSelection, cut
     let checker = BookChecker {
         storage,
         layout: layout(settings)?,
+        library: decrypted_options(settings).library,
         level: if args.deep {
             FixityLevel::Deep
         } else {

@@ -20,7 +20,7 @@ use crate::daemon::space_gauge::SpaceGauge;
 use crate::daemon::stalls::{StallLimits, stalled};
 use crate::daemon::story_reader::StoryReader;
 use crate::daemon::threads::WatchedThreads;
-use crate::daemon::view::parts::{members, pauses, signed_out, silent_after, tell_tasks, transfer, unanswered, waits};
+use crate::daemon::view::parts::{members, pauses, signed_out, tell_tasks, transfer, waits};
 use crate::daemon::view::phases::{CountedBooks, as_they_run, finished, most_books, of, phases, reached};
 use crate::daemon::view::words::{readiness, status_line};
 use crate::daemon::watchdog::stall_limits;
@@ -34,7 +34,7 @@ use crate::observe::{
     ShutdownPhase, SpeedLimits, StoryError, ThreadSilence, cpu_seconds,
 };
 use crate::pipeline::workers::TransferTable;
-use crate::pipeline::{LibraryMembership, ProgressSnapshot, RunProgress, RunScope};
+use crate::pipeline::{GrinSilence, LibraryMembership, ProgressSnapshot, RunProgress, RunScope, unnoticed_wait};
 use crate::session::{SessionCounters, SessionSnapshot};
 use crate::settings::Settings;
 use crate::storage::Storage;
@@ -60,8 +60,7 @@ pub struct LiveDaemonView {
     most_books: Option<u64>,
     threads: Arc<WatchedThreads>,
     stall_limits: StallLimits,
-    /// See [`silent_after`].
-    silent_after: Duration,
+    read_timeout: Duration,
     changing: Mutex<Changing>,
 }
 
@@ -142,7 +141,7 @@ impl LiveDaemonView {
             most_books: most_books(scope),
             threads: Arc::clone(&daemon.threads),
             stall_limits: stall_limits(),
-            silent_after: silent_after(settings.session.read_timeout),
+            read_timeout: settings.session.read_timeout,
             changing: Mutex::new(changing),
         }
     }
@@ -154,19 +153,19 @@ impl LiveDaemonView {
         changing.requests_per_second = settings.grin.requests_per_second;
     }
 
-    /// What the work waits for without having noticed; see [`unanswered`].
-    fn unanswered(
+    /// What the work waits for without having noticed.
+    fn unnoticed(
         &self,
         shown: &DaemonSnapshot,
         progress: &ProgressSnapshot,
         session: &SessionSnapshot,
     ) -> Option<WaitReason> {
-        let silent = session.silent_seconds.map(Duration::from_secs_f64);
-        let silent = silent.filter(|silent| *silent >= self.silent_after);
-        let is_asked = shown.signed_out.is_none() && shown.gate_closed_until.is_none();
-        is_asked
-            .then(|| unanswered(&shown.waiting, progress, silent, shown.taken_at))
-            .flatten()
+        let silence = GrinSilence {
+            lasts: session.silent_seconds.map(Duration::from_secs_f64),
+            read_timeout: self.read_timeout,
+            is_asked: shown.signed_out.is_none() && shown.gate_closed_until.is_none(),
+        };
+        unnoticed_wait(&shown.waiting, progress, silence, shown.taken_at)
     }
 
     /// Everything is up.
@@ -291,7 +290,7 @@ impl DaemonView for LiveDaemonView {
         shown.signed_out = signed_out(&mut changing.signed_out_since, session.signed_out.as_deref());
         shown.waiting = waits(&progress, |waiting| self.catalog.add_waits(waiting), shown.taken_at);
         shown.paused = pauses(&shown, session.turns_missing);
-        shown.waiting.extend(self.unanswered(&shown, &progress, &session));
+        shown.waiting.extend(self.unnoticed(&shown, &progress, &session));
         let total = total.filter(|_| shown.waiting.is_empty());
         shown.eta_seconds = total.and_then(|total| changing.meter.eta_seconds(total - done));
         shown.state = state(&changing, &progress, &shown);

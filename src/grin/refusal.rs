@@ -49,6 +49,11 @@ impl AnswerRefusal {
             Self::Loop => "loop",
         }
     }
+
+    /// It says nothing of what was asked for, and may come for one request alone.
+    pub(crate) fn may_pass(self) -> bool {
+        self == Self::SignIn
+    }
 }
 
 /// What is so of the answer, for a person.

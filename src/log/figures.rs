@@ -105,6 +105,9 @@ impl fmt::Display for DisplayCount {
     }
 }
 
+/// Barcodes named in one sentence or one line of the log.
+pub const MOST_NAMED: usize = 10;
+
 /// The noun of a count that stands elsewhere, which makes its plural with an `s`: `message`, `messages`.
 pub struct NounOfCount<'a>(pub u64, pub &'a str);
 
@@ -116,7 +119,7 @@ impl fmt::Display for NounOfCount<'_> {
     }
 }
 
-/// A count with its noun: `1 message`, `2 messages`.
+/// A count with its noun, which makes its plural with an `s`: `1 message`, `2 messages`.
 pub struct CountedNoun<'a>(pub u64, pub &'a str);
 
 impl fmt::Display for CountedNoun<'_> {

@@ -21,7 +21,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, reload};
 
 pub(crate) use crate::log::figures::{
-    BodyPace, CountedNoun, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, NounOfCount, ShortDuration,
+    BodyPace, CountedNoun, DisplayCount, DisplayDuration, DisplaySize, DisplaySpeed, MOST_NAMED, NounOfCount,
+    ShortDuration,
 };
 use crate::log::journal::JournalSocket;
 pub(crate) use crate::log::level::{BadLevel, LogLevel};

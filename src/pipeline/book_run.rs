@@ -35,6 +35,8 @@ pub(super) struct BookRunResult {
     /// Bytes of the archive that was published.
     pub bytes: u64,
     pub fault: Option<BookFault>,
+    /// The catalog was not told what came of it.
+    pub is_unrecorded: bool,
 }
 
 /// What is known of the whole run: which dependencies are in trouble, and which books failed through no fault of their own.
@@ -103,6 +105,7 @@ pub(super) async fn run_book<S: BookServices>(
         claim: run.book.claim,
         bytes: run.stored.map_or(0, |stored| stored.archive_bytes),
         fault: run.fault,
+        is_unrecorded: run.unrecorded,
     }
 }
 

@@ -14,6 +14,7 @@ use futures::StreamExt;
 use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
+use rand::{Rng, RngExt as _};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -31,8 +32,10 @@ use crate::pipeline::progress::RunProgress;
 use crate::pipeline::supervisor::{RunReport, RunScope, SupervisorState, WorkOptions};
 use crate::vocabulary::{BookOutcome, WaitCause, WaitReason};
 
-/// Longest sleep without looking again, for changes that nobody tells of (another process's books).
+/// Longest sleep without looking again, for changes that nobody tells of.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// The same where others share the catalog: what they release, list and are told to do, nobody tells this program.
+const LOOK_AGAIN_SHARED: Duration = Duration::from_secs(5);
 /// Shortest sleep before something that is due: the catalog's clock and this one need not agree to the microsecond.
 const SHORTEST: Duration = Duration::from_millis(10);
 
@@ -85,6 +88,8 @@ pub(super) struct FanOut<'a, S> {
     idle_since: Option<Instant>,
     /// The storage was found to be the one that the catalog knows.
     is_confirmed: bool,
+    /// Books that ended in a drain, of which the catalog could not be told.
+    unrecorded: usize,
 }
 
 /// What the loop does after a look for work.
@@ -117,6 +122,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
             lapses,
             idle_since: None,
             is_confirmed: false,
+            unrecorded: 0,
         }
     }
 
@@ -354,6 +360,14 @@ enum Begun {
 
 fn look_again() -> Instant {
     Instant::now() + LOOK_AGAIN
+}
+
+/// How long to sleep with nothing to claim, as one of so many members; drawn, so that they do not all look at once.
+fn idle_pause(members: usize, rng: &mut impl Rng) -> Duration {
+    match members {
+        0 | 1 => LOOK_AGAIN,
+        _ => LOOK_AGAIN_SHARED.mul_f64(rng.random_range(0.8..1.2)),
+    }
 }
 
 fn intake_config(options: &WorkOptions, once: bool) -> IntakeConfig {

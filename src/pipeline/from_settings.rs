@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::archive::{ArchiveLimits, BadSecretKey, PassOptions, SecretKey};
 use crate::catalog::{CatalogAddress, CatalogError};
 use crate::grin::barcode_file;
-use crate::grin::{SecretBytes, SecretFileError, read_passphrase, read_secret_bytes};
+use crate::grin::{LibraryDirectory, SecretBytes, SecretFileError, read_passphrase, read_secret_bytes};
 use crate::pipeline::second_copy::SecondCopyPlan;
 use crate::pipeline::workers::ArchiveKeyFiles;
 use crate::pipeline::{RereadPlan, RetryPolicy, RunScope, TaskIntervals, WorkOptions, compare_after};
@@ -73,6 +73,7 @@ pub fn decrypted_options(settings: &Settings) -> PassOptions {
         keep_encrypted: archive.keep_encrypted,
         compress_text: archive.compress_text,
         require_volume: true,
+        library: LibraryDirectory::parse(&settings.library.directory).ok(),
         limits: ArchiveLimits::default(),
     }
 }

@@ -14,6 +14,7 @@
 //! probes as seldom as in any outage; a run that ends by itself gives up after some of them if no archive was served at all.
 
 mod breaker;
+mod grin_silence;
 mod refused;
 mod series;
 
@@ -31,6 +32,8 @@ use crate::pipeline::intake::series::FailureSeries;
 use crate::pipeline::policy::{BookFault, FaultOutlook, RefusalEvidence, longest_wait_once};
 use crate::session::RetryBackoff;
 use crate::vocabulary::{Blame, BookOutcome, FailureReason, WaitCause, WaitReason};
+
+pub use grin_silence::{GrinSilence, unnoticed_wait};
 
 /// An archive that was served so long ago says nothing of today's refusals.
 const SERVED_LATELY: Duration = Duration::from_hours(24);

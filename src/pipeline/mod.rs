@@ -37,6 +37,7 @@ pub(crate) use from_settings::{
     CLAIM_LEASE, archive_keys, archive_options, decrypted_options, second_copy_config, storage_config, work_options,
 };
 pub(crate) use hooks::StoredHook;
+pub(crate) use intake::{GrinSilence, unnoticed_wait};
 pub(crate) use membership::{LibraryMembership, RoundResult, UnbrokenMembership};
 pub(crate) use mount::{
     MountError, adopt_storage, check_layout, check_place, confirm_by_hand, confirm_layout, confirm_place_by_hand,

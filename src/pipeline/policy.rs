@@ -27,6 +27,7 @@ use crate::storage::{StorageError, StorageErrorClass};
 use crate::vocabulary::{Blame, FailureReason, WaitCause};
 
 pub use after_cut::{BOOKS_AFTER_CUT, RUN_AFTER_CUT, SETTLEMENT_AFTER_CUT};
+use delays::PROVEN_AGAIN;
 pub use delays::{FailedAttempt, FailureMemory, MOST_LEFT, PutOff, PutOffRules, longest_wait_once, shared_pause};
 pub(in crate::pipeline) use refusal::may_meet_all;
 use refusal::refusal_of;
@@ -61,9 +62,6 @@ pub enum FaultOutlook {
     /// The same answer for ever: the bytes that GRIN has are proven bad.
     Proven,
 }
-
-/// After so much time an archive is asked for again that came twice with the same fault, while all archives do.
-const PROVEN_AGAIN: Duration = Duration::from_hours(24);
 
 impl BookFault {
     fn new(blame: Blame, cause: Option<WaitCause>, reason: FailureReason, error: &dyn std::fmt::Display) -> Self {

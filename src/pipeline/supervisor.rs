@@ -19,7 +19,7 @@ use crate::pipeline::policy::RUN_AFTER_CUT;
 use crate::pipeline::progress::{ProgressSnapshot, RunProgress};
 use crate::pipeline::task_services::TaskServices;
 use crate::pipeline::{fan_out, tasks};
-use crate::vocabulary::WaitReason;
+use crate::vocabulary::{WaitCause, WaitReason};
 
 pub use options::{RetryPolicy, TaskIntervals, WorkOptions};
 pub use pause::ChangePause;
@@ -169,7 +169,12 @@ impl ServeMessages<DrainRun> for Supervisor {
             }
             if tokio::time::timeout(drain.grace, state.done.cancelled()).await.is_err() {
                 let ProgressSnapshot { claimed, waiting, .. } = state.progress.snapshot();
-                tracing::warn!(claimed, "grace is over: what still runs is cut and released");
+                let mut waits: Vec<_> = waiting.into_iter().collect();
+                state.services.catalog.add_waits(&mut waits);
+                // The catalog's goes before what else is waited for.
+                let waiting = waits.pop();
+                let claims_end = state.services.membership.longest_wait();
+                tracing::warn!(claimed, "{}", grace_is_over(waiting.as_ref(), claims_end));
                 {
                     let mut report = state.report.borrow_mut();
                     (report.cut, report.cut_while) = (claimed, waiting);
@@ -178,6 +183,18 @@ impl ServeMessages<DrainRun> for Supervisor {
                 state.done.cancelled().await;
             }
         }
+    }
+}
+
+/// What becomes of the books in hand. A catalog that takes nothing is not told that they are released.
+fn grace_is_over(waiting: Option<&WaitReason>, claims_end: Duration) -> String {
+    match waiting.filter(|wait| wait.cause == WaitCause::Catalog) {
+        None => "grace is over: what still runs is cut; its claims are released if the catalog answers".to_owned(),
+        Some(_) => format!(
+            "grace is over: what still runs is cut; it cannot be released while the catalog takes nothing, and its claims end with this \
+             membership, within {} s",
+            claims_end.as_secs()
+        ),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Read};
 
 use crate::archive::acceptance::BookIdentity;
-use crate::archive::book_names::{may_name_book, names_book, names_some_book};
+use crate::archive::book_names::{may_name_book, names_book_of, names_some_book};
 use crate::archive::digest::{LaneDigests, base_name, folder_of};
 use crate::archive::findings::FindingCode;
 use crate::archive::members::TarMember;
@@ -74,13 +74,17 @@ impl TarScan<'_> {
         )?;
         let Some(mut mets) = mets else { return Ok(()) };
         folder_of(&member.name).clone_into(&mut mets.folder);
-        if !by_name && self.barcode.is_some_and(|barcode| !is_called_as(&member.name, barcode)) {
+        if !by_name
+            && self
+                .barcode
+                .is_some_and(|barcode| !self.is_called_as(&member.name, barcode).may_be())
+        {
             let text = "METS by its root element, not its name";
             self.findings.note(FindingCode::MetsMisnamed, Some(&member.name), text);
         }
         let holds_this_book = |object: &String| {
             self.barcode
-                .is_some_and(|barcode| object_names_book(object, barcode) || object_holds(object, barcode))
+                .is_some_and(|barcode| self.object_names(object, barcode) || object_holds(object, barcode))
         };
         let found = FoundMets {
             identity: self.identity_of(&mets, by_name, member),
@@ -136,26 +140,47 @@ impl TarScan<'_> {
         let Some(barcode) = self.barcode else {
             return BookIdentity::NotRequested;
         };
+        let called = self.is_called_as(&member.name, barcode);
         match &mets.object {
             _ if by_name => BookIdentity::Requested,
-            Some(object) if names_book(object, barcode) => BookIdentity::Requested,
-            Some(object) if object_names_book(object, barcode) => BookIdentity::Requested,
-            Some(object) if !(may_name_another(object, barcode) || names_some_book(base_name(&member.name))) => {
-                BookIdentity::Unnamed
-            }
-            Some(_) => BookIdentity::Another,
-            None if is_called_as(&member.name, barcode) => BookIdentity::Requested,
-            None if names_some_book(base_name(&member.name)) => BookIdentity::Another,
-            None => BookIdentity::Unnamed,
+            Some(object) if self.object_names(object, barcode) => BookIdentity::Requested,
+            Some(object) if may_name_another(object, barcode) => BookIdentity::Another,
+            Some(_) if called == FileNaming::ThisBook => BookIdentity::Requested,
+            None if called.may_be() => BookIdentity::Requested,
+            _ if names_some_book(base_name(&member.name)) => BookIdentity::Another,
+            _ => BookIdentity::Unnamed,
+        }
+    }
+
+    fn object_names(&self, object: &str, barcode: &Barcode) -> bool {
+        object_names_book(object, barcode, self.options.library.as_ref())
+    }
+
+    /// Whether the file of a METS has this book's name, behind a library's with an underscore.
+    fn is_called_as(&self, name: &str, barcode: &Barcode) -> FileNaming {
+        let base_name = base_name(name);
+        let stem = base_name.rsplit_once('.').map_or(base_name, |(stem, _)| stem);
+        match may_name_book(stem, barcode) {
+            true if names_book_of(stem, barcode, self.options.library.as_ref()) => FileNaming::ThisBook,
+            true => FileNaming::PerhapsThisBook,
+            false => FileNaming::Other,
         }
     }
 }
 
-/// Does the file of a METS perhaps have this book's name, behind a library's with an underscore?
-fn is_called_as(name: &str, barcode: &Barcode) -> bool {
-    let base_name = base_name(name);
-    let stem = base_name.rsplit_once('.').map_or(base_name, |(stem, _)| stem);
-    may_name_book(stem, barcode)
+/// Whose name the file of a METS has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FileNaming {
+    ThisBook,
+    /// Or that of one whose barcode ends with this one's.
+    PerhapsThisBook,
+    Other,
+}
+
+impl FileNaming {
+    fn may_be(self) -> bool {
+        self != Self::Other
+    }
 }
 
 /// Bytes on their way to the METS reader, each through the digest once.
@@ -192,91 +217,110 @@ mod tests {
     use crate::archive::findings::ArchiveFinding;
     use crate::archive::members::MemberKind;
     use crate::archive::volume::PassOptions;
+    use crate::grin::LibraryDirectory;
+
+    /// What a METS of this name and OBJID, alone in an archive, says of the book, and whether it contradicts itself.
+    fn found(barcode: &str, library: Option<&str>, name: &str, object: Option<&str>) -> (BookIdentity, bool) {
+        let barcode = Barcode::parse(barcode).unwrap();
+        let options = PassOptions {
+            library: library.map(|library| LibraryDirectory::parse(library).unwrap()),
+            ..PassOptions::default()
+        };
+        let mut scan = TarScan::new(&options, Some(&barcode));
+        let object = object.map_or_else(String::new, |object| format!(" OBJID=\"{object}\""));
+        let content = format!("<mets{object}></mets>");
+        let member = TarMember {
+            name: name.to_owned(),
+            size: content.len() as u64,
+            offset: 0,
+            kind: MemberKind::File,
+        };
+        scan.file(&member, &mut content.as_bytes()).unwrap();
+        let found = scan.mets.as_ref().unwrap();
+        (found.identity, found.contradicts_itself)
+    }
 
     #[test]
-    fn a_name_behind_a_library_with_underscores_counts_where_the_mets_names_none() {
-        let barcode = Barcode::parse("TL0000000001").unwrap();
-        for (name, object, expected) in [
-            ("LI_B_TL0000000001.xml", None, BookIdentity::Requested),
+    fn a_name_behind_a_library_with_underscores_names_the_book() {
+        use BookIdentity::{Another, Requested, Unnamed};
+        const BOOK: &str = "TL0000000001";
+        for (barcode, library, name, object, expected) in [
+            (BOOK, None, "LI_B_TL0000000001.xml", None, Requested),
             (
+                BOOK,
+                None,
                 "LI_B_TL0000000001.xml",
                 Some("LI_B:TL0000000001"),
-                BookIdentity::Requested,
+                Requested,
             ),
             (
+                BOOK,
+                None,
                 "LI_B_TL0000000001.xml",
-                Some("LI_B:TL0000000002"),
-                BookIdentity::Another,
+                Some("LI_B_TL0000000001"),
+                Requested,
             ),
-            ("LI_B_TL0000000002.xml", None, BookIdentity::Another),
+            (BOOK, None, "LI_B_TL0000000001.xml", Some("qQaAAAAAZZ51"), Requested),
+            (BOOK, None, "mets.xml", Some("LI_B_TL0000000001"), Requested),
+            (BOOK, None, "LI_B_TL0000000001.xml", Some("LI_B:TL0000000002"), Another),
+            (BOOK, None, "LI_B_TL0000000001.xml", Some("LI_B_TL0000000002"), Another),
+            (BOOK, None, "LI_B_TL0000000002.xml", Some("LI_B_TL0000000002"), Another),
+            (BOOK, None, "LI_B_TL0000000002.xml", None, Another),
             (
+                BOOK,
+                None,
                 "LI_B_TL0000000002.xml",
                 Some("LI_B:TL0000000001"),
-                BookIdentity::Requested,
+                Requested,
             ),
-            ("volume.xml", None, BookIdentity::Unnamed),
+            (BOOK, None, "mets.xml", Some("LI_B_TL0000000002"), Another),
+            (BOOK, None, "volume.xml", None, Unnamed),
+            (
+                "123456",
+                Some("LI_B"),
+                "LI_B_123456.xml",
+                Some("LI_B_123456"),
+                Requested,
+            ),
+            ("123456", Some("LI_B"), "mets.xml", Some("LI_B_123456"), Requested),
+            (
+                "123456",
+                Some("TESTLIB"),
+                "TESTLIB_AB_123456.xml",
+                Some("TESTLIB_AB_123456"),
+                Another,
+            ),
+            (
+                "123456",
+                None,
+                "TESTLIB_AB_123456.xml",
+                Some("TESTLIB_AB_123456"),
+                Another,
+            ),
+            ("123456", None, "TESTLIB_AB_123456.xml", None, Requested),
         ] {
-            let options = PassOptions::default();
-            let mut scan = TarScan::new(&options, Some(&barcode));
-            let object = object.map_or_else(String::new, |object| format!(" OBJID=\"{object}\""));
-            let content = format!("<mets{object}></mets>");
-            let member = TarMember {
-                name: name.to_owned(),
-                size: content.len() as u64,
-                offset: 0,
-                kind: MemberKind::File,
-            };
-            scan.file(&member, &mut content.as_bytes()).unwrap();
-            let identity = scan.mets.as_ref().map(|found| found.identity);
-            assert_eq!(identity, Some(expected), "{name}{object}");
+            let (identity, _) = found(barcode, library, name, object);
+            assert_eq!(identity, expected, "{name} {object:?} for {barcode} of {library:?}");
         }
     }
 
     #[test]
     fn an_objid_that_holds_the_barcode_contradicts_no_file_name() {
-        let barcode = Barcode::parse("TL0000000001").unwrap();
+        use BookIdentity::{Another, Requested, Unnamed};
         let odd = "GOOGLE:TESTLIB_TL0000000001";
         for (name, object, identity, contradicts) in [
-            ("TESTLIB_TL0000000001.xml", odd, BookIdentity::Requested, false),
-            (
-                "TESTLIB_TL0000000001.xml",
-                "TESTLIB:TL0000000002",
-                BookIdentity::Requested,
-                true,
-            ),
-            (
-                "TESTLIB_TL0000000001.xml",
-                "qQaAAAAAZZ51",
-                BookIdentity::Requested,
-                true,
-            ),
-            (
-                "mets.xml",
-                "TESTLIB_TL0000000001.tar.gz",
-                BookIdentity::Requested,
-                false,
-            ),
-            ("mets.xml", odd, BookIdentity::Unnamed, false),
-            ("mets.xml", "qQaAAAAAZZ51", BookIdentity::Unnamed, true),
-            ("mets.xml", "TESTLIB:TL0000000002", BookIdentity::Another, true),
-            ("TESTLIB_TL0000000002.xml", "qQaAAAAAZZ51", BookIdentity::Another, true),
+            ("TESTLIB_TL0000000001.xml", odd, Requested, false),
+            ("TESTLIB_TL0000000001.xml", "TESTLIB:TL0000000002", Requested, true),
+            ("TESTLIB_TL0000000001.xml", "qQaAAAAAZZ51", Requested, true),
+            ("LI_B_TL0000000001.xml", "LI_B_TL0000000001", Requested, false),
+            ("mets.xml", "TESTLIB_TL0000000001.tar.gz", Requested, false),
+            ("mets.xml", odd, Unnamed, false),
+            ("mets.xml", "qQaAAAAAZZ51", Unnamed, true),
+            ("mets.xml", "TESTLIB:TL0000000002", Another, true),
+            ("TESTLIB_TL0000000002.xml", "qQaAAAAAZZ51", Another, true),
         ] {
-            let options = PassOptions::default();
-            let mut scan = TarScan::new(&options, Some(&barcode));
-            let content = format!("<mets OBJID=\"{object}\"></mets>");
-            let member = TarMember {
-                name: name.to_owned(),
-                size: content.len() as u64,
-                offset: 0,
-                kind: MemberKind::File,
-            };
-            scan.file(&member, &mut content.as_bytes()).unwrap();
-            let found = scan.mets.as_ref().unwrap();
-            assert_eq!(
-                (found.identity, found.contradicts_itself),
-                (identity, contradicts),
-                "{name} {object}"
-            );
+            let said = found("TL0000000001", None, name, Some(object));
+            assert_eq!(said, (identity, contradicts), "{name} {object}");
         }
     }
 

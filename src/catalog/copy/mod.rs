@@ -60,6 +60,15 @@ pub(crate) struct CopiedRows {
     pub sha256: String,
 }
 
+/// A copy that is complete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CompleteCopy {
+    /// What each table came to.
+    pub tables: Vec<CopiedRows>,
+    /// It was complete before, and equal: nothing was copied.
+    pub was_there: bool,
+}
+
 /// Why a catalog was not copied.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CatalogCopyError {
@@ -83,7 +92,7 @@ pub(crate) enum CatalogCopyError {
 
 impl CatalogCopy<'_> {
     /// Copies what is not copied yet, and compares everything.
-    pub(crate) fn run(self) -> Result<Vec<CopiedRows>, CatalogCopyError> {
+    pub(crate) fn run(self) -> Result<CompleteCopy, CatalogCopyError> {
         let mut source = CopyEnd::open(self.from, &self, CopySide::Source)?;
         source.join(None)?;
         let outcome = source.is_complete().and_then(|()| self.into_target(&mut source));
@@ -92,7 +101,7 @@ impl CatalogCopy<'_> {
     }
 
     /// Nothing is made at the other address before the source is found fit.
-    fn into_target(self, source: &mut CopyEnd) -> Result<Vec<CopiedRows>, CatalogCopyError> {
+    fn into_target(self, source: &mut CopyEnd) -> Result<CompleteCopy, CatalogCopyError> {
         let mut target = CopyEnd::open(self.to, &self, CopySide::Target)?;
         let outcome = target.join(Some(&source.member)).and_then(|()| {
             let mut run = CopyRun {
@@ -143,11 +152,12 @@ struct CopyRun<'a> {
 }
 
 impl CopyRun<'_> {
-    fn copy(&mut self) -> Result<Vec<CopiedRows>, CatalogCopyError> {
+    fn copy(&mut self) -> Result<CompleteCopy, CatalogCopyError> {
         let from = self.source.shown.clone();
         if let Some(books) = self.target.ask(BeginCopy { from: from.clone() })? {
             let catalog = self.target.shown.clone();
-            return Err(CatalogCopyError::NotEmpty { catalog, books, from });
+            let not_empty = CatalogCopyError::NotEmpty { catalog, books, from };
+            return self.compare_complete()?.ok_or(not_empty);
         }
         for table in &TABLES {
             self.copy_table(table)?;
@@ -159,7 +169,33 @@ impl CopyRun<'_> {
         self.renew()?;
         let fence = self.source.ask(LastFence)?;
         self.target.ask(FinishCopy { fence })?;
-        Ok(copied)
+        Ok(CompleteCopy {
+            tables: copied,
+            was_there: false,
+        })
+    }
+
+    /// Whether what the target has is all that the source has, as after a copy that is repeated; `None`: it is something else.
+    fn compare_complete(&mut self) -> Result<Option<CompleteCopy>, CatalogCopyError> {
+        match self.target.is_complete() {
+            // Of another catalog.
+            Err(CatalogCopyError::Target(CatalogError::HalfCopied { .. })) => return Ok(None),
+            complete => complete?,
+        }
+        for table in &TABLES {
+            if self.source.rows(table)? != self.target.rows(table)? {
+                return Ok(None);
+            }
+        }
+        let tables = TABLES.iter().map(|table| self.compare(table)).collect();
+        match tables {
+            Ok(tables) => Ok(Some(CompleteCopy {
+                tables,
+                was_there: true,
+            })),
+            Err(CatalogCopyError::Differs { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn copy_table(&mut self, table: &'static CopiedTable) -> Result<(), CatalogCopyError> {

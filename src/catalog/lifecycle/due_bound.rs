@@ -70,12 +70,18 @@ pub(crate) fn follow_clock(tx: &CatalogTransaction<'_>) -> Result<(), CatalogErr
     if tx.conn.server_time().is_some() {
         return Ok(());
     }
-    let seen = notes::read(tx.conn, CLOCK_SEEN)?.as_deref().and_then(read_stamp);
-    let set_back = tx.clock_set_back().unwrap_or_else(|| set_back_at_rest(seen, tx.now));
+    let set_back = match tx.clock_set_back() {
+        Some(set_back) => set_back,
+        None => set_back_at_rest(
+            notes::read(tx.conn, CLOCK_SEEN)?.as_deref().and_then(read_stamp),
+            tx.now,
+        ),
+    };
     let moved = moved_by(set_back);
-    let is_new = seen.is_none_or(|seen| moved.is_some() || later(seen, SEEN_FOR) <= tx.now);
-    if is_new && tx.now.as_second() >= CLOCK_IS_SET {
+    let is_due = moved.is_some() || tx.clock_noted().is_none_or(|noted| later(noted, SEEN_FOR) <= tx.now);
+    if is_due && tx.now.as_second() >= CLOCK_IS_SET {
         notes::write(tx.conn, CLOCK_SEEN, &tx.stamp)?;
+        tx.note_clock();
     }
     moved.map_or(Ok(()), |by| move_waits(tx, &by))
 }

@@ -361,3 +361,11 @@ pub(super) fn member_of(tx: &CatalogTransaction<'_>, owner: &str) -> Result<Opti
     let given = arguments! { now: tx.stamp, lease_now: tx.clock.lease_now, owner: owner };
     tx.conn.first(&sql, &given, MemberRow::read)
 }
+
+/// Keeps a member whose lease ran out from renewing it before what follows is recorded: it would be told that it has what is taken from it
+/// meanwhile. `false`: it renews or is removed at this moment.
+pub(super) fn lock_expired(tx: &CatalogTransaction<'_>, owner: &str) -> Result<bool, CatalogError> {
+    let sql = format!("SELECT 1 FROM members WHERE owner = :owner AND {EXPIRED} /*pg FOR UPDATE SKIP LOCKED*/");
+    let given = arguments! { now: tx.stamp, lease_now: tx.clock.lease_now, owner: owner };
+    Ok(tx.conn.first(&sql, &given, |_| Ok(()))?.is_some())
+}

@@ -3,7 +3,7 @@
 use crate::catalog::CatalogError;
 use crate::catalog::engine::SqlRow;
 use crate::catalog::engine::value::arguments;
-use crate::catalog::sharing::members::{MemberRow, member_of};
+use crate::catalog::sharing::members::{MemberRow, lock_expired, member_of};
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
 
 /// What is done by one member at a time.
@@ -107,6 +107,8 @@ impl CatalogOperation for AcquireTask {
         }
         match member_of(tx, &holder.owner)? {
             Some(member) if member.is_live() => Ok(TaskAnswer::HeldBy(member)),
+            // It is renewed or removed at this moment: who has the task is asked once more.
+            Some(_) if !lock_expired(tx, &holder.owner)? => Err(CatalogError::Busy),
             _ => self.take_over(tx, &holder),
         }
     }

@@ -37,12 +37,12 @@ impl CopyPlaces {
     }
 }
 
-fn copy_with(
+pub fn copy_with(
     from: &CatalogAddress,
     to: &CatalogAddress,
     clock: &SystemClock,
     progress: &mut dyn FnMut(CopyProgress),
-) -> Result<Vec<CopiedRows>, CatalogCopyError> {
+) -> Result<CompleteCopy, CatalogCopyError> {
     let copy = CatalogCopy {
         from,
         to,
@@ -59,7 +59,7 @@ pub fn copy(
     to: &CatalogAddress,
     clock: &SystemClock,
 ) -> Result<Vec<CopiedRows>, CatalogCopyError> {
-    copy_with(from, to, clock, &mut |_| ())
+    copy_with(from, to, clock, &mut |_| ()).map(|copied| copied.tables)
 }
 
 /// A catalog with something in every table, more than one piece of books.
@@ -205,7 +205,7 @@ fn a_copy_that_was_killed_goes_on_and_doubles_nothing() {
                 first.get_or_insert(at.rows);
             }
         };
-        let copied = copy_with(&from, &to, &shelf.clock, note).unwrap();
+        let copied = copy_with(&from, &to, &shelf.clock, note).unwrap().tables;
         assert_eq!(copied, whole, "killed at {table}");
         if table == "books" {
             assert_eq!(first, Some(1_000), "the first piece is not copied again");

@@ -97,6 +97,33 @@ fn a_clock_that_is_set_back_while_no_program_runs_makes_nothing_wait_for_hours()
 }
 
 #[test]
+fn the_time_is_left_in_the_catalog_once_a_minute() {
+    let mut shelf = Shelf::in_file();
+    let member = card("a", "1");
+    join(&mut shelf, &member);
+    let count = "SELECT count(*) FROM settings WHERE key = 'clock_seen'";
+    let is_left = |shelf: &Shelf| {
+        shelf
+            .sqlite()
+            .query_row(count, [], |row| row.get::<_, bool>(0))
+            .unwrap()
+    };
+    assert!(is_left(&shelf));
+    // What is not looked for is not missed.
+    let forget = |shelf: &Shelf| {
+        shelf
+            .sqlite()
+            .execute("DELETE FROM settings WHERE key = 'clock_seen'", [])
+    };
+    for (seconds, left) in [(20, false), (20, false), (20, true), (20, false)] {
+        forget(&shelf).unwrap();
+        shelf.clock.advance(Duration::from_secs(seconds));
+        renew_member(&mut shelf, &member);
+        assert_eq!(is_left(&shelf), left, "{seconds}");
+    }
+}
+
+#[test]
 fn after_a_restart_of_the_machine_no_claim_is_left() {
     let mut shelf = Shelf::new();
     three(&mut shelf);

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use crate::catalog::engine::value::arguments;
+use crate::catalog::tests::sharing::card;
 use crate::catalog::tests::shelf::{LEASE, Shelf, TestSchema, barcode, codes, converted, queue, stored, three};
 use crate::catalog::*;
 use crate::grin::ListKind;
@@ -184,6 +185,34 @@ fn a_server_whose_clock_was_set_back_holds_nobody() {
         1,
         "the claim of one who is no member is over"
     );
+}
+
+#[test]
+#[ignore = "needs GRIND_TEST_POSTGRES"]
+fn a_task_is_not_taken_from_a_member_that_renews_at_that_moment() {
+    let schema = TestSchema::new().unwrap();
+    let mut late = ledger(&schema);
+    let mut other = ledger(&schema);
+    let (a, b) = (card("a", "1"), card("b", "1"));
+    for (ledger, member) in [(&mut late, &a), (&mut other, &b)] {
+        let member = member.clone();
+        ledger.execute(JoinMembers { member, lease: LEASE }).unwrap();
+    }
+    let acquire = |ledger: &mut CatalogLedger, member: &MemberCard| {
+        let (task, owner) = (SharedTask::Lists, member.owner.clone());
+        ledger.execute(AcquireTask { task, owner })
+    };
+    let taken = acquire(&mut late, &a).unwrap();
+    assert!(matches!(taken, TaskAnswer::Held { .. }), "{taken:?}");
+    schema.run("UPDATE members SET lease_to = lease_from WHERE owner = 'a:1'");
+    late.conn().begin().unwrap();
+    let renew = "UPDATE members SET lease_to = lease_to + 3600000 WHERE owner = 'a:1'";
+    late.conn().execute(renew, &[]).unwrap();
+    let meanwhile = acquire(&mut other, &b);
+    assert!(matches!(meanwhile, Err(CatalogError::Busy)), "{meanwhile:?}");
+    late.conn().commit().unwrap();
+    let after = acquire(&mut other, &b).unwrap();
+    assert!(matches!(&after, TaskAnswer::HeldBy(by) if by.card == a), "{after:?}");
 }
 
 /// Where the connection is cut at the next commit.

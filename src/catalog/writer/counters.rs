@@ -7,16 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::{DurationHistogram, HistogramSnapshot};
 use crate::catalog::CatalogError;
-use crate::catalog::writer::lock_watch::LockWatch;
-use crate::catalog::writer::trouble_watch::TroubleWatch;
+use crate::catalog::writer::catalog_watch::CatalogWatch;
 
 /// Counters of one writer, over all its connections.
 #[derive(Debug, Default)]
 pub(crate) struct CatalogCounters {
     write: DurationHistogram,
     busy: AtomicU64,
-    pub(super) lock: LockWatch,
-    pub(super) trouble: TroubleWatch,
+    pub(super) watch: CatalogWatch,
 }
 
 /// The counters at one moment.
@@ -29,12 +27,11 @@ pub struct CatalogFigures {
 }
 
 impl CatalogCounters {
-    /// A transaction is over; `errors`: of the operations in it that failed. Tells whether other programs kept the catalog locked.
-    pub(super) fn note(&self, took: Duration, mut errors: impl Iterator<Item = CatalogError>) -> bool {
+    /// A transaction is over; `errors`: of the operations in it that failed.
+    pub(super) fn note(&self, took: Duration, errors: &[CatalogError]) {
         self.write.observe(took);
-        let busy = errors.any(|error| matches!(error, CatalogError::Busy));
+        let busy = errors.iter().any(|error| matches!(error, CatalogError::Busy));
         self.busy.fetch_add(busy.into(), Relaxed);
-        busy
     }
 
     pub(crate) fn figures(&self) -> CatalogFigures {
@@ -59,7 +56,7 @@ mod tests {
             (vec![CatalogError::Busy, CatalogError::Busy], 1),
             (vec![CatalogError::Fault("x".into()), CatalogError::Busy], 2),
         ] {
-            counters.note(moment, errors.into_iter());
+            counters.note(moment, &errors);
             assert_eq!(counters.figures().busy, busy);
         }
         assert_eq!(counters.figures().write_seconds.count, 4);

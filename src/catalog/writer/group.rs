@@ -163,36 +163,39 @@ impl WriteGroup {
 
     fn transact(&self, group: &mut [Box<dyn Member>]) {
         let mut jobs: Vec<&mut dyn QueuedJob> = group.iter_mut().map(|member| member.queued()).collect();
-        let mut place = self.ledger.borrow_mut();
-        // Before a ledger is opened, too: that would begin an empty catalog in the place of the one that is gone.
         let LedgerOpening { counters, address, .. } = &self.opening;
-        if let Err(gone) = self.opening.check_file() {
-            counters.trouble.note(Some(&gone), Timestamp::now());
-            jobs.iter_mut().for_each(|job| job.fail(gone.clone()));
-            return;
-        }
-        let began = Instant::now();
-        let is_locked = match place.take().map_or_else(|| self.opening.open(), Ok) {
-            Ok(mut ledger) => {
-                let began = Instant::now();
-                ledger.transact(&mut jobs);
-                let errors: Vec<CatalogError> = jobs.iter().filter_map(|job| job.error()).collect();
-                let trouble = errors.iter().find(|error| error.is_of_catalog());
-                counters.trouble.note(trouble, Timestamp::now());
-                // A session with a server keeps the default that it began with: a new one may write again.
-                let is_stale = matches!(trouble, Some(CatalogError::ReadOnly(_))) && self.opening.file.is_none();
-                let is_locked = counters.note(began.elapsed(), errors.into_iter());
-                *place = (!is_stale).then_some(ledger);
-                is_locked
-            }
+        counters.watch.begun(Timestamp::now());
+        let errors = match self.open() {
+            Ok(ledger) => self.transact_with(ledger, &mut jobs),
             Err(error) => {
-                let trouble = Some(&error).filter(|error| error.is_of_catalog());
-                counters.trouble.note(trouble, Timestamp::now());
                 jobs.iter_mut().for_each(|job| job.fail(error.clone()));
-                matches!(error, CatalogError::Busy)
+                vec![error]
             }
         };
-        counters.lock.note(is_locked, began.elapsed(), address);
+        let is_locked = |error: &&CatalogError| matches!(error, CatalogError::Busy);
+        let trouble = errors.iter().find(|error| error.is_of_catalog());
+        let trouble = trouble.or_else(|| errors.iter().find(is_locked));
+        counters.watch.ended(trouble, address, Timestamp::now());
+    }
+
+    /// The ledger that is open, or one that is opened now, but no empty catalog in the place of one that is gone.
+    fn open(&self) -> Result<CatalogLedger, CatalogError> {
+        self.opening.check_file()?;
+        let open = self.ledger.borrow_mut().take();
+        open.map_or_else(|| self.opening.open(), Ok)
+    }
+
+    /// Comes back with the errors of the jobs that failed.
+    fn transact_with(&self, mut ledger: CatalogLedger, jobs: &mut [&mut dyn QueuedJob]) -> Vec<CatalogError> {
+        let began = Instant::now();
+        ledger.transact(jobs);
+        let errors: Vec<CatalogError> = jobs.iter().filter_map(|job| job.error()).collect();
+        self.opening.counters.note(began.elapsed(), &errors);
+        // A session with a server keeps the default that it began with: a new one may write again.
+        let is_read_only = |error: &CatalogError| matches!(error, CatalogError::ReadOnly(_));
+        let is_stale = self.opening.file.is_none() && errors.iter().any(is_read_only);
+        *self.ledger.borrow_mut() = (!is_stale).then_some(ledger);
+        errors
     }
 
     /// Closes the file in good order.

@@ -81,14 +81,9 @@ impl Catalog {
         self.counters.figures()
     }
 
-    /// Adds to what is waited for that another program keeps it locked, and who, or that its file is gone; asks no actor.
+    /// Adds to what is waited for that it takes nothing, and why; asks no actor.
     pub(crate) fn add_waits(&self, waiting: &mut Vec<WaitReason>) {
-        if let Some(lock) = self.counters.lock.now() {
-            lock.add_to(waiting);
-        }
-        if let Some(trouble) = self.counters.trouble.told(Timestamp::now()) {
-            trouble.add_to(waiting);
-        }
+        self.counters.watch.add_to(waiting, Timestamp::now());
     }
 
     /// Whether the file is still the one that was opened; asks no actor, so a locked catalog keeps nobody waiting.

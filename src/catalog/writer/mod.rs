@@ -2,6 +2,7 @@
 
 pub(crate) mod actor;
 pub(crate) mod backup;
+pub(crate) mod catalog_watch;
 pub(crate) mod connection;
 pub(crate) mod counters;
 pub(crate) mod file_identity;
@@ -9,6 +10,4 @@ pub(crate) mod group;
 pub(crate) mod handle;
 pub(crate) mod ledger;
 mod lock_holder;
-pub(crate) mod lock_watch;
 pub(crate) mod schema;
-pub(crate) mod trouble_watch;

@@ -10,7 +10,7 @@ use crate::archive::{
     ArchiveError, ArchiveFinding, ArchiveInspection, ChecksumList, FindingCode, PassOptions, ProvenVolume, RecordKind,
     VolumeAcceptance, hex, inspect, parse_mets, process, process_plain,
 };
-use crate::cli::parse::{Document, ParseArgs, ParseError, barcode, document, put, read, unreadable};
+use crate::cli::parse::{Document, ParseArgs, ParseError, barcode, document, library, put, read, unreadable};
 use crate::grin::{AnswerRefusal, SecretBytes, read_passphrase};
 use crate::vocabulary::MarcFields;
 
@@ -93,6 +93,7 @@ pub(super) fn checksums(bytes: &[u8]) -> Document {
 pub(super) fn archive(args: &ParseArgs) -> Result<Document, ParseError> {
     let options = PassOptions {
         passphrase: passphrase(args)?,
+        library: args.library.is_some().then(|| library(args)).transpose()?,
         ..PassOptions::default()
     };
     let volume = match pass(args, io::sink(), &options)? {

@@ -1,12 +1,10 @@
 //! Parts of a snapshot: tasks, members, transfers, what keeps books from being begun.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::catalog::MemberRow;
-use crate::log::DisplayDuration;
 use crate::observe::{DaemonSnapshot, MemberView, SignedOut, TransferView};
 use crate::pipeline::workers::UnderWay;
 use crate::pipeline::{LibraryMembership, ProgressSnapshot};
@@ -79,41 +77,6 @@ pub(super) fn waits(
     waiting
 }
 
-/// GRIN is not known to be silent before.
-const SILENT_AFTER: Duration = Duration::from_secs(45);
-
-/// So long GRIN may answer nothing: half as long again as one request may wait for its answer.
-pub(super) fn silent_after(read_timeout: Duration) -> Duration {
-    SILENT_AFTER.max(read_timeout.mul_f64(1.5))
-}
-
-/// What keeps no book from being begun, and is waited for all the same: a list, where no book is in work, or any answer of GRIN's, which
-/// has been `silent` for too long. Nothing where the run itself waits for GRIN by now.
-pub(super) fn unanswered(
-    waiting: &[WaitReason],
-    progress: &ProgressSnapshot,
-    silent: Option<Duration>,
-    now: Timestamp,
-) -> Option<WaitReason> {
-    use WaitCause as W;
-    let is_told = |wait: &WaitReason| matches!(wait.cause, W::Grin | W::Gate | W::Token | W::SignIn);
-    if waiting.iter().any(is_told) {
-        return None;
-    }
-    let unread = progress.unread.values().rev().filter(|_| progress.claimed == 0);
-    let unread = unread
-        .max_by_key(|unread| unread.needs_person)
-        .map(|unread| WaitReason {
-            until: progress.next.get("collect").copied().filter(|next| *next > now),
-            ..unread.clone()
-        });
-    unread.or_else(|| {
-        let silent = silent?;
-        let why = format!("it has answered nothing for {}", DisplayDuration(silent.as_secs_f64()));
-        Some(WaitReason::new(W::Grin, why, now.checked_sub(silent).unwrap_or(now)))
-    })
-}
-
 /// Everything that keeps new books from being begun: what the work waits for, and what the session knows.
 pub(super) fn pauses(shown: &DaemonSnapshot, turns_missing: bool) -> Vec<WaitCause> {
     let known = [
@@ -133,7 +96,6 @@ pub(super) fn pauses(shown: &DaemonSnapshot, turns_missing: bool) -> Vec<WaitCau
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grin::ListKind;
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -162,75 +124,6 @@ mod tests {
                 shown.map(at),
                 "{until:?} at {now}"
             );
-        }
-    }
-
-    fn trouble(needs_person: bool) -> WaitReason {
-        WaitReason {
-            needs_person,
-            ..wait(WaitCause::Grin, "not trusted")
-        }
-    }
-
-    /// Where so many books are in work, with a list that is not read, or after a silence of so many seconds.
-    fn told(
-        waiting: &[WaitReason],
-        unread: &[(ListKind, bool)],
-        claimed: u64,
-        silent: Option<u64>,
-    ) -> Option<WaitReason> {
-        let progress = ProgressSnapshot {
-            claimed,
-            unread: unread
-                .iter()
-                .map(|(list, by_hand)| (*list, trouble(*by_hand)))
-                .collect(),
-            ..ProgressSnapshot::default()
-        };
-        unanswered(waiting, &progress, silent.map(Duration::from_secs), NOW)
-    }
-
-    #[test]
-    fn a_list_that_is_not_read_is_waited_for_where_no_book_is_in_work() {
-        let (all, failed) = (ListKind::AllBooks, ListKind::Failed);
-        let gate = [wait(WaitCause::Gate, "429")];
-        for (waiting, unread, claimed, by_hand) in [
-            (&[][..], &[][..], 0, None),
-            (&[], &[(all, true)], 0, Some(true)),
-            (&[], &[(all, false)], 0, Some(false)),
-            (&[], &[(all, false), (failed, true)], 0, Some(true)),
-            (&[], &[(all, true)], 3, None),
-            (&gate, &[(all, true)], 0, None),
-        ] {
-            let told = told(waiting, unread, claimed, None);
-            assert_eq!(told.map(|told| told.needs_person), by_hand, "{unread:?} {claimed}");
-        }
-    }
-
-    #[test]
-    fn an_answer_that_does_not_come_is_waited_for_where_the_run_does_not_wait_for_grin() {
-        let beside = |cause| vec![wait(cause, "a reason")];
-        for (waiting, claimed, silent, is_told) in [
-            (vec![], 12, None, false),
-            (vec![], 12, Some(50), true),
-            (vec![], 0, Some(50), true),
-            (beside(WaitCause::Disk), 0, Some(50), true),
-            (beside(WaitCause::Grin), 0, Some(50), false),
-            (beside(WaitCause::Gate), 0, Some(50), false),
-            (beside(WaitCause::Token), 0, Some(50), false),
-        ] {
-            let told = told(&waiting, &[], claimed, silent);
-            assert_eq!(told.is_some(), is_told, "{waiting:?} {claimed} {silent:?}");
-            let Some(told) = told else { continue };
-            assert_eq!((told.cause, told.needs_person), (WaitCause::Grin, false));
-            assert_eq!(told.why, "it has answered nothing for 50.0s");
-        }
-    }
-
-    #[test]
-    fn one_request_may_use_all_its_time() {
-        for (read, after) in [(5, 45), (30, 45), (120, 180)] {
-            assert_eq!(silent_after(Duration::from_secs(read)), Duration::from_secs(after));
         }
     }
 }

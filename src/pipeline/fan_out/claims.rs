@@ -170,7 +170,8 @@ impl ClaimedBooks {
             settlement: ClaimSettlement::Released,
         };
         if let Err(error) = services.settle(settle).await {
-            warn!(barcode = %book.claim.barcode, %error, "could not be released; its claim will expire");
+            let seconds = services.membership().longest_wait().as_secs();
+            warn!(barcode = %book.claim.barcode, %error, "could not be released; its claim ends with this membership, within {seconds} s");
         }
     }
 
@@ -182,7 +183,11 @@ impl ClaimedBooks {
             }
         };
         if timeout(RELEASING, releasing).await.is_err() {
-            warn!("the catalog does not answer; what was claimed is freed at the next start");
+            let (books, seconds) = (self.ahead.len(), services.membership().longest_wait().as_secs());
+            warn!(
+                books,
+                "the catalog does not answer; claims that could not be released end with this membership, within {seconds} s"
+            );
             self.ahead.clear();
         }
     }
@@ -201,13 +206,15 @@ impl<S: BookServices> FanOut<'_, S> {
             () = self.end_books() => {}
             () = abandon => {}
         }
-        if !self.running.is_empty() {
-            let books = self.running.len();
+        let books = self.running.len();
+        if books > 0 {
             warn!(
                 books,
                 "books that do not end are left; they are claimed again at the next start"
             );
-            self.report_unrecorded(books);
+        }
+        if books + self.unrecorded > 0 {
+            self.report_unrecorded(books + self.unrecorded);
         }
     }
 
@@ -225,7 +232,9 @@ impl<S: BookServices> FanOut<'_, S> {
             let renew_at = self.claims.renew_at();
             tokio::select! {
                 Some(ended) = self.running.next() => {
-                    debug!(outcome = %ended.outcome, barcode = %ended.claim.barcode, "settled while draining");
+                    let is_settled = !ended.is_unrecorded;
+                    debug!(outcome = %ended.outcome, is_settled, barcode = %ended.claim.barcode, "ended while draining");
+                    self.unrecorded += usize::from(ended.is_unrecorded);
                     self.note(ended);
                 }
                 () = sleep_until(renew_at) => self.renew().await,

@@ -8,7 +8,7 @@ use tracing::warn;
 
 use crate::catalog::CatalogError;
 use crate::pipeline::book_services::BookServices;
-use crate::pipeline::fan_out::{FanOut, NextLook, SHORTEST, look_again};
+use crate::pipeline::fan_out::{FanOut, NextLook, SHORTEST, idle_pause, look_again};
 use crate::pipeline::policy::longest_wait_once;
 
 impl<S: BookServices> FanOut<'_, S> {
@@ -35,7 +35,8 @@ impl<S: BookServices> FanOut<'_, S> {
     /// Nothing can be claimed now: done, or when to look again.
     pub(super) async fn nothing_to_claim(&mut self) -> Result<NextLook, CatalogError> {
         let now = Instant::now();
-        let look_again = look_again();
+        let members = self.services.membership().members().len();
+        let look_again = now + idle_pause(members, &mut rand::rng());
         let idle = self.running.is_empty() && self.scope.once && self.control.sources.get() == 0;
         let idle_since = *self.idle_since.get_or_insert(now);
         // What this run leaves to the next one is not waited for.

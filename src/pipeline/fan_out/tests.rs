@@ -1,4 +1,5 @@
 mod ahead;
+mod drains;
 pub(in crate::pipeline) mod library;
 mod month;
 mod refused;
@@ -7,7 +8,6 @@ use futures::FutureExt;
 
 use super::*;
 use crate::pipeline::fan_out::tests::library::{Fate, LibraryStub};
-use crate::pipeline::policy::BOOKS_AFTER_CUT;
 use crate::session::SessionError;
 use crate::storage::StorageError;
 use crate::vocabulary::{Blame, FailureReason};
@@ -297,57 +297,18 @@ async fn a_run_that_ends_by_itself_ends_while_the_catalog_is_locked_for_ever() {
     assert_eq!(report.stopped_by.map(|wait| wait.cause), Some(WaitCause::Catalog));
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_drain_begins_nothing_more_and_ends_although_a_book_does_not() {
-    let library = LibraryStub::new();
-    library.add("HANGS1", Fate::Hangs, Duration::ZERO);
-    for number in 0..40 {
-        library.add(&format!("GOOD{number:02}"), Fate::Good, Duration::from_secs(60));
+#[test]
+fn what_others_share_is_looked_at_soon() {
+    for (members, least, most) in [(0, 30, 30), (1, 30, 30), (2, 4, 6), (16, 4, 6)] {
+        let pauses: Vec<_> = (0..50).map(|_| idle_pause(members, &mut rand::rng())).collect();
+        let range = SECOND * least..=SECOND * most;
+        assert!(
+            pauses.iter().all(|pause| range.contains(pause)),
+            "{members}: {pauses:?}"
+        );
+        let are_drawn = pauses.iter().any(|pause| *pause != pauses[0]);
+        assert_eq!(are_drawn, members > 1, "{members}: {pauses:?}");
     }
-    let (run, control) = Run::new(library);
-    let scope = scope(false);
-    let mut fan_out = FanOut::new(Rc::clone(&run.library), control, &scope);
-    let (stop, cut) = (run.stop.clone(), run.cut.clone());
-    let draining = async move {
-        tokio::time::sleep(Duration::from_secs(30)).await;
-        stop.cancel();
-        tokio::time::sleep(Duration::from_secs(10)).await;
-        cut.cancel();
-    };
-    let began = Instant::now();
-    futures::join!(fan_out.run(), draining);
-    assert!(
-        began.elapsed() <= Duration::from_secs(40) + BOOKS_AFTER_CUT + SECOND,
-        "{:?}",
-        began.elapsed()
-    );
-    assert_eq!(run.library.stored(), 0, "nothing was begun after the drain");
-    assert_eq!(run.library.claimed(), ["HANGS1"], "everything else is released");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_catalog_that_does_not_answer_keeps_a_drain_no_longer_than_books_that_do_not_end() {
-    let library = LibraryStub::new();
-    for number in 0..40 {
-        library.add(&format!("HANGS{number}"), Fate::Hangs, Duration::ZERO);
-    }
-    let (run, control) = Run::new(library);
-    let scope = scope(false);
-    let mut fan_out = FanOut::new(Rc::clone(&run.library), control, &scope);
-    let draining = async {
-        tokio::time::sleep(SECOND).await;
-        run.library.keeps_claims.set(true);
-        run.stop.cancel();
-        run.cut.cancel();
-    };
-    let began = Instant::now();
-    futures::join!(fan_out.run(), draining);
-    assert!(began.elapsed() <= BOOKS_AFTER_CUT + SECOND * 2, "{:?}", began.elapsed());
-    let stopped_by = run.report.borrow().stopped_by.clone().expect("the reason is named");
-    assert!(
-        stopped_by.cause == WaitCause::Catalog && stopped_by.why.contains("not recorded"),
-        "{stopped_by:?}"
-    );
 }
 
 #[tokio::test(start_paused = true)]

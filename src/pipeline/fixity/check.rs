@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::archive::{self, ArchiveError, BookManifest, PassOptions, hex};
 use crate::catalog::{BookToCheck, FixityEvidence, RecordCheck, RecordedBook};
-use crate::grin::Barcode;
+use crate::grin::{Barcode, LibraryDirectory};
 use crate::pipeline::fixity::judge::{
     ArchiveFacts, CheckFault, ManifestFacts, ManifestRead, ObjectRead, is_first_evidence, judge_archive,
     judge_companion, judge_manifest,
@@ -34,6 +34,8 @@ pub(crate) struct BookChecker {
     pub storage: Storage,
     /// Under which names.
     pub layout: StorageLayout,
+    /// Whose books they are.
+    pub library: Option<LibraryDirectory>,
     /// How closely.
     pub level: FixityLevel,
     /// How fast.
@@ -267,6 +269,7 @@ impl BookChecker {
         let options = PassOptions {
             extract_text: false,
             extract_marc: false,
+            library: self.library.clone(),
             ..PassOptions::default()
         };
         let paced = self.pace.over(object);

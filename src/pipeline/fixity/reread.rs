@@ -86,6 +86,7 @@ impl WorkerPools {
         let checker = BookChecker {
             storage: self.storage.clone(),
             layout: self.layout.clone(),
+            library: self.options.library.clone(),
             level: FixityLevel::Digest,
             pace,
         };

@@ -23,6 +23,8 @@ const OWN_TROUBLE: RetryBackoff = RetryBackoff {
     cap: DAY,
     attempts: u32::MAX,
 };
+/// After so much time an archive is asked for again that came twice with the same fault, while all archives do.
+pub(super) const PROVEN_AGAIN: Duration = DAY;
 /// The pause that everybody makes is at most this in the first minutes of an outage.
 const OUTAGE_PAUSE: Duration = Duration::from_secs(30);
 /// And at most this however long it lasts.

@@ -287,6 +287,7 @@ fn read_archive(recipe: &PublishRecipe, key: &ObjectKey) -> Result<ArchiveWitnes
     let options = PassOptions {
         extract_text: false,
         extract_marc: false,
+        library: recipe.options.library.clone(),
         ..PassOptions::default()
     };
     let (barcode, mut digest) = (&recipe.barcode, Sha256::new());

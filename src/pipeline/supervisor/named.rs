@@ -4,12 +4,10 @@ use tracing::{info, warn};
 
 use crate::catalog::CatalogError;
 use crate::grin::{Barcode, SEARCH_ADDRESS_LIMIT, batches};
+use crate::log::MOST_NAMED;
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::task_services::TaskServices;
 use crate::pipeline::workers::EnrichBarcodes;
-
-/// Barcodes named in one sentence.
-const MOST_NAMED: usize = 10;
 
 impl<S: TaskServices> SupervisorState<S> {
     /// Adds the books named to the catalog that GRIN knows. Those that neither knows are said, and nothing is added of them.

@@ -26,6 +26,24 @@ use crate::vocabulary::WaitCause;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
+#[test]
+fn what_cannot_be_released_is_not_said_to_be() {
+    let wait = |cause| Some(WaitReason::new(cause, "a reason", Timestamp::UNIX_EPOCH));
+    for (waiting, is_released) in [
+        (None, true),
+        (wait(WaitCause::Grin), true),
+        (wait(WaitCause::Catalog), false),
+    ] {
+        let said = grace_is_over(waiting.as_ref(), Duration::from_secs(40));
+        assert_eq!(
+            said.contains("are released if the catalog answers"),
+            is_released,
+            "{said}"
+        );
+        assert_eq!(said.contains("within 40 s"), !is_released, "{said}");
+    }
+}
+
 /// A library of which everything is known already.
 impl TaskServices for LibraryStub {
     async fn collect(&self, _ask: CollectList, _cx: &AskContext) -> Result<CollectResult, TaskFault> {

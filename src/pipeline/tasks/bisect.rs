@@ -1,7 +1,7 @@
 //! Finds the barcodes that spoil a batch: what GRIN does not answer is halved until the rest is answered.
 
 use crate::grin::Barcode;
-use crate::log::CountedNoun;
+use crate::log::{CountedNoun, MOST_NAMED};
 use crate::pipeline::task_services::TaskFault;
 
 /// So many parts without any answer, of a batch of which no single book is answered either: GRIN is in trouble, not one of the books.
@@ -10,8 +10,6 @@ pub(super) const MOST_UNANSWERED: usize = 4;
 pub(super) const ATTEMPTS_A_PART: u32 = 2;
 /// Parts asked for in a pass, or in the part of one that is taken from the catalog at a time.
 const MOST_PARTS: usize = 128;
-/// Barcodes named in one sentence.
-const MOST_NAMED: usize = 10;
 
 /// A batch, or a part of one, without an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]

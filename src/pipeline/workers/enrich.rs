@@ -9,15 +9,13 @@ use crate::actor::{ActorName, AskContext, HandleMessage, Message, Worker};
 use crate::catalog::{CatalogError, EnsureKnown, RecordEnrichment};
 use crate::diagnostics::ListReview;
 use crate::grin::{AnswerRefusal, AskedBooks, Barcode, BookEnrichment, TsvReader, parse_tsv};
-use crate::log::CountedNoun;
+use crate::log::{CountedNoun, MOST_NAMED};
 use crate::pipeline::workers::grin_session::{BatchParts, GrinSession};
 use crate::pipeline::workers::retry;
 use crate::session::{FetchAnswer, RequestKind, Session, SessionError};
 
 /// Longest answer taken; a row is about 300 bytes and a batch some hundreds of barcodes.
 const ANSWER_LIMIT: usize = 8 << 20;
-/// Barcodes named in one line of the log.
-const MOST_NAMED: usize = 10;
 
 /// One enrichment worker: one batch at a time.
 pub struct EnrichWorker<S = Session> {

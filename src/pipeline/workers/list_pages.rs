@@ -36,6 +36,7 @@ impl<S: GrinSession> ListReading<'_, S> {
         };
         let mut visited = LoopGuard::default();
         let mut total = 0;
+        self.is_resuming = resumed;
         loop {
             self.describe(pass, total, cx);
             visited.enter(&url).map_err(PageFault::Refused)?;
@@ -44,7 +45,7 @@ impl<S: GrinSession> ListReading<'_, S> {
                 // The link of an interrupted pass may have expired (`ctoken`): from the first page then.
                 Err(fault) if resumed && fault.is_grins() => {
                     warn!(list = %self.list, %fault, "the interrupted pass cannot be resumed; reading from the first page");
-                    (url, resumed) = (first.clone(), false);
+                    (url, resumed, self.is_resuming) = (first.clone(), false, false);
                     continue;
                 }
                 Err(fault) => return Err(fault),

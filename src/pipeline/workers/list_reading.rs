@@ -28,6 +28,8 @@ pub(super) struct ListReading<'a, S> {
     pub(super) seen: CollectResult,
     /// Books that the pass named for the first time since reading began.
     pub(super) fresh: u64,
+    /// It goes on at the page where an earlier pass broke off.
+    pub(super) is_resuming: bool,
     /// A page that led on had fewer rows than were requested, or told of trouble.
     pub(super) are_cut: bool,
     /// It was counted that the pass saw every book that earlier ones did.
@@ -88,6 +90,7 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
             pass,
             seen: CollectResult::default(),
             fresh: 0,
+            is_resuming: false,
             are_cut: false,
             none_missing: false,
             is_torn: false,
@@ -180,7 +183,9 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
         match fault {
             PageFault::Catalog(error) => Err(error.into()),
             PageFault::Session(error) if !matches!(error.class(), ErrorClass::Transient { .. }) => Err(error.into()),
-            fault if fault.may_be_resumed() && self.seen.pages > 0 => Ok(PassState::Interrupted(fault.to_string())),
+            fault if fault.may_be_resumed() && (self.seen.pages > 0 || self.is_resuming) => {
+                Ok(PassState::Interrupted(fault.to_string()))
+            }
             fault => Ok(PassState::Incomplete(fault.to_string())),
         }
     }

@@ -34,7 +34,8 @@ impl PageFault {
     pub fn is_grins(&self) -> bool {
         match self {
             Self::Session(error) => matches!(error.class(), ErrorClass::Permanent),
-            Self::Refused(_) | Self::Unreadable(_) | Self::PagesInstead | Self::Torn => true,
+            Self::Refused(refusal) => !refusal.may_pass(),
+            Self::Unreadable(_) | Self::PagesInstead | Self::Torn => true,
             Self::Body(_) | Self::Endless(_) | Self::Catalog(_) => false,
         }
     }
@@ -67,7 +68,7 @@ impl PageFault {
     /// page, too; a sign-in page says nothing of the list.
     pub fn ends_pages(&self) -> bool {
         match self {
-            Self::Refused(refusal) => *refusal != AnswerRefusal::SignIn,
+            Self::Refused(refusal) => !refusal.may_pass(),
             Self::Torn | Self::Unreadable(_) | Self::Endless(_) => true,
             _ => self.concerns_form(),
         }

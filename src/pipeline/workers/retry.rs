@@ -56,7 +56,7 @@ pub(super) async fn fetch(
     let until_answered = async |cx: &AskContext| {
         let request = async || session.fetch(ask.clone(), cx).await;
         let answer = retried(policy, kind.as_str(), transient, &request, cx).await?;
-        if refusal_in_place_of_content(&answer.body) != Some(AnswerRefusal::SignIn) {
+        if !refusal_in_place_of_content(&answer.body).is_some_and(AnswerRefusal::may_pass) {
             return Ok(answer);
         }
         let Some(delay) = policy.delay(1, &mut rand::rng()) else {
@@ -116,7 +116,7 @@ pub(super) fn needs_person(error: &SessionError) -> bool {
 
 /// As [`parts_may_be_answered`], of an answer that is not the expected table.
 pub(super) fn parts_may_not_be_refused(refusal: AnswerRefusal) -> bool {
-    refusal != AnswerRefusal::SignIn
+    !refusal.may_pass()
 }
 
 #[cfg(test)]

@@ -17,13 +17,17 @@ use std::time::Duration;
 
 use futures::future::try_join_all;
 use tokio::runtime::{Builder, Runtime};
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
+use tracing::warn;
 
 use crate::catalog::CatalogError;
 use crate::catalog::address::PostgresAddress;
 use crate::catalog::engine::postgres::dialect::TranslatedText;
 use crate::catalog::engine::value::{SqlArgument, SqlValue, argument};
 use crate::catalog::engine::{BoundStatement, EngineRow, SqlRow};
+use crate::catalog::writer::catalog_watch::ANSWERS_WITHIN;
 
 pub(super) use crate::catalog::engine::postgres::values::value;
 
@@ -84,7 +88,7 @@ impl PostgresEngine {
             .map_err(|error| failed(error.to_string()))?;
         let connected = runtime.block_on(async {
             let tls = tls::connector(address.tls()).map_err(CatalogError::Unreachable)?;
-            let (client, connection) = tokio::time::timeout(CONNECT_WITHIN, address.config().connect(tls))
+            let (client, connection) = timeout(CONNECT_WITHIN, address.config().connect(tls))
                 .await
                 .map_err(|_| failed("no answer".into()))?
                 .map_err(|error| failed(failure::words(&error)))?;
@@ -145,7 +149,7 @@ impl PostgresEngine {
         let Some(runtime) = &self.runtime else {
             return Err(CatalogError::Unreachable("closed".into()));
         };
-        let answered = runtime.block_on(async { tokio::time::timeout(ANSWER_WITHIN, answer).await });
+        let answered = runtime.block_on(self.in_time(answer));
         match answered {
             Ok(answer) => Ok(answer?),
             Err(_) => {
@@ -154,6 +158,20 @@ impl PostgresEngine {
                 Err(CatalogError::Unreachable(format!("no answer for {seconds} s")))
             }
         }
+    }
+
+    /// An answer that is late is told once: a server that stands still keeps its connections, and says nothing.
+    async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Result<T, Elapsed> {
+        let mut answer = std::pin::pin!(answer);
+        if let Ok(answered) = timeout(ANSWERS_WITHIN, &mut answer).await {
+            return Ok(answered);
+        }
+        // A reader asks what takes long: an export, a report.
+        if !self.is_reader {
+            let (seconds, longest) = (ANSWERS_WITHIN.as_secs(), ANSWER_WITHIN.as_secs());
+            warn!("the catalog's server has not answered for {seconds} s; it is waited for up to {longest} s");
+        }
+        timeout(ANSWER_WITHIN.saturating_sub(ANSWERS_WITHIN), answer).await
     }
 
     /// Executes statements without parameters.

@@ -50,6 +50,25 @@ pub(crate) struct TlsDemand {
     pub root_certificates: Option<PathBuf>,
 }
 
+impl TlsDemand {
+    /// Whether the server's certificate is compared with authorities.
+    fn verifies(&self) -> bool {
+        match self.mode {
+            TlsMode::Disable | TlsMode::Prefer => false,
+            TlsMode::Require => self.root_certificates.is_some(),
+            TlsMode::VerifyCa | TlsMode::VerifyFull => true,
+        }
+    }
+
+    /// Refuses a file of authorities that is needed and cannot be read.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        match &self.root_certificates {
+            Some(file) if self.verifies() => roots(Some(file)).map(drop),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Makes connections as demanded.
 pub(super) fn connector(demand: &TlsDemand) -> Result<MakeRustlsConnect, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -59,9 +78,8 @@ pub(super) fn connector(demand: &TlsDemand) -> Result<MakeRustlsConnect, String>
     let file = demand.root_certificates.as_deref();
     let config = match demand.mode {
         TlsMode::VerifyFull => builder.with_root_certificates(roots(file)?).with_no_client_auth(),
-        mode => {
-            let verifies = mode == TlsMode::VerifyCa || (mode == TlsMode::Require && file.is_some());
-            let chain = verifies.then(|| chain_verifier(file, &provider)).transpose()?;
+        _ => {
+            let chain = demand.verifies().then(|| chain_verifier(file, &provider)).transpose()?;
             builder
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(LenientVerifier { chain, provider }))

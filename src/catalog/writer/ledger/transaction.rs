@@ -90,6 +90,8 @@ pub(crate) struct OpenedSession {
     opened_at: OnceCell<String>,
     /// By how many milliseconds the wall clock was ahead of the time since the machine started, when that was last looked at.
     ahead: Cell<Option<i64>>,
+    /// When the time was last left in the catalog, by the wall clock.
+    clock_noted: Cell<Option<Timestamp>>,
 }
 
 /// What a transaction that is undone leaves as it was.
@@ -97,6 +99,7 @@ pub(crate) struct OpenedSession {
 pub(crate) struct SessionNotes {
     number: i64,
     ahead: Option<i64>,
+    clock_noted: Option<Timestamp>,
 }
 
 impl OpenedSession {
@@ -104,6 +107,7 @@ impl OpenedSession {
         SessionNotes {
             number: self.number.get(),
             ahead: self.ahead.get(),
+            clock_noted: self.clock_noted.get(),
         }
     }
 
@@ -111,6 +115,7 @@ impl OpenedSession {
     pub(super) fn go_back_to(&self, notes: SessionNotes) {
         self.number.set(notes.number);
         self.ahead.set(notes.ahead);
+        self.clock_noted.set(notes.clock_noted);
     }
 }
 
@@ -259,6 +264,16 @@ impl CatalogTransaction<'_> {
         let ahead = self.now.as_millisecond() - self.clock.lease_now;
         let before = self.session.ahead.replace(Some(ahead));
         before.map(|before| (before - ahead).max(0))
+    }
+
+    /// When this program last left the time in the catalog.
+    pub(crate) fn clock_noted(&self) -> Option<Timestamp> {
+        self.session.clock_noted.get()
+    }
+
+    /// The time is left in the catalog.
+    pub(crate) fn note_clock(&self) {
+        self.session.clock_noted.set(Some(self.now));
     }
 
     /// Today (UTC), as the daily totals name it.

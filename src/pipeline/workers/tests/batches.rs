@@ -13,7 +13,8 @@ use crate::pipeline::workers::{
 
 const FACTS: &str = "Barcode\tState\tViewability\nTL0001\tNEW\tVIEW_FULL\n";
 const REPLY: &str = "Barcode\tStatus\nTL0001\tSuccess\nTL0002\tAlready being converted\n";
-const SIGN_IN: &str = "<html><body><a href=\"https://accounts.google.com/ServiceLogin?x\">Sign in</a></body></html>";
+pub(super) const SIGN_IN: &str =
+    "<html><body><a href=\"https://accounts.google.com/ServiceLogin?x\">Sign in</a></body></html>";
 
 fn parts(fixture: &WorkerFixture) -> BatchParts<GrinStub> {
     BatchParts {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::actor::HandleMessage as _;
 use crate::grin::ListKind;
+use crate::pipeline::workers::tests::batches::SIGN_IN;
 use crate::pipeline::workers::tests::grin_stub::StubAnswer;
 use crate::pipeline::workers::{CollectError, CollectList, CollectResult, CollectWorker, CollectorParts};
 use crate::session::BodyError;
@@ -216,6 +217,35 @@ fn a_pass_that_breaks_off_resumes_at_the_page_that_failed() {
         assert_eq!((seen.rows, seen.incomplete), (1, None));
         assert!(fixture.grin.asked()[before].contains("ctoken=x"));
     });
+}
+
+#[test]
+fn a_pass_that_cannot_be_resumed_now_is_resumed_later() {
+    for is_sign_in in [false, true] {
+        paused(async || {
+            let fixture = WorkerFixture::new();
+            let trouble = || {
+                for _ in 0..BACKOFF.attempts {
+                    match is_sign_in {
+                        true => fixture.grin.list(SIGN_IN),
+                        false => fixture.grin.fails(SessionError::Reset),
+                    }
+                }
+            };
+            fixture.grin.list(&page(&["TL0001", "TL0002"], Some("x")));
+            for _ in 0..2 {
+                trouble();
+                let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+                assert!(seen.is_interrupted, "{is_sign_in}: {seen:?}");
+            }
+            let before = fixture.grin.count();
+            fixture.grin.list(&page(&["TL0003"], None));
+            fixture.grin.list(TEXT);
+            let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+            assert_eq!((seen.rows, seen.incomplete), (1, None), "{is_sign_in}");
+            assert!(fixture.grin.asked()[before].contains("ctoken=x"), "{is_sign_in}");
+        });
+    }
 }
 
 #[test]
