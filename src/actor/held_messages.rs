@@ -136,6 +136,8 @@ pub(super) struct HeldMessages {
     pub(super) lines: RecordSlab<HeldMessage>,
     pub(super) queued: usize,
     pub(super) running: usize,
+    /// Time from begin to end of those that have ended.
+    pub(super) ended_nanos: u64,
     /// No new messages are taken.
     pub(super) closing: bool,
 }
@@ -144,6 +146,12 @@ impl HeldMessages {
     /// Nothing queued, nothing running, nothing to come.
     pub(super) fn wound_up(&self) -> bool {
         self.closing && self.queued == 0 && self.running == 0
+    }
+
+    /// Time in hand of all messages until now.
+    pub(super) fn in_hand_nanos(&self, now: u64) -> u64 {
+        let running = self.lines.iter().filter(|line| line.phase == MessagePhase::Running);
+        self.ended_nanos + running.map(|line| now.saturating_sub(line.begun)).sum::<u64>()
     }
 }
 

@@ -363,6 +363,14 @@ impl ActorInstance {
     }
 }
 
+impl Drop for ActorInstance {
+    /// What it counted outlives it.
+    fn drop(&mut self) {
+        let in_hand = lock(&self.held).ended_nanos;
+        self.stats().past_in_hand_nanos.fetch_add(in_hand, Relaxed);
+    }
+}
+
 /// Nanoseconds as seconds.
 pub(super) fn seconds(nanos: u64) -> f64 {
     std::time::Duration::from_nanos(nanos).as_secs_f64()

@@ -192,6 +192,7 @@ impl RunningMessage {
         let gone = {
             let mut held = lock(&self.instance.held);
             held.running -= 1;
+            held.ended_nanos += now.saturating_sub(self.begun);
             held.lines.remove(self.key).is_none_or(|line| line.gone)
         };
         let outcome = if gone && outcome != MessageOutcome::Panicked {

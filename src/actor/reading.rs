@@ -39,9 +39,10 @@ impl ActorRegistry {
 impl ActorRegistry {
     /// Reads what the windows of time are made of. An observer does so every few seconds; the actors know nothing of it.
     pub fn note_windows(&self) {
+        let reading = Reading::new(self);
         let used = self.all_stats().iter().filter(|stats| stats.kinds().next().is_some());
-        let counts = used.map(|stats| (stats.name, counts(stats))).collect();
-        lock(&self.inner.windows).note(self.now(), counts);
+        let counts = used.map(|stats| (stats.name, reading.counts(stats))).collect();
+        lock(&self.inner.windows).note(reading.now, counts);
     }
 }
 
@@ -58,23 +59,6 @@ impl ActorRegistry {
         in_hand.sort_by(|one, other| other.handle_seconds.total_cmp(&one.handle_seconds));
         in_hand.truncate(MOST_IN_HAND);
         in_hand
-    }
-}
-
-fn counts(stats: &ActorStats) -> ActorCounts {
-    let messages = stats.kinds().map(|kind| {
-        let all: u64 = kind.handled.iter().map(|count| count.load(Relaxed)).sum();
-        let answered = kind.handled[MessageOutcome::Ok as usize].load(Relaxed);
-        let message = MessageCounts {
-            failed: all.saturating_sub(answered),
-            handle: kind.handle.counts(),
-        };
-        (kind.kind, message)
-    });
-    ActorCounts {
-        busy_nanos: stats.busy_nanos.load(Relaxed),
-        wait: stats.wait.counts(),
-        messages: messages.collect(),
     }
 }
 
@@ -130,6 +114,26 @@ impl<'a> Reading<'a> {
             hub,
             now: hub.now(),
             instances: hub.instances(),
+        }
+    }
+
+    fn counts(&self, stats: &ActorStats) -> ActorCounts {
+        let messages = stats.kinds().map(|kind| {
+            let all: u64 = kind.handled.iter().map(|count| count.load(Relaxed)).sum();
+            let answered = kind.handled[MessageOutcome::Ok as usize].load(Relaxed);
+            let message = MessageCounts {
+                failed: all.saturating_sub(answered),
+                handle: kind.handle.counts(),
+            };
+            (kind.kind, message)
+        });
+        let instances = self.instances.iter().filter(|instance| instance.name() == stats.name);
+        let in_hand = instances.map(|instance| lock(&instance.held).in_hand_nanos(self.now));
+        ActorCounts {
+            busy_nanos: stats.busy_nanos.load(Relaxed),
+            in_hand_nanos: stats.past_in_hand_nanos.load(Relaxed) + in_hand.sum::<u64>(),
+            wait: stats.wait.counts(),
+            messages: messages.collect(),
         }
     }
 

@@ -98,6 +98,8 @@ pub(super) struct ActorStats {
     pub(super) peak: AtomicU64,
     pub(super) wait: DurationHistogram,
     pub(super) busy_nanos: AtomicU64,
+    /// Time in hand of the messages of instances that are gone.
+    pub(super) past_in_hand_nanos: AtomicU64,
     /// Nanoseconds since the hub's start; 0: never.
     pub(super) progress: AtomicU64,
     pub(super) restarts: [AtomicU64; RESTART_REASONS.len()],
@@ -124,6 +126,7 @@ impl ActorStats {
             peak: AtomicU64::new(0),
             wait: DurationHistogram::new(),
             busy_nanos: AtomicU64::new(0),
+            past_in_hand_nanos: AtomicU64::new(0),
             progress: AtomicU64::new(0),
             restarts: Default::default(),
             exits: Default::default(),

@@ -166,6 +166,7 @@ mod tests {
             handled_per_second: 2.5,
             failed_per_second: 0.0,
             busy_share: 0.31,
+            in_hand: 0.5,
             wait: WindowQuantiles {
                 p99_seconds: Some(0.000_45),
                 ..WindowQuantiles::default()

@@ -484,7 +484,8 @@ Under the table stands what holds the most work back now: each link waits for th
         notes: "\
 On a terminal it is drawn again and again until q or Ctrl-C, also while the daemon is started anew; elsewhere one frame is printed.
 Rates, the busy share, and what nine in ten messages waited and took at the most, are of the last minute. Busy is the time that an
-actor computes: what it waits for, and the work of threads that may block, is not in it. Keys:
+actor computes: what it waits for, and the work of threads that may block, is not in it;
+the page of an actor tells, too, how many messages were in hand on the average. Keys:
   ↑ ↓ j k     mark an actor            Enter  show it in full, with its last messages; Esc goes back
   s           sort by the next column  r      the other way round
   p           pause, or end the pause; asked once more before it is done

@@ -189,6 +189,27 @@ async fn a_context_kept_too_long_touches_no_other_message() {
 }
 
 #[actix_rt::test]
+async fn a_message_is_in_hand_before_it_ends() {
+    let (hub, cx) = (ActorRegistry::new(), AskContext::root("test"));
+    let hand = hand(&hub, 1);
+    let (message, begun, free) = held();
+    let watch = async {
+        begun.await.unwrap();
+        hub.note_windows();
+        let since = std::time::Instant::now();
+        while since.elapsed() < Duration::from_millis(20) {
+            std::hint::spin_loop();
+        }
+        hub.note_windows();
+        free.notify_one();
+        checker(&hub).windows["10s"].clone()
+    };
+    let (_, window) = futures::join!(hand.ask(message, &cx), watch);
+    assert!(window.in_hand * window.seconds >= 0.02, "{window:?}");
+    assert!(window.handled_per_second < f64::EPSILON, "{window:?}");
+}
+
+#[actix_rt::test]
 async fn time_in_polls_counts_as_busy_and_waiting_does_not() {
     let (hub, cx) = (ActorRegistry::new(), AskContext::root("test"));
     let hand = hand(&hub, 1);
@@ -200,8 +221,13 @@ async fn time_in_polls_counts_as_busy_and_waiting_does_not() {
         tokio::time::sleep(Duration::from_millis(300)).await;
         1
     });
+    hub.note_windows();
     assert_eq!(hand.ask(message, &cx).await, Ok(1));
+    hub.note_windows();
     let told = checker(&hub);
+    let window = &told.windows["10s"];
+    assert!(window.in_hand * window.seconds >= 0.3, "{window:?}");
+    assert!(window.busy_share < window.in_hand, "{window:?}");
     let handled = told.message("do").unwrap().handle.sum_seconds;
     assert!(told.busy_seconds >= 0.02, "{}", told.busy_seconds);
     assert!(

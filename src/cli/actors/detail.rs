@@ -104,10 +104,11 @@ fn windows(actor: &ActorSnapshot) -> Vec<String> {
         let window = actor.windows.get(label)?;
         let top: Vec<_> = window.messages.iter().take(3).map(|message| &*message.kind).collect();
         let text = format!(
-            "{:.1} handled/s, {:.1} failed/s, busy {:.0} %; waited {}; most time: {}",
+            "{:.1} handled/s, {:.1} failed/s, busy {:.0} %, {:.1} in hand; waited {}; most time: {}",
             window.handled_per_second,
             window.failed_per_second,
             window.busy_share * 100.0,
+            window.in_hand,
             quantiles(&window.wait),
             if top.is_empty() { "-".to_owned() } else { top.join(", ") }
         );

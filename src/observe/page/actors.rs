@@ -119,6 +119,7 @@ fn fact(name: &str, value: &str) -> Markup {
 fn times(minute: &WindowSnapshot) -> Markup {
     html! {
         (fact("busy", &format!("{:.0} %", minute.busy_share * 100.0)))
+        (fact("in hand", &format!("{:.1} in the last minute", minute.in_hand)))
         (fact("waits", &quantiles(&minute.wait)))
         @for message in minute.messages.iter().take(MOST_MESSAGES) {
             (fact(&message.kind.replace('_', " "), &quantiles(&message.handle)))
