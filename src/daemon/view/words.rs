@@ -96,11 +96,24 @@ mod tests {
         changed(|now| now.waiting = vec![WaitReason::new(cause, "a reason", Timestamp::UNIX_EPOCH)])
     }
 
-    /// With a book in hand.
-    fn tried(cause: WaitCause) -> DaemonSnapshot {
-        DaemonSnapshot {
+    #[test]
+    fn a_book_in_hand_tries_whether_the_wait_is_over() {
+        let tried = |cause| DaemonSnapshot {
             books_in_hand: 1,
             ..waiting(cause)
+        };
+        for (cause, says) in [
+            (
+                WaitCause::Grin,
+                "waiting for GRIN: a reason, an attempt is under way; resumes by itself",
+            ),
+            (
+                WaitCause::Catalog,
+                "waiting for the catalog: a reason; resumes by itself",
+            ),
+            (WaitCause::Passphrase, "waiting for the passphrase: a reason"),
+        ] {
+            assert_eq!(doing(&tried(cause), TimeZone::UTC), says);
         }
     }
 
@@ -158,16 +171,6 @@ mod tests {
             (
                 waiting(WaitCause::Operator),
                 "waiting for the operator: a reason",
-                false,
-            ),
-            (
-                tried(WaitCause::Grin),
-                "waiting for GRIN: a reason, an attempt is under way; resumes by itself",
-                false,
-            ),
-            (
-                tried(WaitCause::Catalog),
-                "waiting for the catalog: a reason; resumes by itself",
                 false,
             ),
             (draining, "draining", false),
