@@ -183,7 +183,7 @@ impl<'a, S: GrinSession> ListReading<'a, S> {
         match fault {
             PageFault::Catalog(error) => Err(error.into()),
             PageFault::Session(error) if !matches!(error.class(), ErrorClass::Transient { .. }) => Err(error.into()),
-            fault if fault.may_be_resumed() && (self.seen.pages > 0 || self.is_resuming) => {
+            fault if fault.may_be_resumed() && (self.seen.pages > 0 || self.is_resuming && fault.spares_page()) => {
                 Ok(PassState::Interrupted(fault.to_string()))
             }
             fault => Ok(PassState::Incomplete(fault.to_string())),

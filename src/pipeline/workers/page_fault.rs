@@ -79,6 +79,15 @@ impl PageFault {
         matches!(self, Self::Refused(AnswerRefusal::Loop))
     }
 
+    /// It says nothing of the page that was asked for: the way there is broken, or a sign-in page came.
+    pub fn spares_page(&self) -> bool {
+        match self {
+            Self::Session(_) => true,
+            Self::Refused(refusal) => refusal.may_pass(),
+            _ => false,
+        }
+    }
+
     /// Nothing is wrong with the pages before this one: the next pass resumes here.
     pub fn may_be_resumed(&self) -> bool {
         self.wait().is_some() && !matches!(self, Self::Refused(AnswerRefusal::Loop | AnswerRefusal::ForeignNext))
