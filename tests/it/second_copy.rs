@@ -275,7 +275,7 @@ fn what_is_damaged_waits_for_a_second_place_that_is_away_and_grin_is_not_asked()
     service.told_when(|_| fs::read(&raw).is_ok_and(|now| now != damaged));
     service.signal(Signal::TERM);
     let ended = service.finish().succeeded();
-    assert!(ended.err.contains("it is asked again later"), "{}", ended.err);
+    assert!(ended.err.contains("it is tried again later"), "{}", ended.err);
     let home = &service.home;
     let now = home.simulator.stats().count(SimulatorRequest::Get);
     assert_eq!((now, in_quarantine(home, &book).len()), (asked, 2), "GRIN is not asked");
