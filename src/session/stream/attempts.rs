@@ -30,6 +30,8 @@ pub(super) struct ResumeAttempts {
     /// Answers that brought something, and the bytes of those after the first.
     answers: u64,
     continued: u64,
+    /// Bytes there were when an answer fell silent last.
+    silent_at: Option<u64>,
 }
 
 impl ResumeAttempts {
@@ -54,6 +56,12 @@ impl ResumeAttempts {
         self.in_vain = if brought > 0 { 1 } else { self.in_vain + 1 };
         self.with_little = if brought >= PROGRESS { 1 } else { self.with_little + 1 };
         (self.in_vain <= most).then_some(self.with_little)
+    }
+
+    /// Notes an answer that began, and fell silent with `got` bytes there; whether one did so before at the same place. That is this
+    /// archive's trouble: the server answers, and the line brings the answers.
+    pub(super) fn fell_silent(&mut self, got: u64) -> bool {
+        self.silent_at.replace(got) == Some(got)
     }
 
     /// Whether the answers so far brought so little that the archive would take requests without end.
@@ -126,6 +134,20 @@ mod tests {
             let mut attempts = ResumeAttempts::default();
             let found: Vec<_> = got.iter().map(|got| attempts.next(*got, 3)).collect();
             assert_eq!(found, expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn silence_at_the_same_place_is_told_from_silence_further_on() {
+        for (places, expected) in [
+            (&[300, 300][..], &[false, true][..]),
+            (&[0, 0], &[false, true]),
+            (&[300, 301, 9_000], &[false, false, false]),
+            (&[300, 400, 400, 400], &[false, false, true, true]),
+        ] {
+            let mut attempts = ResumeAttempts::default();
+            let found: Vec<_> = places.iter().map(|got| attempts.fell_silent(*got)).collect();
+            assert_eq!(found, expected, "{places:?}");
         }
     }
 

@@ -159,9 +159,10 @@ impl BodyPump {
             // The connection and its permit are released before anything is waited for.
             let sent = self.opened.take().map(|opened| opened.sent);
             self.left = self.end.saturating_duration_since(Instant::now());
-            if let Some(fault) = &fault {
-                self.note_fault(fault, sent);
-            }
+            let fault = match fault {
+                Some(fault) if self.is_in_vain(&fault, sent) => return Err(self.lost(fault)),
+                fault => fault,
+            };
             match self.resume(fault).await? {
                 ResumeEnd::Continued => {}
                 ResumeEnd::Complete => return Ok(()),
@@ -296,19 +297,25 @@ impl BodyPump {
         self.sender.send(std::mem::take(batch)).await
     }
 
-    fn note_fault(&self, fault: &SessionError, sent: Option<Instant>) {
-        if matches!(
+    /// Notes what ended an answer early; whether asking for the rest is in vain now. What falls silent at the same place again tells
+    /// nothing of the load, and holds a place that others need: the book is tried later.
+    fn is_in_vain(&mut self, fault: &SessionError, sent: Option<Instant>) -> bool {
+        let is_silent = matches!(
             fault,
-            SessionError::TooSlow { .. }
-                | SessionError::Timeout {
-                    phase: TimeoutPhase::Read
-                }
-        ) {
-            self.engine.counters.stalls.fetch_add(1, Relaxed);
-            if let Some(sent) = sent.filter(|_| self.resumable.is_some()) {
-                self.engine.note_bulk(BulkSign::Overload { sent });
+            SessionError::Timeout {
+                phase: TimeoutPhase::Read
             }
+        );
+        if !is_silent && !matches!(fault, SessionError::TooSlow { .. }) {
+            return false;
         }
+        self.engine.counters.stalls.fetch_add(1, Relaxed);
+        let Some(point) = &mut self.resumable else { return false };
+        let is_again = is_silent && point.fell_silent(self.got);
+        if let Some(sent) = sent.filter(|_| !is_again) {
+            self.engine.note_bulk(BulkSign::Overload { sent });
+        }
+        is_again
     }
 
     /// Goes on with an answer whose first `skip` bytes are there already.

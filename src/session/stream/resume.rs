@@ -89,6 +89,11 @@ impl ResumePoint {
         !self.open_ended && self.body.length.is_none_or(|length| length == got)
     }
 
+    /// Notes an answer that fell silent; whether one did so before at the same place.
+    pub(super) fn fell_silent(&mut self, got: u64) -> bool {
+        self.attempts.fell_silent(got)
+    }
+
     /// How to ask for the rest after the answer that has just ended; `None`: whatever comes, it brings no more.
     fn next_mode(&self, got: u64) -> Option<RangeMode> {
         let mode = self.mode.unwrap_or_else(|| self.body.first_mode(got));
