@@ -1,17 +1,17 @@
 //! May work be started? One circuit breaker for each thing the work depends on.
 //!
 //! A breaker is closed while all is well. Trouble opens it: no book is begun before the pause is over, and then one alone, the
-//! *probe*. The probe's success closes the breaker, its failure makes the next pause longer. Trouble counts once an incident:
-//! books that were already on their way when it began fail too, and lengthen nothing. The probe is a book that had no part
-//! in opening the breaker, so that one book that always fails cannot keep the others waiting; only where no other book can be
-//! had does one of them serve.
+//! *probe*. The probe's success closes the breaker, its failure makes the next pause longer. Trouble counts once an incident: books
+//! that were already on their way when it began fail too, and lengthen nothing. The probe is a book that had no part in opening the
+//! breaker, so that one book that always fails cannot keep the others waiting; only where no other book can be had does one of them
+//! serve: the next attempt comes after three seconds at most then.
 //!
 //! Where GRIN answers, and the answer may concern the book alone (a refusal, a server error, bytes that are no archive), a probe that
 //! fails counts against that book: the next book is the next probe after three seconds at most, until 200 different books were refused
 //! without one success. Only then GRIN refuses everybody: a run that ends by itself gives up (after ten minutes, with the default
-//! back-off), and the daemon probes as seldom as in any outage. A book that was refused before says nothing of others any more: it
-//! does not count among the 200, and the next book is tried after the same pause. After 200 different ones of these, too, the daemon
-//! probes as seldom as in any outage; a run that ends by itself gives up after some of them if no archive was served at all.
+//! back-off), and the daemon probes as seldom as in any outage. A book that was refused before says nothing of others any more: it does
+//! not count among the 200, and the next book is tried after the same pause. After 200 such, too, the daemon probes as seldom as in
+//! any outage; a run that ends by itself gives up after some of them if no archive was served at all.
 
 mod breaker;
 mod grin_silence;
@@ -26,10 +26,12 @@ use rand::Rng;
 use tokio::time::Instant;
 
 use crate::grin::Barcode;
-use crate::pipeline::intake::breaker::{BreakerTrouble, CircuitBreaker, FailedProbe, ProbeFailures, is_everybodys};
+use crate::pipeline::intake::breaker::{
+    BreakerTrouble, CircuitBreaker, FailedProbe, ProbeFailures, ProbeNews, is_everybodys,
+};
 use crate::pipeline::intake::refused::RefusalMemory;
 use crate::pipeline::intake::series::FailureSeries;
-use crate::pipeline::policy::{BookFault, FaultOutlook, RefusalEvidence, longest_wait_once};
+use crate::pipeline::policy::{BookFault, FaultOutlook, longest_wait_once};
 use crate::session::RetryBackoff;
 use crate::vocabulary::{Blame, BookOutcome, FailureReason, WaitCause, WaitReason};
 
@@ -188,11 +190,6 @@ impl BookIntake {
         self.refused.served(barcode, began)
     }
 
-    /// So many books were refused in this way, and none was served since, that it is everybody's trouble.
-    pub fn is_refused_by_all(&self, reason: FailureReason) -> bool {
-        self.refused.is_everybodys(reason)
-    }
-
     /// When an archive was last stored, or found to be the one that is stored.
     pub fn last_served(&self) -> Option<Instant> {
         self.last_served
@@ -200,22 +197,6 @@ impl BookIntake {
 
     fn are_others_served(&self, now: Instant) -> bool {
         self.last_served.is_some_and(|served| now - served < SERVED_LATELY)
-    }
-
-    /// Whose the fault of a book with so many charged attempts is, as others fared so far.
-    pub fn judged(&mut self, barcode: &Barcode, attempts: u32, fault: BookFault, now: Instant) -> BookFault {
-        let evidence = RefusalEvidence {
-            alike: self.refused.alike_with(barcode, fault.reason, now),
-            others_opened: self.last_stored.is_some(),
-            others_served: self.are_others_served(now),
-            was_charged: attempts > 0,
-        };
-        let (was, reason) = (fault.blame, fault.reason);
-        let fault = fault.among_others(evidence);
-        if fault.blame != was {
-            self.refused.note_everybodys(reason);
-        }
-        fault
     }
 
     /// GRIN answered: the way there is open. Of downloads that says nothing, so their series stand.
@@ -274,9 +255,16 @@ impl BookIntake {
         breaker.only_a_write_tells |= cause == WaitCause::Disk && self.disk_was_believed;
         let was_opener = breaker.add_opener(barcode, fault);
         let backoff = &self.config.backoff;
-        if is_probe && breaker.note_probe(failure, barcode, was_opener) {
-            breaker.give_up_after(longest_wait_once(backoff), now);
-            breaker.lengthen(cause, backoff, now, rng);
+        match is_probe
+            .then(|| breaker.note_probe(failure, barcode, was_opener))
+            .flatten()
+        {
+            None => {}
+            Some(ProbeNews::StillSo) => breaker.pause_briefly(backoff, now, rng),
+            Some(_) => {
+                breaker.give_up_after(longest_wait_once(backoff), now);
+                breaker.lengthen(cause, backoff, now, rng);
+            }
         }
     }
 

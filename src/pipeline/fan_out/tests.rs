@@ -229,6 +229,19 @@ async fn twenty_seconds_of_server_errors_fail_no_book() {
     assert!(last <= Duration::from_secs(45), "{last:?} after the outage's end");
 }
 
+/// All books that are left were on their way when it began.
+#[tokio::test(start_paused = true)]
+async fn in_an_outage_grin_is_asked_seldom_however_few_books_are_left() {
+    let library = LibraryStub::new();
+    for number in 0..20 {
+        library.add(&format!("GOOD{number:02}"), Fate::Good, Duration::ZERO);
+    }
+    library.outage(WaitCause::Grin, Duration::ZERO, Duration::from_secs(3_600));
+    let run = daemon(library, Duration::from_secs(600)).await;
+    let asked: usize = run.library.books.borrow().values().map(|book| book.asked.len()).sum();
+    assert!((100..=450).contains(&asked), "asked {asked} times in ten minutes");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_locked_catalog_ends_nothing_and_work_resumes() {
     let library = LibraryStub::new();

@@ -78,19 +78,21 @@ pub(super) struct FailedProbe {
 
 /// What such a failure tells where the book was the probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ProbeNews {
+pub(super) enum ProbeNews {
     Everybodys,
     MayBeOneBooks,
     /// Counted apart from the others.
     RefusedAgain,
     /// That the next other book is to be tried after a pause.
     ThatBooks,
+    /// That what was known from this very book lasts: nothing is counted.
+    StillSo,
 }
 
 impl FailedProbe {
-    /// `None`: nothing new. A book that opened the breaker has a wait of its own, and the next other book is a probe at once; in a
-    /// run that ends by itself it is the probe only where no other book can be had, and then its failure counts. Nor is there
-    /// another way to learn that a disk has room than such a book, where only a write tells.
+    /// `None`: nothing new. A book that opened the breaker is the probe only where no other book can be had, and has a wait of its own;
+    /// where its failure may be its own, a book that arrives is a probe at once. In a run that ends by itself its failure counts. Nor
+    /// is there another way to learn that a disk has room than such a book, where only a write tells.
     fn news(self, was_opener: bool, only_a_write_tells: bool) -> Option<ProbeNews> {
         match self {
             Self {
@@ -108,7 +110,8 @@ impl FailedProbe {
             Self {
                 refused_before: true, ..
             } => Some(ProbeNews::Everybodys),
-            _ if was_opener && !only_a_write_tells && (self.may_be_one_books || !self.once) => None,
+            _ if was_opener && !only_a_write_tells && self.may_be_one_books => None,
+            _ if was_opener && !only_a_write_tells && !self.once => Some(ProbeNews::StillSo),
             Self {
                 may_be_one_books: true, ..
             } => Some(ProbeNews::MayBeOneBooks),
@@ -160,16 +163,16 @@ impl CircuitBreaker {
         was_opener
     }
 
-    /// Counts the failure of the probe; `false` if it tells nothing new.
-    pub fn note_probe(&mut self, failure: FailedProbe, barcode: &Barcode, was_opener: bool) -> bool {
+    /// Counts the failure of the probe. Returns what it tells, if that calls for a pause.
+    pub fn note_probe(&mut self, failure: FailedProbe, barcode: &Barcode, was_opener: bool) -> Option<ProbeNews> {
         let news = failure.news(was_opener, self.only_a_write_tells);
         match news {
             Some(ProbeNews::Everybodys) => self.note_failed_probe(false),
             Some(ProbeNews::MayBeOneBooks) => self.note_failed_probe(true),
             Some(ProbeNews::RefusedAgain) => self.note_refused_again(barcode),
-            Some(ProbeNews::ThatBooks) | None => {}
+            Some(ProbeNews::ThatBooks | ProbeNews::StillSo) | None => {}
         }
-        news.is_some()
+        news
     }
 
     pub fn note_failed_probe(&mut self, may_be_one_books: bool) {
@@ -209,6 +212,15 @@ impl CircuitBreaker {
         self.until = now + pause.min(longest);
     }
 
+    /// Closed for a moment: a book that arrives meanwhile, and may be served, waits for no longer.
+    pub fn pause_briefly(&mut self, backoff: &RetryBackoff, now: Instant, rng: &mut impl Rng) {
+        let brief = RetryBackoff {
+            base: NEXT_BOOK,
+            ..*backoff
+        };
+        self.until = now + brief.pause(1, rng);
+    }
+
     /// Whether a book that was stored, and had begun then, leaves it open: one that GRIN had let have its archive before says nothing of
     /// whom GRIN refuses since.
     pub fn stays_open(&self, cause: WaitCause, began: Instant) -> bool {
@@ -239,7 +251,7 @@ mod tests {
 
     #[test]
     fn what_a_failed_probe_tells() {
-        use ProbeNews::{Everybodys, MayBeOneBooks, RefusedAgain, ThatBooks};
+        use ProbeNews::{Everybodys, MayBeOneBooks, RefusedAgain, StillSo, ThatBooks};
         let probe = |[may_be_one_books, refused_before, others_served, once]: [bool; 4]| FailedProbe {
             may_be_one_books,
             refused_before,
@@ -253,9 +265,10 @@ mod tests {
             ([yes, no, no, no], no, no, Some(MayBeOneBooks)),
             ([yes, no, yes, yes], no, no, Some(MayBeOneBooks)),
             // It opened the breaker.
-            ([no, no, no, no], yes, no, None),
+            ([no, no, no, no], yes, no, Some(StillSo)),
             ([no, no, no, no], yes, yes, Some(Everybodys)),
             ([no, no, no, yes], yes, no, Some(Everybodys)),
+            ([yes, no, no, no], yes, no, None),
             ([yes, no, no, yes], yes, no, None),
             // It was refused before.
             ([yes, yes, no, no], no, no, Some(RefusedAgain)),

@@ -5,11 +5,35 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
 
 use crate::grin::Barcode;
-use crate::pipeline::policy::MOST_ALIKE;
+use crate::pipeline::intake::BookIntake;
+use crate::pipeline::policy::{BookFault, MOST_ALIKE, RefusalEvidence};
 use crate::vocabulary::FailureReason;
 
 /// Books that were refused, remembered over incidents; what is beyond counts each time.
 const MOST_REFUSED: usize = 10_000;
+
+impl BookIntake {
+    /// So many books were refused in this way, and none was served since, that it is everybody's trouble.
+    pub fn is_refused_by_all(&self, reason: FailureReason) -> bool {
+        self.refused.is_everybodys(reason)
+    }
+
+    /// Whose the fault of a book with so many charged attempts is, as others fared so far.
+    pub fn judged(&mut self, barcode: &Barcode, attempts: u32, fault: BookFault, now: Instant) -> BookFault {
+        let evidence = RefusalEvidence {
+            alike: self.refused.alike_with(barcode, fault.reason, now),
+            others_opened: self.last_stored.is_some(),
+            others_served: self.are_others_served(now),
+            was_charged: attempts > 0,
+        };
+        let (was, reason) = (fault.blame, fault.reason);
+        let fault = fault.among_others(evidence);
+        if fault.blame != was {
+            self.refused.note_everybodys(reason);
+        }
+        fault
+    }
+}
 
 /// Refusals since each book was served last.
 #[derive(Debug, Default)]
