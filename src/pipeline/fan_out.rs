@@ -86,6 +86,8 @@ pub(super) struct FanOut<'a, S> {
     lapses: u64,
     /// Since when there was nothing left to claim.
     idle_since: Option<Instant>,
+    /// When the first book is due that was put off, as of the last look with nothing to claim.
+    next_due: Option<Timestamp>,
     /// The storage was found to be the one that the catalog knows.
     is_confirmed: bool,
     /// Books that ended in a drain, of which the catalog could not be told.
@@ -121,6 +123,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
             began,
             lapses,
             idle_since: None,
+            next_due: None,
             is_confirmed: false,
             unrecorded: 0,
         }
@@ -267,6 +270,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
     }
 
     fn begin(&mut self, book: ClaimedBook) {
+        self.next_due = None;
         self.control.progress.taken();
         self.judgement
             .borrow_mut()
@@ -341,8 +345,15 @@ impl<'a, S: BookServices> FanOut<'a, S> {
     }
 
     fn waiting(&self) -> Option<WaitReason> {
-        let judgement = self.judgement.borrow();
-        judgement.intake.waiting(Instant::now(), Timestamp::now())
+        let wait = self
+            .judgement
+            .borrow()
+            .intake
+            .waiting(Instant::now(), Timestamp::now())?;
+        // Between two attempts: each book that may make the next one has a wait of its own.
+        let next_due = self.next_due.filter(|_| self.running.is_empty());
+        let until = wait.until.max(next_due);
+        Some(WaitReason { until, ..wait })
     }
 
     fn show(&mut self) {

@@ -44,6 +44,7 @@ impl<S: BookServices> FanOut<'_, S> {
         if put_off.is_empty() && self.running.is_empty() && !self.scope.once {
             self.judgement.borrow_mut().intake.no_book_is_left();
         }
+        self.next_due = put_off.first().map(|book| book.until);
         let from = self.catalog_time();
         let wait = |due: Timestamp| Duration::try_from(due.duration_since(from)).unwrap_or_default();
         let due = put_off.first().map(|book| now + wait(book.until).max(SHORTEST));
