@@ -42,6 +42,9 @@ const SHORTEST: Duration = Duration::from_millis(10);
 /// Runs books until nothing is left (`once`) or the drain.
 pub(super) async fn sync<S: BookServices>(state: &Rc<SupervisorState<S>>, scope: &RunScope) {
     if !scope.sync {
+        if scope.once {
+            state.options.borrow().warn_of_pause();
+        }
         return;
     }
     let control = RunControl {

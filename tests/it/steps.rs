@@ -60,6 +60,16 @@ fn collect_of_named_books_asks_the_search_and_reads_no_list() {
 }
 
 #[test]
+fn a_step_that_begins_nothing_because_the_work_is_paused_says_so() {
+    let home = Home::new(small(), "[work]\npaused = true\n");
+    for step in ["collect", "enrich", "convert", "sync"] {
+        let ended = home.grind(&[step]);
+        assert!(ended.err.contains("take work.paused out"), "{step}: {}", ended.err);
+    }
+    assert_eq!(home.simulator.stats().count(SimulatorRequest::ListPage), 0);
+}
+
+#[test]
 fn a_named_book_that_no_list_has_brought_is_fetched() {
     let home = Home::new(small(), "");
     let one = home.simulator.barcode(3).unwrap();

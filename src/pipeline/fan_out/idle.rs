@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
-use tracing::warn;
 
 use crate::catalog::CatalogError;
 use crate::pipeline::book_services::BookServices;
@@ -16,10 +15,9 @@ impl<S: BookServices> FanOut<'_, S> {
     pub(super) fn held_back(&mut self) -> Option<NextLook> {
         let idle = self.running.is_empty() && self.scope.once;
         let options = self.options();
-        if let Some(wait) = options.pause_reason() {
+        if options.is_paused() {
             if idle {
-                let mend = options.how_to_resume();
-                warn!("nothing is begun: {wait}; {mend}");
+                options.warn_of_pause();
                 return Some(NextLook::Done);
             }
             return Some(NextLook::Wait(look_again()));

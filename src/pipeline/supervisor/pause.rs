@@ -61,6 +61,13 @@ impl WorkOptions {
         }
     }
 
+    /// Says that a run that ends by itself begins nothing, and how to go on.
+    pub fn warn_of_pause(&self) {
+        if let Some(wait) = self.pause_reason() {
+            warn!("nothing is begun: {wait}; {}", self.how_to_resume());
+        }
+    }
+
     /// No book is begun.
     pub fn is_paused(&self) -> bool {
         self.paused || self.pause.is_some()
