@@ -113,7 +113,11 @@ impl CatalogReader {
 /// Where a book stands and what comes next, in one or two sentences.
 fn meaning(state: BookState, book: &Map<String, Value>) -> String {
     let text = |name: &str| book.get(name).and_then(Value::as_str);
-    let again = text("next_attempt_at").map_or(String::new(), |at| format!(" It is tried again at {at}."));
+    let moment = |name: &str| text(name).map(events::moment);
+    // The moment of an attempt that is no longer to be made may stand there.
+    let is_tried = !matches!(state, BookState::Stored | BookState::Forgotten | BookState::Unavailable);
+    let again = moment("next_attempt_at").filter(|_| is_tried);
+    let again = again.map_or(String::new(), |at| format!(" It is tried again at {at}."));
     let reason = || {
         let reason = text("failure_reason").unwrap_or("no reason noted");
         text("failure_detail").map_or_else(|| reason.into(), |detail| format!("{reason}: {detail}"))
@@ -138,7 +142,7 @@ fn meaning(state: BookState, book: &Map<String, Value>) -> String {
         BookState::Checking | BookState::Downloading => format!(
             "{} works on it until {} at the latest.",
             text("claimed_by").unwrap_or("a worker"),
-            text("lease_until").unwrap_or("now")
+            moment("lease_until").unwrap_or_else(|| "now".to_owned())
         ),
         BookState::Stored => stored(book),
         BookState::Forgotten => {
@@ -159,7 +163,7 @@ fn meaning(state: BookState, book: &Map<String, Value>) -> String {
         }
         BookState::Failed => format!("Given up for now ({}).", reason()),
     };
-    let vanished = text("vanished_at").map_or(String::new(), |at| {
+    let vanished = moment("vanished_at").map_or(String::new(), |at| {
         format!(" GRIN's list of all books has not named it since {at}.")
     });
     let rights = text("rights_code").map_or(String::new(), |code| {
@@ -172,6 +176,7 @@ fn meaning(state: BookState, book: &Map<String, Value>) -> String {
 /// How well a stored book is proven, and what became of a newer archive of it.
 fn stored(book: &Map<String, Value>) -> String {
     let text = |name: &str| book.get(name).and_then(Value::as_str);
+    let moment = |name: &str| text(name).map(events::moment);
     let path = text("storage_path").unwrap_or("path not recorded");
     let pages = book.get("page_count").and_then(Value::as_u64);
     let pages = pages.map_or_else(
@@ -193,13 +198,13 @@ fn stored(book: &Map<String, Value>) -> String {
         let detail = text("failure_detail").map_or_else(String::new, |detail| format!(": {detail}"));
         format!(" A newer archive at GRIN was not taken ({reason}{detail}).")
     });
-    let check = match (text("check_outcome"), text("checked_at")) {
+    let check = match (text("check_outcome"), moment("checked_at")) {
         (Some("ok"), Some(at)) => format!(" Read again at {at} and found as it was stored."),
         (Some(outcome), Some(at)) => format!(" Read again at {at} and found {outcome}."),
         (Some(outcome), None) => format!(" Read again and found {outcome}; what was begun about that is tried again."),
         _ => String::new(),
     };
-    let hook = match (text("hook_due_at"), text("hook_told_at")) {
+    let hook = match (moment("hook_due_at"), moment("hook_told_at")) {
         (Some(at), _) => {
             let attempts = CountedNoun(
                 book.get("hook_attempts").and_then(Value::as_u64).unwrap_or(0),

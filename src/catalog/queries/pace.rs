@@ -88,9 +88,11 @@ impl CatalogOperation for AskPace {
     fn run(&self, tx: &mut CatalogTransaction<'_>) -> Result<LibraryPace, CatalogError> {
         let states = StateCounts::read(tx.conn)?;
         let days = last_days(tx.conn, tx.now, SHOWN_DAYS)?;
+        let in_failed = states.of(BookState::Failed);
         let put_off = match self.last.filter(|last| last.is_recent(tx.now)) {
-            Some(last) => last,
-            None => PutOffCounts::read(tx.conn, tx.now)?,
+            Some(last) if last.in_failed == in_failed => last,
+            Some(last) => last.with_failed_anew(tx.conn, in_failed)?,
+            None => PutOffCounts::read(tx.conn, tx.now, in_failed)?,
         };
         let failed = FailedBooks::read(tx.conn, tx.now, self.failed.as_ref())?;
         let pending: Option<String> = tx.conn.first(OLDEST_PENDING, &[], |row| row.at(0))?;
@@ -189,14 +191,27 @@ pub struct PutOffCounts {
     available: u64,
     /// Failed, and tried again when it comes.
     failed: u64,
+    /// All that had failed when these were counted: of others it would seem that they are given up.
+    in_failed: u64,
 }
 
 impl PutOffCounts {
-    pub(super) fn read(conn: &SqlConnection, now: Timestamp) -> Result<Self, CatalogError> {
+    /// `in_failed`: all books that have failed.
+    pub(super) fn read(conn: &SqlConnection, now: Timestamp, in_failed: u64) -> Result<Self, CatalogError> {
         Ok(Self {
             counted_at: now,
             available: conn.one(PUT_OFF_AVAILABLE, &arguments! { now: stamp(now) }, |row| row.at(0))?,
             failed: conn.one(PUT_OFF_FAILED, &[], |row| row.at(0))?,
+            in_failed,
+        })
+    }
+
+    fn with_failed_anew(self, conn: &SqlConnection, in_failed: u64) -> Result<Self, CatalogError> {
+        let failed = conn.one(PUT_OFF_FAILED, &[], |row| row.at(0))?;
+        Ok(Self {
+            failed,
+            in_failed,
+            ..self
         })
     }
 
@@ -269,6 +284,7 @@ mod tests {
             counted_at,
             available: 4,
             failed: 3,
+            in_failed: 5,
         }
     }
 

@@ -19,7 +19,7 @@ use crate::catalog::queries::reader::CatalogReader;
 use crate::catalog::queries::verification::VerificationCounts;
 use crate::clock::stamp;
 use crate::grin::ListKind;
-use crate::vocabulary::Queue;
+use crate::vocabulary::{BookState, Queue};
 
 /// Days that the printed table looks back on.
 const DAYS: u64 = 14;
@@ -78,7 +78,7 @@ impl CatalogReader {
         let now = self.clock().now();
         let states = StateCounts::read(conn)?;
         let days = last_days(conn, now, DAYS)?;
-        let put_off = PutOffCounts::read(conn, now)?;
+        let put_off = PutOffCounts::read(conn, now, states.of(BookState::Failed))?;
         let LibraryPace { states, inputs, .. } = pace(conn, now, states, &days, put_off)?;
         let inputs = ForecastInputs {
             are_conversions_off: !Queue::ask_for_conversions(queues),

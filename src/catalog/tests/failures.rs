@@ -78,6 +78,29 @@ fn the_status_counts_the_books_put_off_once_a_minute() {
     assert_eq!((none, told, put_off(&mut shelf, Some(last)).0), (0, 0, 1));
 }
 
+/// The number of failed books is always of now.
+#[test]
+fn a_book_that_fails_and_is_tried_again_is_at_no_moment_told_as_given_up() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    let mut last = shelf.ledger.execute(AskPace::default()).unwrap().put_off;
+    for (code, reason, expected) in [
+        ("TL0001", "timeout", (0, 1)),
+        ("TL0002", "damaged_at_source", (1, 1)),
+        ("TL0003", "timeout", (1, 2)),
+    ] {
+        let claimed = shelf.claim_of("one", only(&[code]), 1);
+        shelf.settle(&claimed[0], given_up(reason)).unwrap();
+        let asked = AskPace {
+            last: Some(last),
+            failed: None,
+        };
+        let pace = shelf.ledger.execute(asked).unwrap();
+        assert_eq!((pace.inputs.given_up, pace.inputs.put_off), expected, "{code}");
+        last = pace.put_off;
+    }
+}
+
 #[test]
 fn the_book_that_waits_longest_is_told_until_it_is_taken() {
     let mut shelf = Shelf::new();

@@ -40,6 +40,29 @@ fn a_retry_resets_what_failed_or_waits_and_one_unknown_barcode_refuses_it_whole(
 }
 
 #[test]
+fn of_a_forgotten_book_that_waited_for_its_next_attempt_no_attempt_is_told() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    let claimed = shelf.claim_of("one", only(&["TL0001"]), 1);
+    let later = shelf.now_plus(DAY);
+    shelf.settle(&claimed[0], retry(later)).unwrap();
+    let meaning = |shelf: &mut Shelf| {
+        shelf.reopen();
+        shelf.reader().explain(&barcode("TL0001")).unwrap().unwrap().meaning
+    };
+    let told = meaning(&mut shelf);
+    assert!(
+        told.contains("It is tried again at ") && told.contains(" UTC."),
+        "{told}"
+    );
+    let wish = BookWish::Forget;
+    let barcodes = vec![barcode("TL0001")];
+    shelf.ledger.execute(ChangeBooks { barcodes, wish }).unwrap();
+    let told = meaning(&mut shelf);
+    assert!(told.contains("left out") && !told.contains("tried again"), "{told}");
+}
+
+#[test]
 fn a_forgotten_book_is_left_alone_whatever_is_said_of_it_and_a_retry_brings_it_back() {
     let mut shelf = Shelf::new();
     three(&mut shelf);

@@ -37,6 +37,11 @@ pub(super) fn told(event: &BookEvent) -> String {
     }
 }
 
+/// A stamp of the catalog as a person is told it.
+pub(super) fn moment(stamp: &str) -> String {
+    format!("{} UTC", second(stamp))
+}
+
 /// A stamp of the catalog to the second.
 fn second(stamp: &str) -> String {
     match stamp.get(..19) {
