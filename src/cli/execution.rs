@@ -155,7 +155,7 @@ fn unfinished(report: &RunReport, grin: GrinAtEnd<'_>, once: bool) -> Option<Cli
         let advice = if report.incomplete.is_empty() {
             "Run it again when their time has come; the daemon (`grind run`) does so by itself."
         } else {
-            "Run it again to resume."
+            "Run it again to resume. If it ends in this way each time, report it with what `grind support-bundle` packs."
         };
         return Some(with_unknown(error, report).advise(advice));
     }

@@ -64,8 +64,9 @@ pub struct ListPage {
 pub enum EndDoubt {
     /// Links of the same list of which it is not known where they lead.
     OpenLinks(Vec<Url>),
-    /// Something says that there is more, such as a button or a count, and tells no address that could be followed.
-    NextWithoutAddress,
+    /// Something says that there is more, such as a button or a count, and tells no address that could be followed: what it says and
+    /// what stands in the place of the address, as far as there is something.
+    NextWithoutAddress(String),
     /// Links that may be the list's are too many or too long to look at.
     LinksLeftOut,
     /// As many rows as were requested, and no link of the list at all.
@@ -94,8 +95,10 @@ impl std::fmt::Display for EndDoubt {
                 f.write_str("a link that may lead to more of the list is not understood: ")?;
                 f.write_str(&page_end::short(links.first().map_or("", Url::as_str)))
             }
-            Self::NextWithoutAddress => {
-                f.write_str("something on the page says that there is more and tells no address that is understood")
+            Self::NextWithoutAddress(shown) => {
+                f.write_str("something on the page says that there is more and tells no address that is understood")?;
+                f.write_str(if shown.is_empty() { "" } else { ": " })?;
+                f.write_str(shown)
             }
             Self::LinksLeftOut => f.write_str("the page has more or longer links of the list than are looked at"),
             Self::Trouble => {

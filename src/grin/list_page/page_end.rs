@@ -96,8 +96,8 @@ pub(super) struct PageFacts<'a> {
     pub(super) rows: u64,
     /// Links that could lead to more of the list.
     pub(super) links: &'a [PageLink],
-    /// Something says "next" or promises more of the list, and tells no address that is understood.
-    pub(super) unaddressed: bool,
+    /// Something says "next" or promises more of the list, and tells no address that is understood; as it shows itself.
+    pub(super) unaddressed: Option<&'a str>,
     /// Links that may be the list's were not looked at.
     pub(super) left_out: bool,
     /// Words tell of trouble, or stand where rows should.
@@ -180,8 +180,8 @@ fn end_without_next(facts: &PageFacts<'_>, place: &Place) -> PageEnd {
         PageEnd::Doubt(EndDoubt::Trouble)
     } else if facts.left_out {
         PageEnd::Doubt(EndDoubt::LinksLeftOut)
-    } else if facts.unaddressed {
-        PageEnd::Doubt(EndDoubt::NextWithoutAddress)
+    } else if let Some(shown) = facts.unaddressed {
+        PageEnd::Doubt(EndDoubt::NextWithoutAddress(shown.to_owned()))
     } else if !open.is_empty() {
         PageEnd::Doubt(EndDoubt::OpenLinks(open))
     } else if facts.total > place.reached(facts.rows) {

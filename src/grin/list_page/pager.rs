@@ -36,8 +36,8 @@ pub(super) struct PagerWatch {
     form: Option<OpenForm>,
     links: Vec<PageLink>,
     /// Something says "next" or promises more of the list, and tells no address that is known to name a place in it: a button, a link
-    /// whose address is a script.
-    unaddressed: bool,
+    /// whose address is a script. The first of them, as it shows itself.
+    unaddressed: Option<String>,
     /// Links that may be the list's are too many or too long to be kept.
     left_out: bool,
     select: Option<OpenSelect>,
@@ -65,7 +65,7 @@ impl PagerWatch {
             open: None,
             form: None,
             links: Vec::new(),
-            unaddressed: false,
+            unaddressed: None,
             left_out: false,
             select: None,
             clickable: None,
@@ -195,7 +195,7 @@ impl PagerWatch {
     pub(super) fn take(&mut self, found: &FoundLink) {
         match &found.held {
             None => {}
-            Some(HeldValue::More) => return self.unaddressed = true,
+            Some(HeldValue::More) => return self.note_unaddressed(found),
             Some(HeldValue::Place(mark, value)) => {
                 let mut place = self.page.clone();
                 place.query_pairs_mut().clear().append_pair(mark, value);
@@ -204,11 +204,15 @@ impl PagerWatch {
         }
         let meaning = found.meaning();
         let Some(script) = script_of(&found.href) else {
-            self.unaddressed |= self.promises_more(found) || self.leads_on_elsewhere(found);
+            if self.promises_more(found) || self.leads_on_elsewhere(found) {
+                self.note_unaddressed(found);
+            }
             return self.take_address(&found.href, meaning);
         };
         let addresses = self.addresses_in(script);
-        self.unaddressed |= addresses.is_empty() && found.says_on();
+        if addresses.is_empty() && found.says_on() {
+            self.note_unaddressed(found);
+        }
         for href in addresses {
             if script_of(&href).is_some() {
                 // A script within a script is not looked into, however deep it goes.
@@ -345,9 +349,16 @@ impl PagerWatch {
         self.left_out
     }
 
-    /// Whether something says "next" or promises more, and tells no address that is understood.
-    pub(super) fn has_unaddressed(&self) -> bool {
-        self.unaddressed
+    /// What says "next" or promises more, and tells no address that is understood, as it shows itself.
+    pub(super) fn unaddressed(&self) -> Option<&str> {
+        self.unaddressed.as_deref()
+    }
+
+    fn note_unaddressed(&mut self, found: &FoundLink) {
+        // A value for a script shows nothing of itself.
+        if self.unaddressed.as_ref().is_none_or(String::is_empty) {
+            self.unaddressed = Some(found.shown());
+        }
     }
 
     /// All links were seen. One that is still open was cut off, and its text may be half of something else.

@@ -125,7 +125,7 @@ impl TextSeen {
             EndDoubt::CountsLibrary(total) if self.books < *total => PassState::Unproven(why),
             EndDoubt::OtherService if self.added == 0 => PassState::Unproven(why),
             EndDoubt::Trouble if self.added == 0 => PassState::Incomplete(why),
-            EndDoubt::NextWithoutAddress if self.added == 0 => PassState::Unproven(why),
+            EndDoubt::NextWithoutAddress(_) if self.added == 0 => PassState::Unproven(why),
             // A link that is not understood may lead anywhere: "Last" stands on the last page, too.
             _ => PassState::Complete,
         }
@@ -282,10 +282,10 @@ mod tests {
             (60, 3, Some(D::CountsLibrary(60)), "Complete"),
             (57, 0, Some(D::OtherService), "Unproven"),
             (60, 3, Some(D::OtherService), "Complete"),
-            (2, 0, Some(D::NextWithoutAddress), "Unproven"),
+            (2, 0, Some(D::NextWithoutAddress(String::new())), "Unproven"),
             (2, 0, Some(D::Trouble), "Incomplete"),
             // The text has what the pages lack.
-            (5, 3, Some(D::NextWithoutAddress), "Complete"),
+            (5, 3, Some(D::NextWithoutAddress(String::new())), "Complete"),
             (5, 3, Some(link()), "Complete"),
             (5, 3, Some(D::Trouble), "Complete"),
         ] {

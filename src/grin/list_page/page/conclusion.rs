@@ -84,7 +84,7 @@ impl ListPageState {
             page: self.pager.page(),
             rows: self.rows_seen + rejected,
             links: &links,
-            unaddressed: self.pager.has_unaddressed() || tells_of_more,
+            unaddressed: self.pager.unaddressed().or(tells_of_more.then_some("")),
             left_out: self.pager.has_left_out(),
             trouble: self.out.has_trouble,
             total: self.out.total,

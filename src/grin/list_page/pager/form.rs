@@ -99,7 +99,9 @@ impl PagerWatch {
     pub(in crate::grin::list_page) fn field(&mut self, name: &str, value: &str, is_button: bool) {
         let Some(form) = &mut self.form else {
             // A button far from its form, which it names: `<button form=f name=first value=4>`.
-            self.unaddressed |= is_button && is_mark(name) && !value.is_empty();
+            if is_button && is_mark(name) && !value.is_empty() {
+                self.note_unaddressed(&FoundLink::bare(format!("{name}={value}")));
+            }
             if let Some(value) = held_value(name, value).filter(|_| !is_button) {
                 self.take(&FoundLink::held(value));
             }
@@ -169,7 +171,9 @@ impl PagerWatch {
     pub(in crate::grin::list_page) fn select_end(&mut self) {
         self.option_end();
         let select = self.select.take();
-        self.unaddressed |= select.is_some_and(|select| select.leads_on());
+        if select.is_some_and(|select| select.leads_on()) {
+            self.note_unaddressed(&FoundLink::bare("<select>".to_owned()));
+        }
     }
 
     /// `</form>`: a link for its fields, and one for each button that adds a field.
@@ -222,7 +226,9 @@ impl PagerWatch {
         if self.is_short(url.as_str())
             && let LinkTarget::Own(url) | LinkTarget::Mirror(url) = self.target(url.as_str())
         {
-            self.unaddressed |= self.is_later(&url);
+            if self.is_later(&url) {
+                self.note_unaddressed(&FoundLink::bare(url.to_string()));
+            }
             if names_place(&url) {
                 self.keep_mirror(url);
             }

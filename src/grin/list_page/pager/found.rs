@@ -1,6 +1,6 @@
 //! A link, button or value for a script as it stands in the page, and what it says about where it leads.
 
-use crate::grin::list_page::page_end::{LinkMeaning, are_onward_arrows, promises_more};
+use crate::grin::list_page::page_end::{LinkMeaning, are_onward_arrows, promises_more, short};
 use crate::grin::list_page::pager::held::HeldValue;
 use crate::grin::text;
 
@@ -62,6 +62,16 @@ impl FoundLink {
             text: words,
             ..Self::bare(String::new())
         }
+    }
+
+    /// Its words and its address, for whoever has to find it on the page.
+    pub(super) fn shown(&self) -> String {
+        let words = [&self.text, &self.label].map(|text| short(&text::from_html(text)));
+        let words = words.into_iter().find(|words| !words.is_empty());
+        let words = words.map(|words| format!("{words:?}"));
+        let address = Some(short(&self.href)).filter(|href| !href.is_empty());
+        let shown: Vec<_> = [words, address].into_iter().flatten().collect();
+        shown.join(" at ")
     }
 
     /// See [`promises_more`].

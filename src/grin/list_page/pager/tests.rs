@@ -21,7 +21,7 @@ fn end_of(pager: &mut PagerWatch) -> PageEnd {
         page: &page,
         rows: 2,
         links: &links,
-        unaddressed: pager.has_unaddressed(),
+        unaddressed: pager.unaddressed(),
         left_out: pager.has_left_out(),
         trouble: false,
         total: 0,
@@ -200,12 +200,12 @@ fn a_link_that_is_too_long_leaves_the_end_in_doubt() {
         (
             format!("?page={long}"),
             "Next",
-            PageEnd::Doubt(EndDoubt::NextWithoutAddress),
+            PageEnd::Doubt(EndDoubt::NextWithoutAddress("\"Next\"".to_owned())),
         ),
         (
             format!("?page={long}"),
             "More",
-            PageEnd::Doubt(EndDoubt::NextWithoutAddress),
+            PageEnd::Doubt(EndDoubt::NextWithoutAddress("\"More\"".to_owned())),
         ),
     ] {
         assert_eq!(found(&[(&href, text)]), end, "{} {text}", &href[..10]);
