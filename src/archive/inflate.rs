@@ -16,6 +16,10 @@ use crate::archive::limits::ArchiveLimits;
 /// Bytes inflated at a time.
 const CHUNK: usize = 64 << 10;
 
+/// What the decoder says in the place of the cause, where its fast loop met it: a code that stands for nothing there.
+const NO_CAUSE: &str = "repeated call with bad state";
+const BAD_CODE: &str = "invalid code or distance";
+
 /// How the compressed bytes are wrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CompressionWrap {
@@ -56,20 +60,21 @@ impl StreamDecoder {
         }
     }
 
-    fn decode(&mut self, packed: &[u8], out: &mut [u8], flush: InflateFlush) -> io::Result<DecodeStep> {
+    fn decode(&mut self, packed: &[u8], out: &mut [u8], flush: InflateFlush) -> Result<DecodeStep, String> {
         let (used, made) = self.totals();
         let ended = match self {
             Self::Deflate(state) => match state.decompress(packed, out, flush) {
                 Ok(status) => status == Status::StreamEnd,
                 Err(error) => {
-                    return Err(broken(
-                        state.error_message().unwrap_or_else(|| InflateError::as_str(error)),
-                    ));
+                    return Err(match state.error_message() {
+                        Some(NO_CAUSE) => BAD_CODE.to_owned(),
+                        message => message.unwrap_or_else(|| InflateError::as_str(error)).to_owned(),
+                    });
                 }
             },
             Self::Bzip2(state) => {
                 let status = state.decompress(packed, out);
-                status.map_err(|error| broken(&error.to_string()))? == bzip2::Status::StreamEnd
+                status.map_err(|error| error.to_string())? == bzip2::Status::StreamEnd
             }
         };
         let (used_now, made_now) = self.totals();
@@ -95,6 +100,8 @@ pub(crate) struct InflateReader<B> {
     members: u32,
     ended: bool,
     trailing: bool,
+    /// What was wrong with the packed bytes first.
+    fault: Option<String>,
     bounds: Bounds,
     restarts: Option<RestartSearch>,
     /// Begun inside a gzip member: nobody looks at its tail, of so many bytes.
@@ -133,6 +140,7 @@ impl<B: BufRead> InflateReader<B> {
             members: 1,
             ended: false,
             trailing: false,
+            fault: None,
             bounds,
             restarts: None,
             tail: 0,
@@ -183,7 +191,9 @@ impl<B: BufRead> InflateReader<B> {
             } else {
                 InflateFlush::NoFlush
             };
-            let step = self.state.decode(packed, &mut self.buffer, flush)?;
+            let step = self.state.decode(packed, &mut self.buffer, flush);
+            // Called once more, a decoder tells no longer what was wrong.
+            let step = step.map_err(|what| broken(self.fault.get_or_insert(what)))?;
             let used = usize::try_from(step.used).unwrap_or(usize::MAX);
             (self.start, self.end) = (0, usize::try_from(step.made).unwrap_or(0));
             if let Some(search) = &mut self.restarts {
@@ -266,7 +276,8 @@ impl<B: BufRead> InflateReader<B> {
             return Err(LayerFault::Hostile(ArchiveLimit::GzipMembers, detail).into());
         }
         self.state = StreamDecoder::new(self.wrap);
-        self.state.decode(&[0x1f], &mut [], InflateFlush::NoFlush).map(drop)
+        let begun = self.state.decode(&[0x1f], &mut [], InflateFlush::NoFlush);
+        begun.map(drop).map_err(|what| broken(&what))
     }
 }
 

@@ -53,6 +53,26 @@ fn damage_and_truncation_are_errors() {
 }
 
 #[test]
+fn what_was_wrong_first_is_told_however_often_it_is_asked_for() {
+    let text = (0..20_000u32)
+        .map(|word| format!("{} of {} ", word % 97, word / 13))
+        .collect::<String>();
+    let bytes = gz(text.as_bytes());
+    let limits = ArchiveLimits::default();
+    for at in (10..bytes.len()).step_by(41) {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 4;
+        let mut inflate = InflateReader::with_restarts(&flipped[..], &limits);
+        let told = [0; 2].map(|_| {
+            let read = inflate.read_to_end(&mut Vec::new());
+            read.map(drop).map_err(|error| error.to_string())
+        });
+        assert_eq!(told[0], told[1], "{at}");
+        assert!(!format!("{told:?}").contains("bad state"), "{at}: {told:?}");
+    }
+}
+
+#[test]
 fn a_bomb_is_refused_before_it_has_unpacked() {
     let limits = ArchiveLimits {
         ratio_floor: 1 << 20,
