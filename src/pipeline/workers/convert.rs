@@ -18,11 +18,16 @@ use crate::session::{
 /// Longest answer taken: a row is a barcode and a few words.
 const ANSWER_LIMIT: usize = 1 << 20;
 
+/// Batches of which no form brings a book, before the others are no longer tried: a batch with a book that spoils it has many parts.
+const FORM_TRIES: u32 = 8;
+
 /// One conversion worker: one batch at a time.
 pub struct ConvertWorker<S = Session> {
     parts: BatchParts<S>,
     /// How the request is written.
     form: ProcessForm,
+    /// So many batches more are asked for in each form where GRIN names no book; 0: it has named some in this form.
+    form_tries: u32,
 }
 
 /// Ask for the conversion of these barcodes.
@@ -75,10 +80,14 @@ pub enum ConvertError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     /// GRIN answered with something that says nothing about any book.
-    #[error("GRIN's answer to _process is not a table of books: {0}")]
+    #[error(
+        "GRIN's answer to _process is not a table of books: {0} (grin.conversion_form says in which form it is asked for)"
+    )]
     Refused(AnswerRefusal),
     /// GRIN answered with such a table, and none of so many books is in it.
-    #[error("GRIN's answer to _process names none of {0} books")]
+    #[error(
+        "GRIN's answer to _process names none of {0} books (grin.conversion_form says in which form it is asked for)"
+    )]
     Unnamed(usize),
     /// GRIN has no such page.
     #[error("GRIN answered _process with status {0}")]
@@ -109,7 +118,11 @@ impl ConvertError {
 impl<S: GrinSession> ConvertWorker<S> {
     /// A worker over shared parts.
     pub fn new(parts: BatchParts<S>, form: ProcessForm) -> Self {
-        Self { parts, form }
+        Self {
+            parts,
+            form,
+            form_tries: FORM_TRIES,
+        }
     }
 }
 
@@ -156,6 +169,7 @@ impl<S: GrinSession> HandleMessage<ConvertBatch> for ConvertWorker<S> {
         if named.is_empty() {
             return Err(ConvertError::Unnamed(unnamed.len()));
         }
+        self.form_tries = 0;
         let result = summarise(named.iter().map(|processed| processed.outcome));
         let rows = named
             .into_iter()
@@ -172,21 +186,39 @@ impl<S: GrinSession> HandleMessage<ConvertBatch> for ConvertWorker<S> {
 impl<S: GrinSession> ConvertWorker<S> {
     /// In the form that GRIN took last; where it does not take that one, in the others, each once.
     async fn ask_in_some_form(&mut self, batch: &ConvertBatch, cx: &AskContext) -> Result<SmallAnswer, SessionError> {
-        let mut answer = self.ask(batch, cx).await;
+        let first = self.ask(self.form, batch, cx).await;
+        let Some(mut why) = self.form_fault(&first, batch) else {
+            return first;
+        };
+        let mut form = self.form;
         for _ in 1..ProcessForm::ALL.len() {
-            let Some(status) = refuses_form(&answer) else {
-                break;
+            let next = form.next();
+            warn!(
+                why,
+                ?form,
+                ?next,
+                "GRIN does not take this form of a request for conversion; another one is tried (grin.conversion_form)"
+            );
+            form = next;
+            let answer = self.ask(form, batch, cx).await;
+            let Some(again) = self.form_fault(&answer, batch) else {
+                if answer.is_ok() {
+                    self.form = form;
+                }
+                return answer;
             };
-            let next = self.form.next();
-            warn!(status, form = ?self.form, ?next, "GRIN does not take this form of a request for conversion; another one is tried (grin.conversion_form)");
-            self.form = next;
-            answer = self.ask(batch, cx).await;
+            why = again;
         }
-        answer
+        self.form_tries = self.form_tries.saturating_sub(1);
+        first
     }
 
-    async fn ask(&self, batch: &ConvertBatch, cx: &AskContext) -> Result<SmallAnswer, SessionError> {
-        let request = self.parts.addresses.process_request(self.form, &batch.barcodes);
+    fn form_fault(&self, answer: &Result<SmallAnswer, SessionError>, batch: &ConvertBatch) -> Option<String> {
+        form_fault(answer, &batch.barcodes, self.form_tries > 0)
+    }
+
+    async fn ask(&self, form: ProcessForm, batch: &ConvertBatch, cx: &AskContext) -> Result<SmallAnswer, SessionError> {
+        let request = self.parts.addresses.process_request(form, &batch.barcodes);
         let method = match request.post {
             Some((content_type, body)) => RequestMethod::Post {
                 content_type,
@@ -208,14 +240,29 @@ impl<S: GrinSession> ConvertWorker<S> {
     }
 }
 
-/// The status by which GRIN refuses the form of the request, if it does.
-fn refuses_form(answer: &Result<SmallAnswer, SessionError>) -> Option<u16> {
+/// Why GRIN seems not to take the form of a request, if it does. `undecided`: in no form a book was named yet; where GRIN does not take
+/// one it may say so with status 200, with a page, nothing or a bare heading (src/grin/PROTOCOL.md, section 7).
+fn form_fault(answer: &Result<SmallAnswer, SessionError>, asked: &[Barcode], undecided: bool) -> Option<String> {
     let status = match answer {
         Ok(answer) => answer.status,
         Err(SessionError::Unexpected { status, .. } | SessionError::Server { status }) => *status,
         Err(_) => return None,
     };
-    ProcessForm::is_refused_by(status).then_some(status)
+    if ProcessForm::is_refused_by(status) || undecided && status == 400 {
+        return Some(format!("status {status}"));
+    }
+    let answer = answer.as_ref().ok().filter(|_| undecided && status == 200)?;
+    let reply = parse_process_reply(status, &answer.body, asked);
+    match reply.refusal {
+        // Of the books or of us, in whatever form.
+        Some(AnswerRefusal::SignIn | AnswerRefusal::Unavailable) => None,
+        Some(refusal) => Some(refusal.to_string()),
+        None => {
+            let is_unnamed = |outcome| outcome == ProcessOutcome::NoAnswer;
+            let names_none = reply.outcomes.iter().all(|processed| is_unnamed(processed.outcome));
+            names_none.then(|| "it names no book".to_owned())
+        }
+    }
 }
 
 fn summarise(outcomes: impl Iterator<Item = ProcessOutcome>) -> ConvertResult {

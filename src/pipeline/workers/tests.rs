@@ -4,6 +4,7 @@ mod batches;
 mod check;
 mod collect;
 mod comparison;
+mod conversion_forms;
 mod download;
 mod endless;
 mod grin_stub;

@@ -12,11 +12,11 @@ use crate::pipeline::workers::{
 };
 
 const FACTS: &str = "Barcode\tState\tViewability\nTL0001\tNEW\tVIEW_FULL\n";
-const REPLY: &str = "Barcode\tStatus\nTL0001\tSuccess\nTL0002\tAlready being converted\n";
+pub(super) const REPLY: &str = "Barcode\tStatus\nTL0001\tSuccess\nTL0002\tAlready being converted\n";
 pub(super) const SIGN_IN: &str =
     "<html><body><a href=\"https://accounts.google.com/ServiceLogin?x\">Sign in</a></body></html>";
 
-fn parts(fixture: &WorkerFixture) -> BatchParts<GrinStub> {
+pub(super) fn parts(fixture: &WorkerFixture) -> BatchParts<GrinStub> {
     BatchParts {
         session: fixture.grin.clone(),
         addresses: addresses(),
@@ -128,7 +128,9 @@ fn a_table_that_names_no_book_is_an_error_of_those_books() {
             assert!(error.parts_may_be_answered(), "{rows}");
         }
         assert_eq!(left(&fixture).await.len(), 2);
-        fixture.grin.small(200, "Barcode\tStatus\n");
+        for _ in ProcessForm::ALL {
+            fixture.grin.small(200, "Barcode\tStatus\n");
+        }
         let error = convert(&fixture).await.unwrap_err();
         assert!(matches!(error, ConvertError::Unnamed(2)), "{error}");
         assert!(error.parts_may_be_answered());
@@ -264,42 +266,6 @@ fn cancelled_between_two_attempts_it_ends_at_once() {
         let (answer, took) = fixture.cancel_after(minute, enrich(&fixture, None)).await;
         assert!(matches!(answer, Err(EnrichError::Session(_))), "{answer:?}");
         assert_eq!((took, fixture.grin.count()), (minute, 1));
-    });
-}
-
-#[test]
-fn a_form_that_grin_does_not_take_gives_way_to_another_which_is_kept() {
-    paused(async || {
-        let fixture = WorkerFixture::new();
-        fixture.know(&["TL0001", "TL0002"]).await;
-        let unexpected = |status| SessionError::Unexpected {
-            status,
-            snippet: String::new(),
-        };
-        let ask = || ConvertBatch {
-            barcodes: barcodes(&["TL0001", "TL0002"]),
-            attempts: Some(1),
-            stop: CancellationToken::new(),
-        };
-        for status in [405, 411, 415] {
-            fixture.grin.fails(unexpected(status));
-        }
-        fixture.grin.small(200, REPLY);
-        let mut worker = ConvertWorker::new(parts(&fixture), ProcessForm::PostLines);
-        let answer = worker.handle(ask(), &fixture.cx).await.unwrap();
-        assert_eq!(
-            (answer.result.requested, answer.result.already, fixture.grin.count()),
-            (1, 1, 4)
-        );
-        fixture.grin.small(200, REPLY);
-        worker.handle(ask(), &fixture.cx).await.unwrap();
-        assert_eq!(fixture.grin.count(), 5, "the form is kept");
-        for _ in ProcessForm::ALL {
-            fixture.grin.fails(unexpected(405));
-        }
-        let error = worker.handle(ask(), &fixture.cx).await.unwrap_err();
-        assert!(error.to_string().contains("405"), "{error}");
-        assert_eq!(fixture.grin.count(), 10);
     });
 }
 
