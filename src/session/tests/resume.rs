@@ -373,27 +373,6 @@ async fn stalled_and_trickling_archives_are_continued_over_another_connection() 
     fixture.end();
 }
 
-/// With its places taken by such archives nobody else's would come.
-#[actix_rt::test]
-async fn an_archive_that_falls_silent_at_the_same_place_again_gives_its_place_to_others() {
-    let server = Server::start(|seen, wire| {
-        let first = first_byte(seen);
-        part(wire, first, 300_000 - first, "\"a\"");
-        silence(wire);
-        false
-    });
-    let mut config = config(&server);
-    config.bulk_most = 8;
-    config.timeouts.read = Duration::from_millis(300);
-    let fixture = Fixture::new(config);
-    let (bytes, ended) = fixture.download(server.url("/a")).await;
-    assert_eq!((bytes.len(), ended), (300_000, Err(BodyError::Stalled)));
-    assert_eq!(server.seen().len(), 2, "asked for the rest once");
-    let counted = fixture.counted();
-    assert_eq!((counted.stalls, counted.bulk_places), (2, 4), "a sign of overload once");
-    fixture.end();
-}
-
 #[actix_rt::test]
 async fn a_trickling_archive_is_continued_without_losing_a_byte() {
     let server = Server::start(|seen, wire| match seen.number {

@@ -151,3 +151,24 @@ async fn parts_that_end_properly_and_are_empty_are_attempts_without_progress() {
     assert!(server.seen().len() <= 4, "{}", server.seen().len());
     fixture.end();
 }
+
+/// With its places taken by such archives nobody else's would come.
+#[actix_rt::test]
+async fn an_archive_that_falls_silent_at_the_same_place_again_gives_its_place_to_others() {
+    let server = Server::start(|seen, wire| {
+        let first = first_byte(seen);
+        part(wire, first, 300_000 - first, "\"a\"");
+        silence(wire);
+        false
+    });
+    let mut config = config(&server);
+    config.bulk_most = 8;
+    config.timeouts.read = Duration::from_millis(300);
+    let fixture = Fixture::new(config);
+    let (bytes, ended) = fixture.download(server.url("/a")).await;
+    assert_eq!((bytes.len(), ended), (300_000, Err(BodyError::Stalled)));
+    assert_eq!(server.seen().len(), 2, "asked for the rest once");
+    let counted = fixture.counted();
+    assert_eq!((counted.stalls, counted.bulk_places), (2, 4), "a sign of overload once");
+    fixture.end();
+}
