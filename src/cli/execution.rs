@@ -143,13 +143,17 @@ fn unfinished(report: &RunReport, grin: GrinAtEnd<'_>, refused: Option<&StorageE
         return Some(with_unknown(error, report).advise(grin_line::TRUST));
     }
     let is_away = match grin.standing {
-        GrinStanding::NeverAnswered => true,
+        GrinStanding::NeverAnswered | GrinStanding::NoToken => true,
         // Of the books that are left one may be the reason.
         GrinStanding::Away => !report.incomplete.is_empty(),
         GrinStanding::Answers | GrinStanding::Untrusted => false,
     };
     if incomplete && is_away {
-        let error = explained(CliError::new(ExitStatus::Unavailable, "GRIN cannot be reached"));
+        let what = match grin.standing {
+            GrinStanding::NoToken => "no access token for GRIN can be had",
+            _ => "GRIN cannot be reached",
+        };
+        let error = explained(CliError::new(ExitStatus::Unavailable, what));
         return Some(with_unknown(error, report).advise(LATER));
     }
     if incomplete {

@@ -80,12 +80,15 @@ pub enum GrinStanding {
     NeverAnswered,
     /// Its certificate is not trusted.
     Untrusted,
+    /// The token address gives no token for it.
+    NoToken,
 }
 
 impl GrinStanding {
     fn of(session: &SessionSnapshot) -> Self {
         match (session.is_grin_untrusted, session.is_grin_away) {
             (true, _) => Self::Untrusted,
+            (false, _) if session.is_without_token => Self::NoToken,
             (false, false) => Self::Answers,
             (false, true) if session.has_grin_answered() => Self::Away,
             (false, true) => Self::NeverAnswered,

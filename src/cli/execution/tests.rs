@@ -190,6 +190,8 @@ fn how_grin_was_met_decides_the_code_of_what_was_not_done() {
         (book, &[], G::Away, 1, "when their time has come"),
         (book, &[], G::NeverAnswered, 69, "Run it again later"),
         (book, &[], G::Untrusted, 78, "session.ca_file"),
+        (away, &[], G::NoToken, 69, "no access token for GRIN"),
+        (book, &[], G::NoToken, 69, "Run it again later"),
         (&[], &["X1"], G::NeverAnswered, 1, "1 barcode is unknown"),
     ] {
         let grin = GrinAtEnd {
