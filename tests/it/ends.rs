@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 use std::fs;
+use std::time::Duration;
 
 use crate::support::Home;
 use grind::lab::simulator::{AuthConfig, FaultKind, FaultPlan, SimulatorConfig};
@@ -53,5 +54,19 @@ fn a_token_address_that_gives_no_token_is_a_server_that_is_away() {
             assert_eq!(said.status.code(), Some(69), "{command:?}: {}", said.err);
             assert!(said.err.contains("no access token for GRIN can be had"), "{}", said.err);
         }
+    }
+}
+
+#[test]
+fn who_asks_for_less_is_shown_no_progress() {
+    // Long enough for a line of progress.
+    let delay = Duration::from_millis(800);
+    let home = Home::new(SimulatorConfig { delay, ..small() }, "");
+    let told = home.done(&["run", "--once"]).err;
+    assert!(told.contains("books stored 6 of 6"), "{told}");
+    for quiet in ["-q", "-qq"] {
+        let sync = home.done(&[quiet, "sync", "--force"]);
+        assert_eq!(sync.err, "", "{quiet}");
+        assert!(sync.out.starts_with("sync: "), "{}", sync.out);
     }
 }
