@@ -12,6 +12,7 @@ use crate::log;
 use crate::log::CountedNoun;
 use crate::observe::{DaemonView, ObserverError};
 use crate::pipeline::RunReport;
+use crate::storage::StorageError;
 use crate::vocabulary::{WaitCause, WaitReason};
 
 /// Runs what the options say on an actix system of its own, with progress shown if wanted, and says how it ended.
@@ -73,7 +74,8 @@ pub fn verdict(ended: &DaemonEnd, once: bool) -> CommandResult {
         signed_out: ended.signed_out.as_deref(),
         standing: ended.grin,
     };
-    match unfinished(&ended.report, grin, once) {
+    let refused = ended.storage_fault.as_ref();
+    match unfinished(&ended.report, grin, refused, once) {
         Some(error) => Err(error),
         None if once && ended.report.failed > 0 => Ok(ExitStatus::Failed),
         None => Ok(ExitStatus::Done),
@@ -115,7 +117,7 @@ struct GrinAtEnd<'a> {
 pub const NAMED: usize = 20;
 
 /// What was not done, why, and what to do about it.
-fn unfinished(report: &RunReport, grin: GrinAtEnd<'_>, once: bool) -> Option<CliError> {
+fn unfinished(report: &RunReport, grin: GrinAtEnd<'_>, refused: Option<&StorageError>, once: bool) -> Option<CliError> {
     let stopped = report.stopped_by.as_ref();
     let incomplete = once && !(report.incomplete.is_empty() && report.left.is_empty());
     let causes = stopped.map(ToString::to_string).into_iter();
@@ -127,7 +129,7 @@ fn unfinished(report: &RunReport, grin: GrinAtEnd<'_>, once: bool) -> Option<Cli
         return Some(explained(error).advise(SIGN_IN));
     }
     if let Some(waiting) = stopped {
-        let exit = exit_of_stop(waiting.cause, waiting.needs_person);
+        let exit = exit_of_stop(waiting.cause, waiting.needs_person, refused);
         let advice = match waiting.cause {
             WaitCause::SignIn => SIGN_IN,
             _ if grin.standing == GrinStanding::Untrusted && exit == ExitStatus::Config => grin_line::TRUST,
@@ -141,13 +143,17 @@ fn unfinished(report: &RunReport, grin: GrinAtEnd<'_>, once: bool) -> Option<Cli
         return Some(with_unknown(error, report).advise(grin_line::TRUST));
     }
     let is_away = match grin.standing {
-        GrinStanding::NeverAnswered => true,
+        GrinStanding::NeverAnswered | GrinStanding::NoToken => true,
         // Of the books that are left one may be the reason.
         GrinStanding::Away => !report.incomplete.is_empty(),
         GrinStanding::Answers | GrinStanding::Untrusted => false,
     };
     if incomplete && is_away {
-        let error = explained(CliError::new(ExitStatus::Unavailable, "GRIN cannot be reached"));
+        let what = match grin.standing {
+            GrinStanding::NoToken => "no access token for GRIN can be had",
+            _ => "GRIN cannot be reached",
+        };
+        let error = explained(CliError::new(ExitStatus::Unavailable, what));
         return Some(with_unknown(error, report).advise(LATER));
     }
     if incomplete {
@@ -170,7 +176,7 @@ fn unfinished(report: &RunReport, grin: GrinAtEnd<'_>, once: bool) -> Option<Cli
 }
 
 /// The exit code of a run that something stopped before its end.
-fn exit_of_stop(cause: WaitCause, needs_person: bool) -> ExitStatus {
+fn exit_of_stop(cause: WaitCause, needs_person: bool, refused: Option<&StorageError>) -> ExitStatus {
     match cause {
         // They do not answer, or ask for patience.
         WaitCause::Grin | WaitCause::Gate | WaitCause::Token | WaitCause::Storage | WaitCause::Catalog
@@ -179,8 +185,10 @@ fn exit_of_stop(cause: WaitCause, needs_person: bool) -> ExitStatus {
             ExitStatus::Unavailable
         }
         _ if !needs_person => ExitStatus::Failed,
+        // Where it takes what it is given for a try, it is a folder or a name in it that may not be written to.
+        WaitCause::Storage => refused.map_or(ExitStatus::NotPermitted, storage::exit_of),
         // No room, or no right to write there.
-        WaitCause::Disk | WaitCause::Mount | WaitCause::Storage | WaitCause::Catalog => ExitStatus::CannotCreate,
+        WaitCause::Disk | WaitCause::Mount | WaitCause::Catalog => ExitStatus::CannotCreate,
         // Its certificate is not trusted, or no session can be set up.
         WaitCause::Grin => ExitStatus::Config,
         _ => ExitStatus::NotPermitted,

@@ -16,7 +16,7 @@ pub enum ExitStatus {
     Unavailable = 69,
     /// Trying again does not help.
     Internal = 70,
-    /// No room, or no right to write there; or another daemon runs under this name.
+    /// No room there, or nothing can be written to it; or another daemon runs under this name.
     CannotCreate = 73,
     /// A person must act: the unit does not start it again.
     NotPermitted = 77,

@@ -29,7 +29,7 @@ pub struct RestoreArgs {
     /// Where the config is.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// A backup: a file, or the name of an object in the storage [default: the newest backup in the storage]
+    /// A backup: a file, or the name of an object in the storage [default: the newest whole backup in the storage]
     #[arg(value_name = "FROM")]
     pub from: Option<String>,
 }
@@ -51,13 +51,21 @@ pub fn run(args: &RestoreArgs) -> CommandResult {
         layout: storage::layout(&settings)?,
     };
     let scratch = maker.scratch().map_err(|error| refused(&error))?;
-    let from = args.from.as_deref();
-    let file = from.map(backup_file).transpose()?.flatten();
-    let (backup, said) = backup(file, from, &maker, &scratch).map_err(|error| unfit(from, &error))?;
-    let rows = check_backup(&backup).map_err(|error| unfit(Some(&said), &KeptCopyError::Catalog(error)))?;
-    let books = rows.get("books").copied().unwrap_or_default();
-    copy(&backup, &maker.catalog)?;
-    output::print(&format!("{} restored from {said}\n", CountedNoun(books, "book")))?;
+    let found = match &args.from {
+        Some(from) => named(from, &maker, &scratch)?,
+        None => newest_whole(&maker, &scratch)?,
+    };
+    copy(&found.path, &maker.catalog)?;
+    let not_taken = found
+        .broken
+        .iter()
+        .map(|broken| format!("{broken}; one before it was taken\n"));
+    let books = CountedNoun(found.books, "book");
+    output::print(&format!(
+        "{}{books} restored from {}\n",
+        not_taken.collect::<String>(),
+        found.name
+    ))?;
     let compare = |membership| compare(&settings, storage, &membership);
     let compared = as_member(&settings, STEP, compare).map_err(execution::cannot_start)??;
     output::print(&in_words(compared))?;
@@ -74,24 +82,83 @@ fn backup_file(from: &str) -> Result<Option<File>, CliError> {
     opened.map(Some).map_err(|error| unreadable(from, &error))
 }
 
-/// Unpacks the backup; comes back with the file, and with what it was.
-fn backup(
-    file: Option<File>,
-    from: Option<&str>,
-    maker: &CopyMaker,
-    scratch: &CopyScratch,
-) -> Result<(PathBuf, String), KeptCopyError> {
+/// A backup that is whole, unpacked.
+struct FoundBackup {
+    path: PathBuf,
+    /// Its file, or its object in the storage.
+    name: String,
+    books: u64,
+    /// Newer ones that cannot be used, and why.
+    broken: Vec<String>,
+}
+
+impl FoundBackup {
+    /// Looks whether what was unpacked is a whole backup.
+    fn checked(path: PathBuf, name: String) -> Result<Self, KeptCopyError> {
+        let rows = check_backup(&path)?;
+        Ok(Self {
+            path,
+            name,
+            books: rows.get("books").copied().unwrap_or_default(),
+            broken: Vec::new(),
+        })
+    }
+
+    fn fetched(key: &ObjectKey, path: PathBuf, maker: &CopyMaker) -> Result<Self, KeptCopyError> {
+        maker.fetch(key, &path, &CancellationToken::new())?;
+        Self::checked(path, key.to_string())
+    }
+}
+
+/// The backup of this name, and no other one.
+fn named(from: &str, maker: &CopyMaker, scratch: &CopyScratch) -> Result<FoundBackup, CliError> {
     let path = scratch.path().join("backup.db");
-    let key = match (file, from) {
-        (Some(file), from) => {
-            unpack(file, &path)?;
-            return Ok((path, from.unwrap_or_default().to_owned()));
-        }
-        (None, Some(name)) => ObjectKey::parse(name).map_err(|error| KeptCopyError::Storage(error.into()))?,
-        (None, None) => maker.newest_backup()?,
+    let found = match backup_file(from)? {
+        Some(file) => unpack(file, &path).and_then(|_| FoundBackup::checked(path, from.to_owned())),
+        None => match ObjectKey::parse(from) {
+            Ok(key) => FoundBackup::fetched(&key, path, maker),
+            Err(error) => Err(KeptCopyError::Storage(error.into())),
+        },
     };
-    maker.fetch(&key, &path, &CancellationToken::new())?;
-    Ok((path, key.to_string()))
+    found.map_err(|error| unfit(from, &error))
+}
+
+/// The newest backup in the storage that is whole. What is stored since an older one is found in the storage all the same.
+fn newest_whole(maker: &CopyMaker, scratch: &CopyScratch) -> Result<FoundBackup, CliError> {
+    let mut broken = Vec::new();
+    for (number, key) in maker.backups().map_err(|error| refused(&error))?.iter().enumerate() {
+        let path = scratch.path().join(format!("backup-{number}.db"));
+        match FoundBackup::fetched(key, path, maker) {
+            Ok(found) => return Ok(FoundBackup { broken, ..found }),
+            Err(error) => match damage(&error) {
+                Some(why) => broken.push(no_whole_backup(key.as_str(), &why)),
+                None => return Err(unfit(key.as_str(), &error)),
+            },
+        }
+    }
+    if broken.is_empty() {
+        return Err(refused(&KeptCopyError::NoBackup));
+    }
+    let error = CliError::new(ExitStatus::Failed, "no backup in the storage can be used");
+    Err(broken.into_iter().fold(error, CliError::cause).advise(ANOTHER))
+}
+
+/// What is wrong with the bytes of a backup; `None`: the fault is another one. It is said of the backup, and not of the temporary file into
+/// which it was unpacked.
+fn damage(error: &KeptCopyError) -> Option<String> {
+    use io::ErrorKind as K;
+    match error {
+        KeptCopyError::Catalog(CatalogError::Damaged { cause, .. }) => Some(cause.clone()),
+        KeptCopyError::Scratch(error) => {
+            let is_of_bytes = matches!(error.kind(), K::InvalidData | K::InvalidInput | K::UnexpectedEof);
+            is_of_bytes.then(|| error.to_string())
+        }
+        _ => None,
+    }
+}
+
+fn no_whole_backup(name: &str, why: &str) -> String {
+    format!("{name} is no whole backup of a catalog: {why}")
 }
 
 /// Into the configured catalog, whichever engine has it: refused unless it is empty, and compared at the end.
@@ -169,28 +236,19 @@ fn unreadable(file: &str, error: &io::Error) -> CliError {
         .advise("The user that restores (the daemon's) needs the right to read it, or a copy that it may read.")
 }
 
-/// What was named is no file here; where it is no object either, nobody is told that the storage cannot be reached. What is wrong with the
-/// backup is said of the backup, and not of the temporary file into which it was unpacked.
-fn unfit(from: Option<&str>, error: &KeptCopyError) -> CliError {
-    use io::ErrorKind as K;
-    let no_backup = |why: &str| {
-        let said = from.unwrap_or("the newest one in the storage");
-        CliError::new(ExitStatus::Failed, "this backup cannot be used")
-            .cause(format!("{said} is no whole backup of a catalog: {why}"))
-            .advise(ANOTHER)
-    };
-    match (from, error) {
-        (_, KeptCopyError::Catalog(CatalogError::Damaged { cause, .. })) => no_backup(cause),
-        (_, KeptCopyError::Scratch(error))
-            if matches!(error.kind(), K::InvalidData | K::InvalidInput | K::UnexpectedEof) =>
-        {
-            no_backup(&error.to_string())
-        }
-        (Some(from), KeptCopyError::Storage(StorageError::NotFound(_) | StorageError::Key(_))) => CliError::new(
+/// Why the backup of this name cannot be used. Where it is no file here and no object either, nobody is told that the storage cannot be reached.
+fn unfit(from: &str, error: &KeptCopyError) -> CliError {
+    if let Some(why) = damage(error) {
+        return CliError::new(ExitStatus::Failed, "this backup cannot be used")
+            .cause(no_whole_backup(from, &why))
+            .advise(ANOTHER);
+    }
+    match error {
+        KeptCopyError::Storage(StorageError::NotFound(_) | StorageError::Key(_)) => CliError::new(
             ExitStatus::Failed,
             format!("{from:?} is neither a file here nor an object in the storage"),
         )
-        .advise("Check the name; without one, `grind restore` takes the newest backup in the storage."),
+        .advise("Check the name; without one, `grind restore` takes the newest whole backup in the storage."),
         _ => refused(error),
     }
 }
@@ -229,7 +287,7 @@ mod tests {
             (io(io::ErrorKind::UnexpectedEof), ExitStatus::Failed, true),
             (io(io::ErrorKind::StorageFull), ExitStatus::CannotCreate, false),
         ] {
-            let said = unfit(Some("/mnt/old.gz"), &error);
+            let said = unfit("/mnt/old.gz", &error);
             assert_eq!(said.exit(), exit, "{said}");
             assert_eq!(
                 said.to_string().contains("/mnt/old.gz is no whole backup"),
@@ -254,14 +312,9 @@ mod tests {
         let of_name = |name| StorageError::from(ObjectKey::parse(name).unwrap_err());
         let read_only = || StorageError::ReadOnly { place: "x".to_owned() };
         for (from, error, exit) in [
-            (Some("/no/nightly.db"), of_name("/no/nightly.db"), ExitStatus::Failed),
-            (
-                Some("nightly.db.gz"),
-                StorageError::NotFound(key.clone()),
-                ExitStatus::Failed,
-            ),
-            (None, StorageError::NotFound(key), ExitStatus::Unavailable),
-            (Some("nightly.db.gz"), read_only(), ExitStatus::CannotCreate),
+            ("/no/nightly.db", of_name("/no/nightly.db"), ExitStatus::Failed),
+            ("nightly.db.gz", StorageError::NotFound(key), ExitStatus::Failed),
+            ("nightly.db.gz", read_only(), ExitStatus::CannotCreate),
         ] {
             let said = unfit(from, &KeptCopyError::Storage(error));
             assert_eq!(said.exit(), exit, "{from:?}: {said}");

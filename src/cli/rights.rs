@@ -14,6 +14,7 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::output::{print_json, write_to};
 use crate::cli::{execution, load, reading};
 use crate::daemon::as_member;
+use crate::log;
 use crate::pipeline::LibraryMembership;
 use crate::settings::Settings;
 
@@ -101,7 +102,10 @@ fn into_catalog(
     let reader = reading::open(&settings.catalog.url)?;
     let mut ledger = reading::open_ledger(&settings.catalog.url)?;
     // Drawn on a terminal only. The file is read twice.
-    let bar = ProgressBar::new(2 * bytes).with_style(style());
+    let bar = match log::is_quiet() {
+        true => ProgressBar::hidden(),
+        false => ProgressBar::new(2 * bytes).with_style(style()),
+    };
     let import = RightsImport {
         file: &|| Ok(Box::new(bar.wrap_read(File::open(&args.file)?)) as Box<dyn Read>),
         namespaces: &args.namespaces,

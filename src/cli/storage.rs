@@ -113,7 +113,8 @@ pub(super) fn refused(error: &StorageError) -> CliError {
 /// The code that the shell shall see of a storage's error.
 pub(super) fn exit_of(error: &StorageError) -> ExitStatus {
     match error {
-        StorageError::Denied { .. } => ExitStatus::NotPermitted,
+        // A store refuses what is signed with another time as well.
+        StorageError::Denied { .. } | StorageError::ClockDiffers { .. } => ExitStatus::NotPermitted,
         StorageError::OtherLayout { .. } | StorageError::NoBucket(_) | StorageError::Url { .. } => ExitStatus::Config,
         _ if error.class() == StorageErrorClass::NeedsPerson => ExitStatus::CannotCreate,
         _ => ExitStatus::Unavailable,

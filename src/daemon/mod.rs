@@ -4,6 +4,7 @@ mod black_box;
 mod build_error;
 mod control;
 mod course;
+mod last_look;
 mod ledger;
 mod leftovers;
 mod membership;

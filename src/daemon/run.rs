@@ -17,13 +17,14 @@ use crate::daemon::signals::{DaemonSignals, RunStage};
 use crate::daemon::view::LiveDaemonView;
 use crate::daemon::watchdog::WatchdogThread;
 use crate::daemon::wiring::Daemon;
-use crate::daemon::{ShutdownLedger, course, notify, reload};
+use crate::daemon::{ShutdownLedger, course, last_look, notify, reload};
 use crate::observe::{
     DaemonView, FrontDoor, ObserverError, ObserverServer, PROGRAM_VERSION, ShutdownPhase, StartingDoor,
 };
 use crate::pipeline::{RunReport, RunScope};
 use crate::session::SessionSnapshot;
 use crate::settings::{Settings, SettingsSources, diagnostics_folder};
+use crate::storage::StorageError;
 #[cfg(feature = "traces")]
 use crate::traces::{TraceExport, TraceTarget};
 use crate::vocabulary::{WaitCause, WaitReason};
@@ -63,6 +64,8 @@ pub struct DaemonEnd {
     pub signed_out: Option<String>,
     /// How GRIN was met.
     pub grin: GrinStanding,
+    /// Why the storage takes nothing, where that ended the run and a person must act.
+    pub storage_fault: Option<StorageError>,
 }
 
 /// How GRIN was met by a run, as its last request showed.
@@ -77,12 +80,15 @@ pub enum GrinStanding {
     NeverAnswered,
     /// Its certificate is not trusted.
     Untrusted,
+    /// The token address gives no token for it.
+    NoToken,
 }
 
 impl GrinStanding {
     fn of(session: &SessionSnapshot) -> Self {
         match (session.is_grin_untrusted, session.is_grin_away) {
             (true, _) => Self::Untrusted,
+            (false, _) if session.is_without_token => Self::NoToken,
             (false, false) => Self::Answers,
             (false, true) if session.has_grin_answered() => Self::Away,
             (false, true) => Self::NeverAnswered,
@@ -182,12 +188,13 @@ async fn finish(
         .map(|who| format!("{}: {}", who.actor, who.fault.unwrap_or_default()));
     notify::status(&view.line());
     let session = daemon.session.counters().snapshot();
+    let (report, lost) = reported(report);
+    let storage_fault = last_look::storage_fault(&daemon.pools, &report).await;
     let ledger = daemon.close(|phase| view.phase(phase)).await;
     let observed = observer.is_some();
     if let Some(observer) = observer {
         observer.stop();
     }
-    let (report, lost) = reported(report);
     let actors = observed.then(|| ledger.to_string().trim_end().replace('\n', "; "));
     info!(
         clean = ledger.is_clean() && report.cut == 0,
@@ -201,6 +208,7 @@ async fn finish(
         gave_up: gave_up.or(lost),
         grin: GrinStanding::of(&session),
         signed_out: session.signed_out,
+        storage_fault,
     }
 }
 

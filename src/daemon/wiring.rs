@@ -58,7 +58,7 @@ pub struct Daemon {
     /// Bodies on their way.
     pub transfers: TransferTable,
     supervisor: Mailbox<ConcurrentRunner<Supervisor>>,
-    pools: WorkerPools,
+    pub(super) pools: WorkerPools,
     session_thread: SessionThread,
     catalog_thread: CatalogThread,
     /// The state store's client, where the status is published in one.

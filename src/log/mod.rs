@@ -38,7 +38,7 @@ pub struct LogArgs {
     /// Says more than log.level: -v one step (debug instead of info: also each request to GRIN), -vv two (trace)
     #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Logging")]
     pub verbose: u8,
-    /// Says less than log.level: -q one step (warnings instead of info), -qq two (errors alone)
+    /// Says less than log.level, and shows no progress: -q one step (warnings instead of info), -qq two (errors alone)
     #[arg(short, long, action = clap::ArgAction::Count, global = true, conflicts_with = "verbose", help_heading = "Logging")]
     pub quiet: u8,
 }
@@ -129,6 +129,11 @@ static RUNNING: OnceLock<LogHandle> = OnceLock::new();
 /// The log of this process; `None` before [`start`].
 pub fn running() -> Option<LogHandle> {
     RUNNING.get().cloned()
+}
+
+/// The command line asks for less to be said than the config does.
+pub fn is_quiet() -> bool {
+    RUNNING.get().is_some_and(|log| log.steps < 0)
 }
 
 /// Takes over `log.level`, moved by the flags of the command line.

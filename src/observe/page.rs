@@ -25,6 +25,9 @@ use crate::observe::headline::{PlainHeadline, person_tasks};
 use crate::observe::page::clock::PageClock;
 use crate::observe::status::DaemonStatus;
 
+/// How often a browser that does not watch loads the page again.
+const LOAD_AGAIN_SECONDS: u64 = 10;
+
 /// The whole document.
 pub(super) fn document(status: &DaemonStatus, zone: TimeZone) -> Markup {
     let daemon = &status.daemon;
@@ -43,7 +46,7 @@ fn header(directory: &str, is_live: bool) -> Markup {
     html! {
         header.top {
             h1 { a href="/" { "grind" } @if !directory.is_empty() { " " span { (directory) } } }
-            @if is_live { p #live role="status" data-state="still" { "Not live: loaded again every 10 s." } }
+            @if is_live { p #live role="status" data-state="still" { "Not live: loaded again every " (LOAD_AGAIN_SECONDS) " s." } }
         }
     }
 }
@@ -69,7 +72,7 @@ pub(super) fn live_part(status: &DaemonStatus, zone: TimeZone) -> Markup {
             (rest::members(daemon, &clock))
             (rest::config(daemon, &clock))
         }
-        footer data-build=(daemon.commit) {
+        footer data-build=(daemon.commit) data-load-again-seconds=(LOAD_AGAIN_SECONDS) {
             p {
                 "As of " (clock.moment(daemon.taken_at)) ", times in " (clock.zone()) ". Running since " (clock.moment(daemon.since)) ". "
                 "grind " (daemon.version) " (" (daemon.commit) "). "
@@ -93,7 +96,7 @@ fn framed(title: &str, is_live: bool, body: &Markup) -> Markup {
                 link rel="stylesheet" href="/page.css";
                 @if is_live {
                     script src="/page.js" defer {}
-                    noscript { meta http-equiv="refresh" content="10"; }
+                    noscript { meta http-equiv="refresh" content=(LOAD_AGAIN_SECONDS); }
                 }
             }
             body {

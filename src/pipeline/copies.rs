@@ -177,7 +177,8 @@ impl CopyMaker {
         self.backups()?.into_iter().next().ok_or(KeptCopyError::NoBackup)
     }
 
-    fn backups(&self) -> Result<Vec<ObjectKey>, KeptCopyError> {
+    /// The backups in the storage, the newest first.
+    pub fn backups(&self) -> Result<Vec<ObjectKey>, KeptCopyError> {
         let listed = self.storage.list(Some(self.layout.meta_folder()))?;
         let keys: Result<Vec<_>, _> = listed.map(|object| object.map(|object| object.key)).collect();
         Ok(schedule::backups(&self.layout, keys?))

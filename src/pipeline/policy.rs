@@ -11,6 +11,7 @@
 
 mod after_cut;
 mod delays;
+mod head_trust;
 mod own_trouble;
 mod refusal;
 

@@ -147,6 +147,7 @@ impl SessionCounters {
 
     pub(super) fn note_refresh(&self, outcome: RefreshOutcome) {
         self.refreshes[outcome as usize].fetch_add(1, Relaxed);
+        self.last_answer.note_token(outcome == RefreshOutcome::Failed);
     }
 
     pub(super) fn note_resume(&self, outcome: ResumeOutcome) {
@@ -217,6 +218,7 @@ impl SessionCounters {
             bandwidth_waiting: self.bandwidth_waiting.load(Relaxed),
             is_grin_away: self.last_answer.is_away(),
             is_grin_untrusted: self.last_answer.is_untrusted(),
+            is_without_token: self.last_answer.is_without_token(),
             silent_seconds: self.silent_for().map(|lasts| lasts.as_secs_f64()),
             signed_out: locked(&self.signed_out).clone(),
             token_ends_at: (*locked(&self.token_end)).and_then(|ends| self.told(ends)),

@@ -1,4 +1,4 @@
-//! Whether GRIN answered the last request, for whoever has to say why a run is not complete.
+//! Whether GRIN answered the last request, and whether there was a token for it, for whoever has to say why a run is not complete.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -10,6 +10,7 @@ use crate::session::{RequestKind, SessionError};
 pub(super) struct LastAnswer {
     is_away: AtomicBool,
     is_untrusted: AtomicBool,
+    lacks_token: AtomicBool,
 }
 
 impl LastAnswer {
@@ -22,6 +23,19 @@ impl LastAnswer {
         // The server of tokens is another one, and who asks it tells what is wrong with it.
         let is_untrusted = kind != RequestKind::Token && matches!(error, Some(SessionError::Tls { .. }));
         self.is_untrusted.store(is_untrusted, Relaxed);
+        if kind != RequestKind::Token && error.is_none() {
+            self.lacks_token.store(false, Relaxed);
+        }
+    }
+
+    /// A token was asked for; `is_missing`: none came, and nothing shows that a person has to sign in.
+    pub fn note_token(&self, is_missing: bool) {
+        self.lacks_token.store(is_missing, Relaxed);
+    }
+
+    /// No token could be had last, whatever the token address answered.
+    pub fn is_without_token(&self) -> bool {
+        self.lacks_token.load(Relaxed)
     }
 
     /// It got no answer.
@@ -60,6 +74,25 @@ mod tests {
                 (is_away, is_untrusted),
                 "{kind:?} {error:?}"
             );
+        }
+    }
+
+    #[test]
+    fn an_answer_of_grin_shows_that_a_token_was_had() {
+        let last = LastAnswer::default();
+        for (kind, is_missing, is_without) in [
+            (RequestKind::Token, Some(true), true),
+            // The token address answers, without a token.
+            (RequestKind::Token, None, true),
+            (RequestKind::Token, Some(false), false),
+            (RequestKind::Token, Some(true), true),
+            (RequestKind::Search, None, false),
+        ] {
+            last.note(kind, None);
+            is_missing
+                .into_iter()
+                .for_each(|is_missing| last.note_token(is_missing));
+            assert_eq!(last.is_without_token(), is_without, "{kind:?} {is_missing:?}");
         }
     }
 }

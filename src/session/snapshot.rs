@@ -80,6 +80,9 @@ pub struct SessionSnapshot {
     /// The certificate that was shown to it was refused.
     #[serde(default)]
     pub is_grin_untrusted: bool,
+    /// No token for it could be had last, whatever the token address answered.
+    #[serde(default)]
+    pub is_without_token: bool,
     /// For how long GRIN has answered nothing, not one byte; `None` while it is not asked.
     #[serde(default)]
     pub silent_seconds: Option<f64>,

@@ -170,3 +170,32 @@ fn a_head_that_a_signed_address_refuses_is_no_missing_permission() {
     );
     assert_eq!(home.whole_books().len(), 4);
 }
+
+/// Where GRIN serves an archive, no HEAD that it does not answer, or always puts off, keeps that from the library.
+#[test]
+fn a_head_that_is_never_answered_or_always_put_off_is_decided_by_a_get() {
+    for fault in [FaultKind::HeadSilent, FaultKind::Head503Wait] {
+        let faults = FaultPlan {
+            per_request: u32::MAX,
+            ..FaultPlan::default().with(fault, 1.0)
+        };
+        let extra = "[work]\nqueues = [\"all\"]\n[session]\nread_timeout = \"1s\"\n";
+        let home = Home::new(SimulatorConfig { faults, ..small(5) }, extra);
+        home.done(&["run", "--once"]);
+        let books: Vec<Barcode> = home.simulator.barcodes().collect();
+        home.simulator.remake(&books[0]);
+        let before = home.simulator.stats();
+        let named: Vec<String> = books.iter().map(ToString::to_string).collect();
+        let sync = home.done(&["sync", "--barcodes", &named.join(",")]);
+        let after = home.simulator.stats();
+        let asked = |op| after.count(op) - before.count(op);
+        assert!(asked(SimulatorRequest::Head) > 0, "{}", sync.err);
+        assert_eq!(
+            asked(SimulatorRequest::Get),
+            5,
+            "{fault:?}: each is looked at by GET\n{}",
+            sync.err
+        );
+        assert_eq!(home.whole_books().len(), 5, "{fault:?}");
+    }
+}

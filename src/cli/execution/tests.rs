@@ -4,7 +4,6 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::catalog::CatalogError;
-use crate::storage::StorageError;
 
 fn full_catalog() -> CatalogError {
     CatalogError::DiskFull {
@@ -128,7 +127,7 @@ fn a_run_that_was_stopped_says_by_its_code_what_a_person_is_to_look_at() {
     use WaitCause as W;
     for (cause, needs_person, exit) in [
         (W::Disk, true, ExitStatus::CannotCreate),
-        (W::Storage, true, ExitStatus::CannotCreate),
+        (W::Storage, true, ExitStatus::NotPermitted),
         (W::Storage, false, ExitStatus::Unavailable),
         (W::Catalog, true, ExitStatus::CannotCreate),
         (W::Catalog, false, ExitStatus::Unavailable),
@@ -141,7 +140,37 @@ fn a_run_that_was_stopped_says_by_its_code_what_a_person_is_to_look_at() {
         (W::Gate, false, ExitStatus::Unavailable),
         (W::Token, false, ExitStatus::Unavailable),
     ] {
-        assert_eq!(exit_of_stop(cause, needs_person), exit, "{cause:?} {needs_person}");
+        assert_eq!(
+            exit_of_stop(cause, needs_person, None),
+            exit,
+            "{cause:?} {needs_person}"
+        );
+    }
+}
+
+#[test]
+fn a_storage_that_ended_a_run_has_the_code_that_a_check_of_it_has() {
+    let place = || "/srv/library".to_owned();
+    for (error, exit) in [
+        (
+            StorageError::Denied {
+                place: place(),
+                detail: place(),
+            },
+            ExitStatus::NotPermitted,
+        ),
+        (
+            StorageError::ClockDiffers {
+                place: place(),
+                detail: place(),
+            },
+            ExitStatus::NotPermitted,
+        ),
+        (StorageError::ReadOnly { place: place() }, ExitStatus::CannotCreate),
+        (StorageError::NoBucket(place()), ExitStatus::Config),
+    ] {
+        assert_eq!(exit_of_stop(WaitCause::Storage, true, Some(&error)), exit, "{error}");
+        assert_eq!(crate::cli::storage::exit_of(&error), exit, "{error}");
     }
 }
 
@@ -161,13 +190,15 @@ fn how_grin_was_met_decides_the_code_of_what_was_not_done() {
         (book, &[], G::Away, 1, "when their time has come"),
         (book, &[], G::NeverAnswered, 69, "Run it again later"),
         (book, &[], G::Untrusted, 78, "session.ca_file"),
+        (away, &[], G::NoToken, 69, "no access token for GRIN"),
+        (book, &[], G::NoToken, 69, "Run it again later"),
         (&[], &["X1"], G::NeverAnswered, 1, "1 barcode is unknown"),
     ] {
         let grin = GrinAtEnd {
             signed_out: None,
             standing,
         };
-        let error = unfinished(&report(None, incomplete, unknown), grin, true).unwrap();
+        let error = unfinished(&report(None, incomplete, unknown), grin, None, true).unwrap();
         assert_eq!(error.exit().code(), code, "{error}");
         assert!(error.to_string().contains(says), "{error}");
     }
@@ -206,7 +237,7 @@ fn what_was_not_done_has_one_code_and_names_its_reason() {
                 false => G::Answers,
             },
         };
-        let error = unfinished(&report(stopped, incomplete, unknown), grin, true).unwrap();
+        let error = unfinished(&report(stopped, incomplete, unknown), grin, None, true).unwrap();
         let text = error.to_string();
         assert_eq!(error.exit().code(), code, "{text}");
         assert!(text.contains(says) && !text.contains("list"), "{text}");
@@ -216,7 +247,11 @@ fn what_was_not_done_has_one_code_and_names_its_reason() {
         signed_out: gone,
         standing: G::Untrusted,
     };
-    assert_eq!(unfinished(&done, grin, true), None, "nothing needed the sign-in");
+    assert_eq!(unfinished(&done, grin, None, true), None, "nothing needed the sign-in");
     let daemon = report(None, list, &["X1"]);
-    assert_eq!(unfinished(&daemon, grin, false), None, "a daemon goes on by itself");
+    assert_eq!(
+        unfinished(&daemon, grin, None, false),
+        None,
+        "a daemon goes on by itself"
+    );
 }

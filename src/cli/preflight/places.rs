@@ -187,22 +187,23 @@ fn room(storage: &Storage, key: &str) -> CheckLine {
 }
 
 fn failed(key: &str, what: &str, error: &StorageError) -> CheckLine {
-    let (exit, advice) = match error {
-        StorageError::Full { .. } => (ExitStatus::CannotCreate, "Make room, or name another place."),
-        StorageError::Denied { .. } => (
-            ExitStatus::NotPermitted,
-            "The daemon's user, or the keys that it has, need the right to write, read and remove there.",
-        ),
-        StorageError::ReadOnly { .. } => (ExitStatus::CannotCreate, "Mount it for writing."),
-        StorageError::NotOurs { .. } => (ExitStatus::CannotCreate, "Until then nothing is stored there."),
-        StorageError::NoBucket(_) => (ExitStatus::Config, "Make the bucket, or correct its address."),
+    let advice = match error {
+        StorageError::Full { .. } => "Make room, or name another place.",
+        StorageError::Denied { .. } => {
+            "The daemon's user, or the keys that it has, need the right to write, read and remove there."
+        }
+        StorageError::ReadOnly { .. } => "Mount it for writing.",
+        StorageError::NotOurs { .. } => "Until then nothing is stored there.",
+        StorageError::NoBucket(_) => "Make the bucket, or correct its address.",
         _ => match error.class() {
-            StorageErrorClass::Transient => (
-                ExitStatus::Unavailable,
-                "Look at the store and the network, and try again.",
-            ),
-            _ => (ExitStatus::Config, "Correct the configuration."),
+            StorageErrorClass::Transient => "Look at the store and the network, and try again.",
+            _ => "Correct the configuration.",
         },
+    };
+    let exit = match error.class() {
+        // Such a name is no matter of the store's.
+        StorageErrorClass::Permanent => ExitStatus::Config,
+        _ => crate::cli::storage::exit_of(error),
     };
     CheckLine::failed(key, exit, format!("{what}: {error}. {advice}"))
 }

@@ -15,7 +15,7 @@ use crate::cli::progress::bars::ProgressBars;
 #[cfg(feature = "lab")]
 pub use crate::cli::progress::closing::ClosingTable;
 use crate::cli::progress::plain::PlainLines;
-
+use crate::log;
 use crate::observe::DaemonSnapshot;
 
 /// How often a snapshot is looked at.
@@ -36,12 +36,17 @@ pub enum ProgressStyle {
 }
 
 impl ProgressStyle {
-    /// Bars on a terminal, lines elsewhere.
+    /// As this program was started.
     pub fn fitting() -> Self {
-        if stderr().is_terminal() {
-            Self::Bars
-        } else {
-            Self::Lines
+        Self::of(log::is_quiet(), stderr().is_terminal())
+    }
+
+    /// Bars on a terminal, lines elsewhere, and nothing for who wants to be told less.
+    const fn of(is_quiet: bool, on_terminal: bool) -> Self {
+        match (is_quiet, on_terminal) {
+            (true, _) => Self::Nothing,
+            (false, true) => Self::Bars,
+            (false, false) => Self::Lines,
         }
     }
 }
@@ -134,6 +139,19 @@ impl Screen {
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+    #[test]
+    fn who_asks_for_less_is_shown_no_progress() {
+        use ProgressStyle as S;
+        for (is_quiet, on_terminal, shown) in [
+            (false, true, S::Bars),
+            (false, false, S::Lines),
+            (true, true, S::Nothing),
+            (true, false, S::Nothing),
+        ] {
+            assert_eq!(S::of(is_quiet, on_terminal), shown, "{is_quiet} {on_terminal}");
+        }
+    }
 
     #[test]
     fn the_thread_looks_until_it_is_told_to_stop() {

@@ -48,6 +48,8 @@ faults! {
     Status429Rfc850 "status-429-rfc850" Grin 0.002 "429 with `Retry-After` as a date in the form of RFC 850.";
     Status429Asctime "status-429-asctime" Grin 0.002 "429 with `Retry-After` as a date in the form of C's `asctime`.";
     LateHead "late-head" Grin 0.0 "The answer begins only after as long as a stall lasts.";
+    HeadSilent "head-silent" Head 0.0 "HEAD is never answered.";
+    Head503Wait "head-503-wait" Head 0.0 "HEAD answers 503 with `Retry-After: 1`, and GET is served.";
     TokenDown "token-down" Token 0.0 "The token address answers 503.";
     TokenRefused "token-refused" Grin 0.005 "401 although the token is good.";
     SignInRedirect "sign-in-redirect" Grin 0.005 "302 to the sign-in address although the token is good.";
@@ -117,6 +119,8 @@ enum Place {
     Process,
     /// HEAD and GET of an archive.
     Archive,
+    /// HEAD of an archive alone.
+    Head,
     /// GET of an archive.
     Body,
     /// GET of a part of an archive.
@@ -139,6 +143,7 @@ impl Place {
             Self::Rest => op == R::Get && of_part,
             Self::Process => op == SimulatorRequest::Process,
             Self::Archive => matches!(op, SimulatorRequest::Head | SimulatorRequest::Get),
+            Self::Head => op == R::Head,
             Self::Body => op == SimulatorRequest::Get,
             Self::Source => false,
         }

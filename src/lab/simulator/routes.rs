@@ -90,9 +90,7 @@ async fn grin(shared: State, request: HttpRequest, path: Path<(String, String)>,
         body: &body,
         fault,
     };
-    if fault == Some(FaultKind::LateHead) {
-        tokio::time::sleep(shared.dice.faults().stall).await;
-    }
+    whole_answer::held_back(fault, shared.dice.faults().stall).await;
     let answer = answer(&shared, &request, &asked, given).await;
     whole_answer::changed(answer, fault).await
 }
@@ -238,7 +236,9 @@ fn answered_by(shared: &SimulatorState, fault: FaultKind, name: &str) -> Option<
         FaultKind::Status404 => status(StatusCode::NOT_FOUND).finish(),
         FaultKind::Status500 => status(StatusCode::INTERNAL_SERVER_ERROR).finish(),
         FaultKind::Status503 => status(StatusCode::SERVICE_UNAVAILABLE).finish(),
-        FaultKind::Status503Wait => status(StatusCode::SERVICE_UNAVAILABLE).insert_header(wait).finish(),
+        FaultKind::Status503Wait | FaultKind::Head503Wait => {
+            status(StatusCode::SERVICE_UNAVAILABLE).insert_header(wait).finish()
+        }
         FaultKind::Status429 => status(StatusCode::TOO_MANY_REQUESTS).finish(),
         FaultKind::Status429Wait => status(StatusCode::TOO_MANY_REQUESTS).insert_header(wait).finish(),
         FaultKind::Status429Rfc850 | FaultKind::Status429Asctime => whole_answer::wait_until(fault)?,

@@ -5,6 +5,7 @@
   const live = document.getElementById("live");
   let lost;
   const build = () => main.querySelector("footer").dataset.build;
+  const seconds = () => main.querySelector("footer").dataset.loadAgainSeconds;
 
   const say = (state, words) => {
     if (live.dataset.state === state) return;
@@ -50,14 +51,14 @@
 
   // No stream is to be had: too many watch. The page is loaded as it is, until one is free.
   const load = async () => {
-    setTimeout(watch, 10000);
+    setTimeout(watch, seconds() * 1000);
     try {
       const answer = await fetch("/");
       if (!answer.ok) return;
       show(await answer.text());
       clearTimeout(lost);
       lost = undefined;
-      say("loaded", "Loaded every 10 seconds: too many watch it live");
+      say("loaded", `Loaded every ${seconds()} seconds: too many watch it live`);
     } catch {
       // Without an answer it is said to be lost.
     }

@@ -14,9 +14,6 @@ use crate::observe::page::live::LivePage;
 use crate::observe::status::DaemonStatus;
 use crate::observe::view::DaemonView;
 
-/// When a browser that may not watch asks again; until then it loads the page as it is. `page.js` says the same.
-const WATCH_AGAIN_SECONDS: &str = "10";
-
 /// The page, what it is made of, and the pages it leads to.
 pub fn all(config: &mut ServiceConfig) {
     config
@@ -41,10 +38,10 @@ async fn document(view: Data<dyn DaemonView>) -> HttpResponse {
 async fn events(live: Data<LivePage>) -> HttpResponse {
     match live.watch() {
         Some(events) => HttpResponse::Ok().content_type("text/event-stream").streaming(events),
-        // The connection ends with the answer: idle ones of those refused would take the places of whoever asks for the page.
+        // Until then the browser loads the page as it is. The connection ends with the answer: idle ones of those refused would take the places of whoever asks for the page.
         None => HttpResponse::ServiceUnavailable()
             .content_type(ContentType::plaintext())
-            .insert_header((RETRY_AFTER, WATCH_AGAIN_SECONDS))
+            .insert_header((RETRY_AFTER, page::LOAD_AGAIN_SECONDS))
             .force_close()
             .body("too many watch already\n"),
     }

@@ -315,6 +315,7 @@ fn session() -> SessionSnapshot {
         bandwidth_waiting: 1,
         is_grin_away: false,
         is_grin_untrusted: false,
+        is_without_token: false,
         silent_seconds: None,
         signed_out: Some("token dead".into()),
         token_ends_at: Some(Timestamp::from_second(1_800_003_600).unwrap()),

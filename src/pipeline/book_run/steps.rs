@@ -1,5 +1,7 @@
 //! One step of a book's plan: what is asked, and what the answer means for the plan.
 
+use tokio::time::Instant;
+
 use crate::grin::{FileName, Validator};
 use crate::pipeline::PublishedVolume;
 use crate::pipeline::book_run::{BookRun, StepResult};
@@ -40,17 +42,37 @@ impl<S: BookServices> BookRun<S> {
     }
 
     pub(super) async fn check(&mut self) -> StepResult {
+        if !self.is_head_asked() {
+            return StepResult::plain(WorkerOutcome::Wanted);
+        }
         let ask = CheckBook {
             file_name: self.file_name(),
             stored: self.stored_validator(),
             stop: self.context.stop.clone(),
         };
-        match self.services.check(ask, &self.cx).await {
+        let checked = self.services.check(ask, &self.cx).await;
+        self.note_head(&checked);
+        match checked {
             Ok(CheckResult::Download) => StepResult::plain(WorkerOutcome::Wanted),
             Ok(CheckResult::UpToDate) => StepResult::plain(WorkerOutcome::Same),
             Ok(CheckResult::NotConverted) => StepResult::plain(WorkerOutcome::NotThere),
             Ok(CheckResult::NotBegun) => StepResult::plain(WorkerOutcome::NotBegun),
             Err(fault) => StepResult::fault(fault),
+        }
+    }
+
+    fn is_head_asked(&self) -> bool {
+        let memory = &self.context.judgement.borrow().memory;
+        memory.is_head_asked(&self.book.claim.barcode)
+    }
+
+    /// What was not sent, and what stopped at a sign-in or at us, says nothing of HEAD.
+    fn note_head(&self, checked: &Result<CheckResult, BookFault>) {
+        let memory = &mut self.context.judgement.borrow_mut().memory;
+        match checked {
+            Ok(found) if *found != CheckResult::NotBegun => memory.head_answered(),
+            Err(fault) if fault.is_on_the_way() => memory.head_failed(&self.book.claim.barcode, Instant::now()),
+            _ => {}
         }
     }
 
@@ -73,7 +95,11 @@ impl<S: BookServices> BookRun<S> {
             patience: self.patience_with_catalog(),
             stop: self.context.stop.clone(),
         };
-        match self.services.download(ask, &self.cx).await {
+        let downloaded = self.services.download(ask, &self.cx).await;
+        if !matches!(downloaded, Ok(DownloadResult::NotBegun) | Err(_)) {
+            self.context.judgement.borrow_mut().memory.get_answered();
+        }
+        match downloaded {
             Ok(DownloadResult::Stored(stored)) => StepResult {
                 outcome: WorkerOutcome::Published,
                 stored: Some(stored),

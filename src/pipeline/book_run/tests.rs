@@ -19,6 +19,8 @@ use crate::session::{BodyError, SessionError};
 use crate::storage::StorageError;
 use crate::vocabulary::{BookOutcome, BookState, FailureReason, WaitCause};
 
+mod heads;
+
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// What DOWNLOAD does.

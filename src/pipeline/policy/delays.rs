@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::grin::Barcode;
 use crate::pipeline::policy::FaultOutlook;
+use crate::pipeline::policy::head_trust::HeadTrust;
 use crate::session::RetryBackoff;
 use crate::vocabulary::BookOutcome;
 
@@ -72,6 +73,7 @@ pub struct FailureMemory {
     left: HashSet<Barcode>,
     /// The one for which there was no place last.
     beyond: Option<BookTries>,
+    heads: HeadTrust,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -89,6 +91,8 @@ struct BookTries {
     served_between: u32,
     /// A person was told of what stands in its place.
     is_told: bool,
+    /// Its HEAD failed on the way.
+    head_failed: bool,
 }
 
 /// How long a book is put off.
@@ -220,6 +224,28 @@ impl FailureMemory {
         tries.is_none_or(|tries| !std::mem::replace(&mut tries.is_told, true))
     }
 
+    /// Whether a book is asked for by HEAD first; otherwise a GET decides.
+    pub fn is_head_asked(&self, barcode: &Barcode) -> bool {
+        let failed_before = self.tries.get(barcode).is_some_and(|tries| tries.head_failed);
+        self.heads.is_asked(failed_before)
+    }
+
+    /// HEAD was answered, whatever the answer.
+    pub fn head_answered(&mut self) {
+        self.heads.answered();
+    }
+
+    /// The HEAD of a book failed on the way: the next time a GET decides.
+    pub fn head_failed(&mut self, barcode: &Barcode, now: Instant) {
+        self.remember(barcode, now).head_failed = true;
+        self.heads.failed(barcode);
+    }
+
+    /// A GET was answered, whatever the answer.
+    pub fn get_answered(&mut self) {
+        self.heads.get_answered();
+    }
+
     /// Leaves a book to the next run; `false` if there is no place for it.
     fn leave(&mut self, barcode: &Barcode) -> bool {
         if self.left.len() < MOST_LEFT {
@@ -239,6 +265,7 @@ impl FailureMemory {
             failed_on_the_way: None,
             served_between: 0,
             is_told: false,
+            head_failed: false,
         };
         if self.tries.len() >= REMEMBERED && !self.tries.contains_key(barcode) {
             return self.beyond.insert(new);

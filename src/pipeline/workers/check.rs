@@ -106,7 +106,8 @@ impl<S: GrinSession> HandleMessage<CheckBook> for CheckWorker<S> {
 
 /// HEAD saves a download and decides nothing by itself: an address that is signed for GET refuses it, servers that do not know it
 /// answer with any status, and some fail at it alone. Whether it is the book's trouble, or everybody's, the GET tells: it meets the same
-/// then, and is counted once. Where a wait is asked for, or nothing was answered, the GET would come too early.
+/// then, and is counted once. Where a wait is asked for, or nothing was answered, the GET would come too
+/// early, and is the book's next attempt ([`crate::pipeline::policy::FailureMemory::is_head_asked`]).
 fn is_head_refused(error: &SessionError) -> bool {
     matches!(
         error,

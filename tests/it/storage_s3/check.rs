@@ -1,10 +1,12 @@
 //! What a look at the bucket, or the first use of it, says.
 
+use grind::lab::simulator::SimulatorConfig;
 use grind::storage::{ObjectMeta, Storage, StorageConfig, StorageErrorClass};
 use grind::vocabulary::FailureReason;
 
 use crate::storage_s3::object;
-use crate::storage_s3::server::{Server, key};
+use crate::storage_s3::server::{KEYS, Server, key};
+use crate::support::{Home, finish};
 
 #[test]
 fn a_look_writes_one_object_and_removes_it() {
@@ -32,6 +34,35 @@ fn a_look_writes_one_object_and_removes_it() {
     keys.insert("AWS_SECRET_ACCESS_KEY".into(), "another".into());
     let denied = Storage::open(&wrong).unwrap().check().unwrap_err();
     assert_eq!(denied.reason(), FailureReason::StorageDenied, "{denied:?}");
+}
+
+/// All of it, or the archives alone, from the moment when the first one comes.
+#[test]
+fn a_run_that_the_storage_refused_ends_with_the_code_of_a_check() {
+    for refuses_all in [true, false] {
+        let server = Server::start();
+        let library = SimulatorConfig {
+            books: 3,
+            pages: 1,
+            image_bytes: 200,
+            ..SimulatorConfig::default()
+        };
+        let home = Home::new(library, &server.settings());
+        let run = |arguments: &[&str]| finish(home.command(arguments).envs(KEYS).spawn().unwrap());
+        let mut has_refused = false;
+        server.fault(move |request| {
+            let is_write = request.starts_with("PUT") || request.starts_with("POST");
+            has_refused |= is_write && request.contains("/raw/");
+            let refuses = is_write && (request.contains("/raw/") || (refuses_all && has_refused));
+            refuses.then_some(403)
+        });
+        let ended = run(&["run", "--once"]);
+        assert_eq!(ended.status.code(), Some(77), "{refuses_all}: {}", ended.err);
+        if refuses_all {
+            let checked = run(&["check-config", "--connect"]);
+            assert_eq!(checked.status.code(), Some(77), "{}", checked.out);
+        }
+    }
 }
 
 #[test]

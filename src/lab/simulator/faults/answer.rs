@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BoxBody, MessageBody, to_bytes};
@@ -19,6 +20,15 @@ use crate::lab::simulator::faults::FaultKind;
 /// The form of a date in `Retry-After`, besides the usual one (RFC 9110, 5.6.7).
 const RFC_850: &str = "%A, %d-%b-%y %H:%M:%S GMT";
 const ASCTIME: &str = "%a %b %e %H:%M:%S %Y";
+
+/// Comes back when the answer may begin.
+pub(crate) async fn held_back(fault: Option<FaultKind>, stall: Duration) {
+    match fault {
+        Some(FaultKind::LateHead) => tokio::time::sleep(stall).await,
+        Some(FaultKind::HeadSilent) => std::future::pending().await,
+        _ => {}
+    }
+}
 
 /// A refusal that asks for a wait until a date, if that is the fault.
 pub(crate) fn wait_until(fault: FaultKind) -> Option<HttpResponse> {
