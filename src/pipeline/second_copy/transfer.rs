@@ -88,6 +88,16 @@ pub(super) struct StagedCopy {
 }
 
 impl StagedCopy {
+    /// An archive alone.
+    pub fn of_archive(to: Storage, upload: ObjectUpload, bytes: u64) -> Self {
+        Self {
+            to,
+            uploads: vec![upload],
+            manifest: None,
+            bytes,
+        }
+    }
+
     /// Publishes all of it, the manifest last, as long as `may_go_on`; how many bytes it has.
     pub fn publish<E: From<StorageError>>(self, mut may_go_on: impl FnMut() -> Result<(), E>) -> Result<u64, E> {
         for upload in self.uploads {
