@@ -1,5 +1,7 @@
 //! The manifest of a stored volume, `meta/<BARCODE>.json`.
 
+use std::io::{self, Read};
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +13,9 @@ use crate::archive::page_numbers::PageNumbers;
 use crate::archive::volume::ProvenVolume;
 use crate::grin::Barcode;
 use crate::vocabulary::MarcFields;
+
+/// Longest manifest; ours are a few KiB.
+const LONGEST: u64 = 4 << 20;
 
 /// What is known of a stored volume, enough to adopt it again without the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -175,11 +180,30 @@ impl BookManifest {
         manifest_seal::sealed(&json).into_bytes()
     }
 
+    /// All bytes of a stored manifest, in bounded memory. Of one that is too long there are more than [`BookManifest::check_length`] lets pass.
+    pub(crate) fn bytes_of(source: impl Read) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        source.take(LONGEST + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Whether these can be all bytes of a manifest.
+    ///
+    /// # Errors
+    /// [`ManifestFault::TooLong`].
+    pub(crate) fn check_length(bytes: &[u8]) -> Result<(), ManifestFault> {
+        match bytes.len() as u64 > LONGEST {
+            true => Err(ManifestFault::TooLong),
+            false => Ok(()),
+        }
+    }
+
     /// What was stored as a manifest. One that has no digest of itself, as those of earlier versions, is taken as it is.
     ///
     /// # Errors
     /// It is no manifest, or its bytes are not those that were stored.
     pub fn from_json(bytes: &[u8]) -> Result<Self, ManifestFault> {
+        Self::check_length(bytes)?;
         let manifest = serde_json::from_slice(bytes)?;
         manifest_seal::check(bytes)?;
         Ok(manifest)
@@ -192,6 +216,9 @@ pub enum ManifestFault {
     /// They are another thing.
     #[error("it is no manifest: {0}")]
     NoManifest(#[from] serde_json::Error),
+    /// There are too many.
+    #[error("it is longer than {LONGEST} bytes, which no manifest is")]
+    TooLong,
     /// They are no longer what was stored.
     #[error(transparent)]
     Changed(#[from] SealFault),
@@ -200,6 +227,23 @@ pub enum ManifestFault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_what_is_too_long_little_is_read_and_nothing_taken() {
+        let longest = usize::try_from(LONGEST).unwrap();
+        for (bytes, read, is_too_long) in [
+            (0, 0, false),
+            (longest, longest, false),
+            (longest + 1, longest + 1, true),
+            (longest * 2, longest + 1, true),
+        ] {
+            let found = BookManifest::bytes_of(io::repeat(b' ').take(bytes as u64)).unwrap();
+            assert_eq!(found.len(), read, "{bytes}");
+            assert_eq!(BookManifest::check_length(&found).is_err(), is_too_long, "{bytes}");
+            let fault = BookManifest::from_json(&found).unwrap_err();
+            assert_eq!(matches!(fault, ManifestFault::TooLong), is_too_long, "{bytes}: {fault}");
+        }
+    }
 
     #[test]
     fn a_manifest_reads_back_as_it_was_written() {

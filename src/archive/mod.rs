@@ -44,7 +44,7 @@ pub use crate::archive::inspect::{inspect, parse_mets};
 pub(crate) use crate::archive::key_trial::try_keys;
 pub use crate::archive::limits::ArchiveLimits;
 pub use crate::archive::manifest::BookManifest;
-pub(crate) use crate::archive::manifest::{ManifestCompanion, ManifestProvenance};
+pub(crate) use crate::archive::manifest::{ManifestCompanion, ManifestFault, ManifestProvenance};
 pub(crate) use crate::archive::member_index::{MemberIndex, MemberMatch};
 pub(crate) use crate::archive::member_read::{MemberReadError, read_member};
 #[cfg(feature = "lab")]

@@ -297,6 +297,7 @@ impl Parts<'_> {
         let form = settings.grin.conversion_form;
         let collector = self.collector(settings);
         let downloader = self.downloader(settings, &layout)?;
+        let keys = downloader.keys.clone();
         let enricher = BatchParts {
             session: services.session.clone(),
             addresses: self.addresses.clone(),
@@ -325,6 +326,7 @@ impl Parts<'_> {
             },
             hook: StoredHook::of(settings, &services.session, &services.storage, &layout),
             layout,
+            keys,
             options: decrypted_options(settings),
             addresses: self.addresses.clone(),
             membership: self.membership.clone(),

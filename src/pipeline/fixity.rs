@@ -1,6 +1,7 @@
 //! Stored books are read again and compared with what was recorded when they were stored. Blocking; nothing is written to the storage.
 
 mod check;
+mod decrypt;
 mod follow_up;
 mod judge;
 mod listing;

@@ -3,15 +3,15 @@
 
 mod command;
 
-use std::io::{self, Read};
+use std::io;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::AskContext;
+use crate::archive::{BookManifest, ManifestFault};
 use crate::catalog::{ClaimHook, DueHook, HookQueue, HookSettlement, SettleHook};
 use crate::grin::Barcode;
-use crate::pipeline::publish::MANIFEST_LIMIT;
 use crate::pipeline::supervisor::WorkerPools;
 use crate::pipeline::task_services::TaskFault;
 use crate::session::{
@@ -56,8 +56,8 @@ enum HookFault {
     #[error("the manifest cannot be read: {0}")]
     Manifest(StorageError),
     /// What is told is never a part of it.
-    #[error("the manifest is longer than {MANIFEST_LIMIT} bytes")]
-    TooLong,
+    #[error("the manifest is not sent: {0}")]
+    TooLong(#[from] ManifestFault),
     /// The command could not be begun, or not be given the manifest.
     #[error("the command cannot be run: {0}")]
     Command(#[from] io::Error),
@@ -206,11 +206,7 @@ impl StoredHook {
 /// The manifest under this name. It is gone only from a storage that is proven: in one that is away there is nothing either.
 fn whole_manifest(storage: &Storage, key: &ObjectKey) -> Result<Vec<u8>, HookFault> {
     let read = || -> Result<Vec<u8>, StorageError> {
-        let mut manifest = Vec::new();
-        let object = storage.open_read(key)?;
-        let read = object.take(MANIFEST_LIMIT + 1).read_to_end(&mut manifest);
-        read.map_err(StorageError::from_read)?;
-        Ok(manifest)
+        BookManifest::bytes_of(storage.open_read(key)?).map_err(StorageError::from_read)
     };
     let mut found = read();
     if matches!(found, Err(StorageError::NotFound(_))) {
@@ -218,8 +214,10 @@ fn whole_manifest(storage: &Storage, key: &ObjectKey) -> Result<Vec<u8>, HookFau
         found = read();
     }
     match found {
-        Ok(manifest) if manifest.len() as u64 > MANIFEST_LIMIT => Err(HookFault::TooLong),
-        Ok(manifest) => Ok(manifest),
+        Ok(manifest) => {
+            BookManifest::check_length(&manifest)?;
+            Ok(manifest)
+        }
         Err(StorageError::NotFound(_)) => Err(HookFault::Gone),
         Err(error) => Err(HookFault::Manifest(error)),
     }
@@ -256,9 +254,9 @@ mod tests {
         assert!(matches!(whole_manifest(&storage, &key), Err(HookFault::Gone)));
         storage.put(&key, b"{}", &ObjectMeta::default()).unwrap();
         assert_eq!(whole_manifest(&storage, &key).unwrap(), b"{}");
-        let long = vec![b' '; usize::try_from(MANIFEST_LIMIT).unwrap() + 1];
+        let long = vec![b' '; 5 << 20];
         storage.put(&key, &long, &ObjectMeta::default()).unwrap();
-        assert!(matches!(whole_manifest(&storage, &key), Err(HookFault::TooLong)));
+        assert!(matches!(whole_manifest(&storage, &key), Err(HookFault::TooLong(_))));
         // As if the volume were not mounted: the same path, another folder.
         std::fs::rename(&place, &away).unwrap();
         std::fs::create_dir(&place).unwrap();

@@ -64,6 +64,9 @@ fn judge(facts: MountFacts<'_>) -> MountVerdict {
     }
 }
 
+/// A marker that another program has just written is there at the second look.
+const LOOKS: usize = 3;
+
 /// A storage after a look at it.
 enum MountLook {
     /// It is the one, and books may be stored in it.
@@ -72,15 +75,21 @@ enum MountLook {
     Keep(KeepStorageMark),
 }
 
-/// Looks at the storage, and marks it where nothing can be lost by that; blocking.
-fn look(storage: &Storage, place: MarkedPlace, kept: KeptStorageMark) -> Result<MountLook, StorageError> {
-    let (verdict, found) = judged(storage, place, &kept)?;
-    refused(verdict, storage, &kept)?;
-    if verdict == MountVerdict::Right {
-        storage.expect_marker(&found.unwrap_or_default());
-        return Ok(MountLook::Right);
+/// Looks at the storage, and marks it where nothing can be lost by that; blocking. Where another program marks it between the look and the
+/// mark, its marker is judged like any other.
+fn look(storage: &Storage, place: MarkedPlace, kept: &KeptStorageMark) -> Result<MountLook, StorageError> {
+    for _ in 0..LOOKS {
+        let (verdict, found) = judged(storage, place, kept)?;
+        refused(verdict, storage, kept)?;
+        if verdict == MountVerdict::Right {
+            storage.expect_marker(&found.unwrap_or_default());
+            return Ok(MountLook::Right);
+        }
+        if let Some(keep) = taken_in(storage, place, kept, found)? {
+            return Ok(MountLook::Keep(keep));
+        }
     }
-    taken_in(storage, place, kept, found).map(MountLook::Keep)
+    Err(marked_by_another(storage))
 }
 
 /// Refuses a storage that the daemon would refuse, and marks none; blocking. One in memory has nothing that could be missing.
@@ -170,31 +179,60 @@ fn own_id(place: MarkedPlace, kept: &KeptStorageMark) -> Option<String> {
     }
 }
 
-/// Gives the storage a marker unless it has one; what the catalog is to keep of it. An unreadable marker is written anew.
+fn marked_by_another(storage: &Storage) -> StorageError {
+    storage.not_ours("another program gave it a marker at this moment")
+}
+
+/// Gives the storage a marker unless it has one; what the catalog is to keep of it, or `None` where another program marked it just now.
 fn taken_in(
     storage: &Storage,
     place: MarkedPlace,
-    kept: KeptStorageMark,
+    kept: &KeptStorageMark,
     found: Option<String>,
-) -> Result<KeepStorageMark, StorageError> {
-    let id = match found.filter(|id| !id.is_empty()) {
-        Some(id) => id,
-        None => {
-            let id = kept
-                .id
-                .clone()
-                .or_else(|| own_id(place, &kept))
-                .unwrap_or_else(|| format!("{:032x}", rand::random::<u128>()));
-            storage.write_marker(&id)?;
-            id
-        }
+) -> Result<Option<KeepStorageMark>, StorageError> {
+    let id = match found.as_deref() {
+        Some("") => Some(written_anew(storage, place, kept)?),
+        Some(id) => Some(id.to_owned()),
+        None => created(storage, new_id(place, kept))?,
     };
-    Ok(KeepStorageMark {
+    Ok(id.map(|id| KeepStorageMark {
         place,
         id,
         layout: storage.layout().to_owned(),
-        instead_of: kept.id,
-    })
+        instead_of: kept.id.clone(),
+    }))
+}
+
+fn new_id(place: MarkedPlace, kept: &KeptStorageMark) -> String {
+    let known = kept.id.clone().or_else(|| own_id(place, kept));
+    known.unwrap_or_else(|| format!("{:032x}", rand::random::<u128>()))
+}
+
+fn created(storage: &Storage, id: String) -> Result<Option<String>, StorageError> {
+    Ok(storage.create_marker(&id)?.then_some(id))
+}
+
+/// Instead of one that cannot be read, or of several that differ. What another program has only begun is completed as it would do it.
+fn written_anew(storage: &Storage, place: MarkedPlace, kept: &KeptStorageMark) -> Result<String, StorageError> {
+    let begun = match kept.id {
+        None => begun_id(&storage.read_markers()?).filter(|id| kept.of_other.as_ref() != Some(id)),
+        Some(_) => None,
+    };
+    if let Some(begun) = begun
+        && let Some(id) = created(storage, begun)?
+    {
+        return Ok(id);
+    }
+    let id = new_id(place, kept);
+    storage.write_marker(&id)?;
+    Ok(id)
+}
+
+/// The id of a marker that some of the places have and the others do not: another program, or one that was killed, has begun to mark them.
+fn begun_id(markers: &[PlaceMarker]) -> Option<String> {
+    let mut ids = markers.iter().filter_map(|marker| marker.id.as_deref());
+    let first = ids.next().filter(|id| !id.is_empty())?;
+    ids.all(|id| id == first).then(|| first.to_owned())
 }
 
 fn holds_any(storage: &Storage, paths: &[String]) -> Result<bool, StorageError> {
@@ -232,7 +270,7 @@ pub(super) async fn confirm_place(
     }
     let of_catalog = |error: CatalogError| BookFault::from(&error);
     let kept = catalog.ask(AskStorageMark(place), cx).await.map_err(of_catalog)?;
-    let looked = blocking(storage, move |storage| look(storage, place, kept)).await?;
+    let looked = blocking(storage, move |storage| look(storage, place, &kept)).await?;
     let MountLook::Keep(keep) = looked else { return Ok(()) };
     let marked = keep.id.clone();
     let kept = catalog.ask(keep, cx).await.map_err(of_catalog)?;
@@ -290,7 +328,7 @@ pub fn confirm_place_by_hand(
     place: MarkedPlace,
 ) -> Result<(), MountError> {
     let kept = ledger.execute(AskStorageMark(place))?;
-    if let MountLook::Keep(keep) = look(storage, place, kept)? {
+    if let MountLook::Keep(keep) = look(storage, place, &kept)? {
         let marked = keep.id.clone();
         settle(storage, &marked, &ledger.execute(keep)?)?;
     }
@@ -307,7 +345,7 @@ pub fn adopt_storage(ledger: &mut CatalogLedger, storage: &Storage, place: Marke
     if is_other && place == MarkedPlace::SecondCopy {
         return Err(same(storage).into());
     }
-    let keep = taken_in(storage, place, kept, found)?;
+    let keep = taken_in(storage, place, &kept, found)?.ok_or_else(|| marked_by_another(storage))?;
     let marked = keep.id.clone();
     let id = ledger.execute(keep)?;
     settle(storage, &marked, &id)?;

@@ -9,5 +9,5 @@ mod turn;
 
 pub(crate) use place::SecondPlace;
 pub(crate) use plan::SecondCopyPlan;
-pub(in crate::pipeline) use restore::RestoreEnd;
+pub(in crate::pipeline) use restore::{RestoreEnd, StagedRestore};
 pub(crate) use turn::{CopyNext, CopyStep, CopyTurn};

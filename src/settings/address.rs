@@ -95,7 +95,9 @@ fn bucket(url: &str, provider: StoreProvider) -> Result<StorageAddress, &'static
         );
     }
     let is_of_bucket = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    if name.is_empty() || !name.chars().all(is_of_bucket) {
+    // Dots would lead out of the address of the server.
+    let leads_out = name.starts_with('.') || name.contains("..");
+    if name.is_empty() || leads_out || !name.chars().all(is_of_bucket) {
         return Err(
             "it has no bucket, or one with odd characters; write s3://bucket/prefix, az://container/prefix or gs://bucket/prefix",
         );
@@ -225,6 +227,9 @@ mod tests {
             ("s3:b", None),
             ("s3://", None),
             ("s3:///x", None),
+            ("s3://../x", None),
+            ("s3://.b/x", None),
+            ("s3://b..c", None),
             ("s3://k:s@b", None),
             ("s3://b c", None),
             ("memory:", Some(StorageAddress::Memory)),

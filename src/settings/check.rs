@@ -1,5 +1,6 @@
 //! The second pass, over what the values mean together.
 
+mod buckets;
 mod hooks;
 mod places;
 mod secrets;

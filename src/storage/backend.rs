@@ -1,6 +1,6 @@
 //! One place where objects are: a folder, or a bucket.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -59,6 +59,18 @@ impl StorageBackend {
                 let upload = object::StreamedUpload::begin(objects, key, meta, is_final);
                 Ok(ObjectUpload::object(upload, is_final))
             }
+        }
+    }
+
+    /// Stores a small object unless one of that name is there; which of the two is there afterwards, reading tells.
+    pub fn put_first(&self, key: &ObjectKey, bytes: &[u8]) -> Result<(), StorageError> {
+        match self {
+            Self::Local(local) => {
+                let mut upload = local::LocalUpload::begin(local, key, None)?;
+                upload.write_all(bytes).map_err(StorageError::from_write)?;
+                upload.publish_first()
+            }
+            Self::Object(objects) => objects.put_first(key, bytes),
         }
     }
 

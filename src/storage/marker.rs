@@ -163,16 +163,37 @@ impl Storage {
         Ok(Some(marker.id))
     }
 
-    /// Writes the marker into each place, and expects it from now on.
+    /// Writes the marker into each place, instead of the one that is there, and expects it from now on.
     pub fn write_marker(&self, id: &str) -> Result<(), StorageError> {
+        let json = self.marker_text(id);
+        self.expect_marker(id);
+        self.places.all().try_for_each(|place| write_in(place, &json))
+    }
+
+    /// Writes the marker into each place that has none, and expects it from now on; `false` where another one was there first.
+    ///
+    /// # Errors
+    /// As [`Storage::read_marker`].
+    pub fn create_marker(&self, id: &str) -> Result<bool, StorageError> {
+        let json = self.marker_text(id);
+        for place in self.places.all() {
+            place.put_first(&key()?, json.as_bytes())?;
+            // What stands there is what counts: the answer to a write may have been lost, and some stores take no notice of its condition.
+            if self.id_in(place)?.as_deref() != Some(id) {
+                return Ok(false);
+            }
+        }
+        self.expect_marker(id);
+        Ok(true)
+    }
+
+    fn marker_text(&self, id: &str) -> String {
         let text = MarkerText {
             id: id.to_owned(),
             layout: (self.layout() != PER_BOOK).then(|| self.layout().to_owned()),
             note: "The catalog of grind keeps the same id, and stores nothing where it does not stand. Leave this file where it is.".into(),
         };
-        let json = serde_json::to_string_pretty(&text).unwrap_or_default() + "\n";
-        self.expect_marker(id);
-        self.places.all().try_for_each(|place| write_in(place, &json))
+        serde_json::to_string_pretty(&text).unwrap_or_default() + "\n"
     }
 }
 
@@ -272,6 +293,45 @@ mod tests {
         std::fs::rename(&away, &place).unwrap();
         put(&storage).unwrap();
         assert_eq!(storage.read_marker().unwrap().as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn of_two_that_mark_one_place_at_one_moment_one_is_first() {
+        let memory = Storage::open(&StorageConfig::of_url("memory:")).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        for round in 0..40 {
+            let place = folder.path().join(round.to_string());
+            let (one, two) = match round {
+                // Both have the same memory.
+                0 => (memory.clone(), memory.clone()),
+                _ => (in_folder(&place), in_folder(&place)),
+            };
+            let begin = std::sync::Barrier::new(2);
+            let mark = |storage: &Storage, id| {
+                begin.wait();
+                storage.create_marker(id).unwrap()
+            };
+            let (first, second) = std::thread::scope(|scope| {
+                let first = scope.spawn(|| mark(&one, "a"));
+                let second = mark(&two, "b");
+                (first.join().unwrap(), second)
+            });
+            let stands = one.read_marker().unwrap().unwrap();
+            assert_eq!(
+                (first, second),
+                (stands == "a", stands == "b"),
+                "round {round}: {stands}"
+            );
+            // As if the answer had been lost, and the write were repeated.
+            assert!(two.create_marker(&stands).unwrap());
+            assert!(!one.create_marker("c").unwrap());
+            assert_eq!(two.read_marker().unwrap(), Some(stands));
+        }
+        assert_eq!(
+            std::fs::read_dir(folder.path().join("1/.grind-tmp")).unwrap().count(),
+            0,
+            "no temporary name is left"
+        );
     }
 
     #[test]

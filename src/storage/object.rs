@@ -5,6 +5,7 @@ mod azure;
 mod connect;
 mod copy;
 mod error;
+mod first;
 mod journal;
 mod list;
 mod multipart;

@@ -177,3 +177,48 @@ fn where_it_is_lost_or_damaged_the_archive_is_fetched_once_more_and_stays_stored
     let said = |book: &Barcode| verified.out.contains(book.as_str());
     assert!(said(gone) && !said(lost) && !said(damaged), "{}", verified.out);
 }
+
+#[test]
+fn an_archive_that_is_lost_or_damaged_is_made_again_from_what_grin_sent() {
+    let home = Home::new(library(3), &[KEEP, "[fixity]\nreread_every = \"1s\"\n"].concat());
+    home.done(&["run", "--once"]);
+    let books: Vec<Barcode> = home.simulator.barcodes().collect();
+    let [lost, damaged, _] = &books[..] else { unreachable!() };
+    let archives: Vec<_> = books.iter().map(|book| fs::read(home.raw(book)).unwrap()).collect();
+    fs::remove_file(home.raw(lost)).unwrap();
+    flip(&home.raw(damaged), 100);
+    let fetched = home.simulator.stats().count(SimulatorRequest::Get);
+
+    let mut service = Service::of(home);
+    service.told_when(|service| {
+        let is_whole = |(book, archive): (&Barcode, &Vec<u8>)| {
+            fs::read(service.home.raw(book)).is_ok_and(|found| found == *archive)
+        };
+        books.iter().zip(&archives).all(is_whole)
+    });
+    // One after another is read: with the next one the last of them was seen to.
+    let sound = |service: &Service| {
+        let page = service.ask("/metrics");
+        let line = page
+            .lines()
+            .find_map(|line| line.strip_prefix("grind_fixity_checks_total{outcome=\"ok\"} "));
+        line.map_or(0, |count| count.parse::<u32>().unwrap())
+    };
+    let so_far = sound(&service);
+    service.told_when(|service| sound(service) > so_far);
+    service.signal(Signal::TERM);
+    let ended = service.finish().succeeded();
+    let told = ended.err.matches("decrypted from what GRIN sent").count();
+    assert_eq!(told, 2, "{}", ended.err);
+    let home = &service.home;
+    assert_eq!(home.simulator.stats().count(SimulatorRequest::Get), fetched);
+    books.iter().for_each(|book| is_what_grin_sent(home, book));
+    assert_eq!(
+        fs::read_dir(home.root().join(format!("quarantine/{damaged}")))
+            .unwrap()
+            .count(),
+        2
+    );
+    assert!(!home.root().join(format!("quarantine/{lost}")).exists());
+    home.done(&["verify"]);
+}

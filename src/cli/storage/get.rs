@@ -2,7 +2,7 @@
 
 mod member;
 
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -42,9 +42,6 @@ pub struct GetArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }
-
-/// No manifest is longer.
-const LONGEST_MANIFEST: u64 = 4 << 20;
 
 /// What is fetched, and the digest that it must have.
 struct WantedObject {
@@ -101,9 +98,7 @@ impl ArchivePlace {
             CliError::new(ExitStatus::Failed, format!("{key} is no manifest of {barcode}: {why}"))
                 .advise("Without it nothing is verified; `grind verify` says what else is damaged.")
         };
-        let mut text = Vec::new();
-        let read = object.take(LONGEST_MANIFEST).read_to_end(&mut text);
-        read.map_err(|error| refused(error.to_string()))?;
+        let text = BookManifest::bytes_of(object).map_err(|error| refused(error.to_string()))?;
         let manifest = BookManifest::from_json(&text).map_err(|fault| refused(fault.to_string()))?;
         if manifest.barcode == *barcode {
             Ok(manifest)

@@ -1,6 +1,6 @@
 //! Reads all objects of one stored book, and says of each what came of it.
 
-use std::io::{self, Read};
+use std::io;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -13,7 +13,6 @@ use crate::pipeline::fixity::judge::{
     judge_companion, judge_manifest,
 };
 use crate::pipeline::fixity::pace::ReadPace;
-use crate::pipeline::publish::MANIFEST_LIMIT;
 use crate::storage::{ObjectKey, Storage, StorageError, StorageLayout, TransferFault, copy_digested};
 use crate::vocabulary::{FixityLevel, FixityOutcome};
 
@@ -326,11 +325,13 @@ impl BookChecker {
             Err(StorageError::NotFound(_)) => return Ok(ManifestRead::Absent),
             Err(error) => return Ok(ManifestRead::Failed(error.to_string())),
         };
-        let mut text = Vec::new();
-        if let Err(error) = object.take(MANIFEST_LIMIT + 1).read_to_end(&mut text) {
-            self.not_cut()?;
-            return Ok(ManifestRead::Failed(error.to_string()));
-        }
+        let text = match BookManifest::bytes_of(object) {
+            Ok(text) => text,
+            Err(error) => {
+                self.not_cut()?;
+                return Ok(ManifestRead::Failed(error.to_string()));
+            }
+        };
         Ok(match BookManifest::from_json(&text) {
             Ok(manifest) => ManifestRead::Found(Box::new(manifest)),
             Err(fault) => ManifestRead::Other(fault.to_string()),

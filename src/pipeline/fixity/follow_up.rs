@@ -18,6 +18,9 @@ pub(crate) enum FollowUp {
     Nothing,
     /// It is told, and what is stored stays: GRIN has no archive ready.
     Tell,
+    /// Its archive is made again from the form in which GRIN sent it, which is sound beside it. Where that does not serve, it is as if there
+    /// were none.
+    Decrypt,
     /// What is not sound of it is taken from the second copy. Where the second place says that it does not hold it, it is as if there were
     /// none; where it is away, it is asked again later.
     Restore,
@@ -35,6 +38,8 @@ pub(crate) enum FollowUp {
 /// What could help.
 #[derive(Debug, Clone)]
 pub(super) struct BookRemedies {
+    /// The archive as GRIN sent it was not tried.
+    pub may_decrypt: bool,
     /// There is a second copy that was not tried.
     pub has_copy: bool,
     /// Archives are kept as GRIN sent them.
@@ -51,6 +56,8 @@ struct UnsoundFacts {
     archive: FixityOutcome,
     /// GRIN's list names the book as converted.
     is_ready: bool,
+    /// What GRIN sent was not tried.
+    may_decrypt: bool,
     /// There is a second copy that was not tried.
     has_copy: bool,
     /// The archive as GRIN sent it.
@@ -68,7 +75,7 @@ enum EncryptedForm {
     Unsound,
 }
 
-/// The second copy comes before GRIN. A damaged archive stays where it is as long as neither has anything better; one that is not there is
+/// What is nearest comes first: the archive as GRIN sent it, the second copy, GRIN. A damaged archive stays where it is as long as neither has anything better; one that is not there is
 /// looked for at GRIN in any case, unless its form as GRIN sent it is still there. An archive that is sound is all that text, MARC record and manifest need. What GRIN sent comes from GRIN
 /// alone: where it is not sound and GRIN has none ready, the manifest goes on naming it, so that each check tells of it. What was not read to
 /// its end is not known to need anything.
@@ -76,6 +83,9 @@ fn decide(facts: UnsoundFacts) -> FollowUp {
     use FixityOutcome as O;
     match (facts.outcome, facts.archive) {
         (O::Ok | O::CouldNotCheck, _) => FollowUp::Nothing,
+        (_, O::Damaged | O::Missing) if facts.may_decrypt && facts.encrypted == EncryptedForm::Sound => {
+            FollowUp::Decrypt
+        }
         (_, O::Ok | O::Damaged | O::Missing) if facts.has_copy => FollowUp::Restore,
         // Those are the book's only bytes: what is recorded of it stays until GRIN has it.
         (_, O::Missing) if facts.encrypted == EncryptedForm::Sound && !facts.is_ready => FollowUp::Tell,
@@ -111,6 +121,7 @@ pub(super) fn follow_up(check: &BookCheck, book: &BookToCheck, remedies: &BookRe
         archive,
         // Where it is not kept any more, fetching the archive brings none.
         is_ready: book.is_ready && (remedies.keeps_encrypted || encrypted != EncryptedForm::Unsound),
+        may_decrypt: remedies.may_decrypt,
         has_copy: remedies.has_copy,
         encrypted,
     })
@@ -165,7 +176,7 @@ mod tests {
     use FixityOutcome as O;
 
     #[test]
-    fn the_only_bytes_of_a_book_stay_recorded() {
+    fn an_archive_is_made_from_what_grin_sent_and_else_the_only_bytes_of_a_book_stay_recorded() {
         for (archive, is_ready, expected) in [
             (O::Missing, false, FollowUp::Tell),
             (O::Missing, true, FollowUp::FetchAgain { keep_aside: false }),
@@ -175,10 +186,23 @@ mod tests {
                 outcome: archive,
                 archive,
                 is_ready,
+                may_decrypt: false,
                 has_copy: false,
                 encrypted: EncryptedForm::Sound,
             };
             assert_eq!(decide(facts), expected, "{facts:?}");
+            for (has_copy, may_decrypt, expected) in [
+                (true, false, FollowUp::Restore),
+                (true, true, FollowUp::Decrypt),
+                (false, true, FollowUp::Decrypt),
+            ] {
+                let facts = UnsoundFacts {
+                    may_decrypt,
+                    has_copy,
+                    ..facts
+                };
+                assert_eq!(decide(facts), expected, "{facts:?}");
+            }
         }
     }
 
@@ -208,6 +232,7 @@ mod tests {
                 outcome,
                 archive,
                 is_ready,
+                may_decrypt: true,
                 has_copy: false,
                 encrypted: if lacks_encrypted {
                     EncryptedForm::Unsound

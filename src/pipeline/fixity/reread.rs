@@ -113,7 +113,8 @@ impl WorkerPools {
         }))
     }
 
-    /// Tells of what is not sound, and has it taken from the second copy or fetched again where that helps; whether it is fetched again.
+    /// Tells of what is not sound, and has it decrypted, taken from the second copy or fetched again where that helps; whether it is fetched
+    /// again.
     async fn see_to(
         &self,
         check: &BookCheck,
@@ -123,28 +124,32 @@ impl WorkerPools {
     ) -> Result<bool, TaskFault> {
         tell(check);
         let barcode = book.recorded.barcode.as_ref();
-        let remedies = BookRemedies {
+        let mut remedies = BookRemedies {
+            may_decrypt: true,
             has_copy: self.second_copy.is_some(),
             keeps_encrypted: self.options.keep_encrypted,
             encrypted: barcode.map(|barcode| self.layout.encrypted(barcode)),
         };
-        let found = follow_up(check, book, &remedies);
-        if found != FollowUp::Restore {
-            return self.mend(found, check, book, cx).await;
-        }
-        match self.restore_from_copy(check, book, pace, cx).await? {
-            RestoreEnd::Restored | RestoreEnd::Left => Ok(false),
-            RestoreEnd::NotHeld => {
-                let without = BookRemedies {
-                    has_copy: false,
-                    ..remedies
-                };
-                self.mend(follow_up(check, book, &without), check, book, cx).await
+        loop {
+            let end = match follow_up(check, book, &remedies) {
+                FollowUp::Decrypt => {
+                    remedies.may_decrypt = false;
+                    self.restore_from_sent(check, book, pace, cx).await?
+                }
+                FollowUp::Restore => {
+                    remedies.has_copy = false;
+                    self.restore_from_copy(check, book, pace, cx).await?
+                }
+                found => return self.mend(found, check, book, cx).await,
+            };
+            match end {
+                RestoreEnd::Restored | RestoreEnd::Left => return Ok(false),
+                RestoreEnd::NotHeld => {}
             }
         }
     }
 
-    /// The same without the second copy.
+    /// The same with what is neither beside it nor in the second place.
     async fn mend(
         &self,
         follow_up: FollowUp,
@@ -153,9 +158,8 @@ impl WorkerPools {
         cx: &AskContext,
     ) -> Result<bool, TaskFault> {
         match (follow_up, &check.sha256) {
-            (FollowUp::Nothing | FollowUp::Tell | FollowUp::Restore, _) | (FollowUp::FetchBeside, None) => {
-                return Ok(false);
-            }
+            (FollowUp::Nothing | FollowUp::Tell | FollowUp::Decrypt | FollowUp::Restore, _)
+            | (FollowUp::FetchBeside, None) => return Ok(false),
             (FollowUp::FetchBeside, Some(sha256)) => return self.fetch_beside(book, sha256, cx).await,
             (FollowUp::FetchAgain { .. } | FollowUp::MakeAnew, _) => {}
         }

@@ -1,5 +1,110 @@
+use std::sync::Barrier;
+
 use super::*;
+use crate::storage::{OwnUrl, StorageConfig};
 use MountVerdict as V;
+
+fn in_folder(path: &std::path::Path) -> Storage {
+    Storage::open(&StorageConfig::of_url(format!("file://{}", path.display()))).unwrap()
+}
+
+/// What each of two programs with new catalogs comes to that look at one storage at one moment.
+fn looked_by_two(
+    path: &std::path::Path,
+    place: MarkedPlace,
+    kept: [KeptStorageMark; 2],
+) -> [Result<String, StorageError>; 2] {
+    let begin = Barrier::new(2);
+    let look = |kept: &KeptStorageMark| {
+        let storage = in_folder(path);
+        begin.wait();
+        match look(&storage, place, kept)? {
+            MountLook::Keep(keep) => Ok(keep.id),
+            MountLook::Right => panic!("a new catalog keeps no mark"),
+        }
+    };
+    let [one, two] = &kept;
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| look(one));
+        let second = look(two);
+        [first.join().unwrap(), second]
+    })
+}
+
+#[test]
+fn two_new_catalogs_that_mark_a_storage_at_one_moment_keep_one_mark() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..30 {
+        let path = folder.path().join(round.to_string());
+        let ids = looked_by_two(&path, MarkedPlace::Main, Default::default()).map(Result::unwrap);
+        let stands = in_folder(&path).read_marker().unwrap();
+        assert_eq!(ids.map(Some), [stands.clone(), stands], "round {round}");
+    }
+}
+
+#[test]
+fn a_second_place_is_the_copy_of_one_library_only() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..30 {
+        let path = folder.path().join(round.to_string());
+        let kept = ["m", "n"].map(|id| KeptStorageMark {
+            of_other: Some(id.to_owned()),
+            ..KeptStorageMark::default()
+        });
+        let stands = |place: &std::path::Path| in_folder(place).read_marker().unwrap().unwrap();
+        let (own, refused): (Vec<_>, Vec<_>) = looked_by_two(&path, MarkedPlace::SecondCopy, kept)
+            .into_iter()
+            .partition(Result::is_ok);
+        assert_eq!(own.len(), 1, "round {round}: {own:?} {refused:?}");
+        assert_eq!(own[0].as_ref().unwrap(), &stands(&path), "round {round}");
+        let told = refused[0].as_ref().unwrap_err().to_string();
+        assert!(told.contains("its marker is another's"), "{told}");
+    }
+}
+
+#[test]
+fn a_marker_that_came_between_the_look_and_the_mark_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = in_folder(folder.path());
+    let new = KeptStorageMark::default();
+    in_folder(folder.path()).write_marker("b").unwrap();
+    assert!(taken_in(&storage, MarkedPlace::Main, &new, None).unwrap().is_none());
+    assert_eq!(storage.read_marker().unwrap().as_deref(), Some("b"));
+}
+
+#[test]
+fn what_another_program_has_begun_to_mark_is_completed() {
+    for (ids, begun) in [
+        ([Some("a"), None], Some("a")),
+        ([None, Some("a")], Some("a")),
+        ([Some("a"), Some("b")], None),
+        ([Some("a"), Some("")], None),
+        ([Some(""), None], None),
+        ([None, None], None),
+    ] {
+        let markers = ids.map(|id| PlaceMarker {
+            place: String::new(),
+            id: id.map(str::to_owned),
+        });
+        assert_eq!(begun_id(&markers).as_deref(), begun, "{ids:?}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (main, raw) = (folder.path().join("main"), folder.path().join("raw"));
+    in_folder(&main).write_marker("a").unwrap();
+    let storage = Storage::open(&StorageConfig {
+        own_urls: vec![OwnUrl {
+            folder: ObjectKey::parse("raw").unwrap(),
+            url: format!("file://{}", raw.display()),
+            holds_archives: true,
+        }],
+        ..StorageConfig::of_url(format!("file://{}", main.display()))
+    })
+    .unwrap();
+    let looked = look(&storage, MarkedPlace::Main, &KeptStorageMark::default()).unwrap();
+    assert!(matches!(looked, MountLook::Keep(keep) if keep.id == "a"));
+    assert_eq!(in_folder(&raw).read_marker().unwrap().as_deref(), Some("a"));
+    assert_eq!(in_folder(&main).read_marker().unwrap().as_deref(), Some("a"));
+}
 
 #[test]
 fn a_layout_is_kept_from_the_first_book_on() {

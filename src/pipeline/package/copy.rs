@@ -5,11 +5,11 @@ use std::path::Path;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::archive::BookManifest;
 use crate::catalog::RecordedBook;
 use crate::pipeline::package::contents::PackageContents;
 use crate::pipeline::package::error::PackageError;
 use crate::pipeline::package::folder::new_file;
-use crate::pipeline::publish::MANIFEST_LIMIT;
 use crate::storage::{ObjectKey, Storage, StorageError, StorageLayout, TransferFault, copy_digested};
 
 /// Reads objects of one book.
@@ -26,10 +26,8 @@ impl ObjectCopier<'_> {
         // The catalog has books of other programs, too.
         let barcode = recorded.barcode.as_ref().ok_or(PackageError::NotStored)?;
         let key = layout.manifest(barcode);
-        let mut text = Vec::new();
         let object = self.storage.open_read(&key).map_err(|error| self.absent(&key, error))?;
-        let read = object.take(MANIFEST_LIMIT + 1).read_to_end(&mut text);
-        read.map_err(StorageError::from_read)?;
+        let text = BookManifest::bytes_of(object).map_err(StorageError::from_read)?;
         PackageContents::of(recorded, key, text)
     }
 

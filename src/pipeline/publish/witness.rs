@@ -1,6 +1,6 @@
 //! What the store itself says about a book, and what a new archive has to come up to therefore.
 
-use std::io::{self, Read};
+use std::io;
 
 use sha2::{Digest, Sha256};
 use tracing::warn;
@@ -11,9 +11,6 @@ use crate::grin::Barcode;
 use crate::pipeline::publish::stage::PublishRecipe;
 use crate::pipeline::publish::{ReplaceDecision, VolumeStanding, may_replace};
 use crate::storage::{ObjectKey, Storage, StorageError, StorageLayout};
-
-/// Largest manifest read; ours are a few KiB.
-pub(in crate::pipeline) const MANIFEST_LIMIT: u64 = 4 << 20;
 
 /// What is known of the archive in one place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -266,13 +263,10 @@ pub(in crate::pipeline) fn read_manifest(
     barcode: &Barcode,
 ) -> Result<Option<BookManifest>, StorageError> {
     let key = layout.manifest(barcode);
-    match storage.stat(&key)? {
-        Some(there) if there.bytes <= MANIFEST_LIMIT => {}
-        _ => return Ok(None),
+    if storage.stat(&key)?.is_none() {
+        return Ok(None);
     }
-    let mut text = Vec::new();
-    let read = storage.open_read(&key)?.take(MANIFEST_LIMIT).read_to_end(&mut text);
-    read.map_err(StorageError::from_read)?;
+    let text = BookManifest::bytes_of(storage.open_read(&key)?).map_err(StorageError::from_read)?;
     match BookManifest::from_json(&text) {
         Ok(manifest) => Ok(Some(manifest)),
         Err(error) => {

@@ -14,7 +14,7 @@ use crate::pipeline::second_copy::plan::is_not_held;
 use crate::pipeline::second_copy::transfer::{BookContents, CopyFault, SecondCopier, StagedCopy};
 use crate::pipeline::supervisor::WorkerPools;
 use crate::pipeline::task_services::TaskFault;
-use crate::storage::{ObjectKey, Storage, StorageLayout};
+use crate::storage::{ObjectKey, ObjectUpload, Storage, StorageLayout};
 use crate::vocabulary::FixityOutcome;
 
 /// What came of it.
@@ -42,11 +42,19 @@ impl From<TaskFault> for StageRefusal {
     }
 }
 
-/// All that is to be put in its place; it was read to its end in the second place, and is not visible yet.
-struct StagedRestore {
+/// All that is to be put in its place; it was read to its end and compared, and is not visible yet.
+pub(in crate::pipeline) struct StagedRestore {
     staged: StagedCopy,
     /// What the catalog is to know of the book then.
     book: StoredBook,
+}
+
+impl StagedRestore {
+    /// An archive alone.
+    pub fn of_archive(to: Storage, upload: ObjectUpload, book: StoredBook) -> Self {
+        let staged = StagedCopy::of_archive(to, upload, book.archive_bytes);
+        Self { staged, book }
+    }
 }
 
 /// Where it is put, and until when.
@@ -67,19 +75,36 @@ impl WorkerPools {
         cx: &AskContext,
     ) -> Result<RestoreEnd, TaskFault> {
         let barcode = check.barcode.as_str();
-        let StagedRestore { staged, book: stored } = match self.stage_from_copy(check, book, pace, cx).await {
-            Ok(staged) => staged,
-            Err(_) if pace.is_cut() => return Ok(RestoreEnd::Left),
+        match self.stage_from_copy(check, book, pace, cx).await {
+            Ok(staged) => {
+                let end = self.put_back(staged, check, book, cx).await?;
+                if end == RestoreEnd::Restored {
+                    info!(%barcode, "what was not sound is in its place again, from the second copy");
+                }
+                Ok(end)
+            }
+            Err(_) if pace.is_cut() => Ok(RestoreEnd::Left),
             Err(StageRefusal::Away(fault)) if book.is_copied => {
                 warn!(%barcode, why = fault.why, "what is not sound cannot be taken from the second copy now; it is tried again later");
-                return Ok(RestoreEnd::Left);
+                Ok(RestoreEnd::Left)
             }
             // Of a book that was never copied as it is stored, a place that is away has nothing either.
             Err(StageRefusal::NotHeld(fault) | StageRefusal::Away(fault)) => {
                 warn!(%barcode, why = fault.why, "the second copy does not serve in place of what is not sound");
-                return Ok(RestoreEnd::NotHeld);
+                Ok(RestoreEnd::NotHeld)
             }
-        };
+        }
+    }
+
+    /// Puts in its place what was staged, and records the book as it was stored.
+    pub(in crate::pipeline) async fn put_back(
+        &self,
+        StagedRestore { staged, book: stored }: StagedRestore,
+        check: &BookCheck,
+        book: &BookToCheck,
+        cx: &AskContext,
+    ) -> Result<RestoreEnd, TaskFault> {
+        let barcode = check.barcode.as_str();
         // From here on nobody else works on the book. It is recorded as it was stored: after a kill it is looked at, and restored, again.
         let begin = BeginRestore {
             book: book.recorded.id,
@@ -101,13 +126,12 @@ impl WorkerPools {
         let settlement = ClaimSettlement::Released;
         self.catalog.ask(SettleClaim { claim, settlement }, cx).await?;
         if let Err(error) = put.map_err(|_| TaskFault::lost("it panicked"))? {
-            warn!(%barcode, %error, "what is not sound could not be replaced from the second copy; it is tried again");
+            warn!(%barcode, %error, "what is not sound could not be replaced; it is tried again");
             return Ok(RestoreEnd::Left);
         }
         if !self.record_restored(book, stored, cx).await? {
             return Ok(RestoreEnd::Left);
         }
-        info!(%barcode, "what was not sound is in its place again, from the second copy");
         Ok(RestoreEnd::Restored)
     }
 

@@ -1,6 +1,5 @@
 //! One book on its way to the second place. Blocking.
 
-use std::io::Read;
 use std::sync::Arc;
 
 use tracing::info;
@@ -9,7 +8,6 @@ use crate::archive::BookManifest;
 use crate::catalog::{DueCopy, RecordedBook};
 use crate::grin::Barcode;
 use crate::pipeline::fixity::ReadPace;
-use crate::pipeline::publish::MANIFEST_LIMIT;
 use crate::storage::{
     ObjectKey, ObjectMeta, ObjectUpload, Storage, StorageError, StorageLayout, TransferFault, copy_digested,
 };
@@ -90,6 +88,16 @@ pub(super) struct StagedCopy {
 }
 
 impl StagedCopy {
+    /// An archive alone.
+    pub fn of_archive(to: Storage, upload: ObjectUpload, bytes: u64) -> Self {
+        Self {
+            to,
+            uploads: vec![upload],
+            manifest: None,
+            bytes,
+        }
+    }
+
     /// Publishes all of it, the manifest last, as long as `may_go_on`; how many bytes it has.
     pub fn publish<E: From<StorageError>>(self, mut may_go_on: impl FnMut() -> Result<(), E>) -> Result<u64, E> {
         for upload in self.uploads {
@@ -232,13 +240,9 @@ impl SecondCopier {
             Err(StorageError::NotFound(_)) => return Ok(None),
             Err(error) => return Err(CopyFault::Main(error)),
         };
-        let mut text = Vec::new();
-        let read = object.take(MANIFEST_LIMIT + 1).read_to_end(&mut text);
-        read.map_err(|error| CopyFault::Main(StorageError::from_read(error)))?;
-        if text.len() as u64 > MANIFEST_LIMIT {
-            return Err(doubtful(key, format!("it is longer than {MANIFEST_LIMIT} bytes")));
-        }
-        Ok(Some(text))
+        let read = BookManifest::bytes_of(object);
+        read.map(Some)
+            .map_err(|error| CopyFault::Main(StorageError::from_read(error)))
     }
 
     /// Sends an object and compares it; it is not visible yet. How many bytes it has.

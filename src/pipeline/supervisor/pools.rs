@@ -8,7 +8,9 @@ use crate::pipeline::copies::CopyMaker;
 use crate::pipeline::hooks::StoredHook;
 use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::second_copy::SecondPlace;
-use crate::pipeline::workers::{CheckWorker, CollectWorker, ConvertWorker, DownloadWorker, EnrichWorker};
+use crate::pipeline::workers::{
+    ArchiveKeyFiles, CheckWorker, CollectWorker, ConvertWorker, DownloadWorker, EnrichWorker,
+};
 use crate::storage::{Storage, StorageLayout};
 
 /// Everybody the supervisor asks.
@@ -34,6 +36,8 @@ pub struct WorkerPools {
     pub layout: StorageLayout,
     /// Copies the catalog into the storage.
     pub(crate) copies: CopyMaker,
+    /// Opens archives as GRIN sent them.
+    pub(crate) keys: ArchiveKeyFiles,
     /// What is extracted from an archive that is stored already.
     pub options: PassOptions,
     /// Where GRIN's resources lie; batches are cut to its address length.

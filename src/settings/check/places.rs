@@ -6,9 +6,9 @@ use rustix::fs::Access;
 use url::Url;
 
 use crate::settings::address::{StorageAddress, StoreProvider, catalog_file, is_absolute, wrong_prefix, wrong_run};
-use crate::settings::check::{check_address, error, is_loopback, warning};
+use crate::settings::check::{buckets, check_address, error, is_loopback, warning};
 use crate::settings::choices::{DiskReserve, LayoutChoice};
-use crate::settings::effective::{masked, masked_catalog_address};
+use crate::settings::effective::masked_catalog_address;
 use crate::settings::finding::SettingsFinding;
 use crate::settings::second_copy::SecondCopySettings;
 use crate::settings::sections::{ObserveSettings, Settings, StorageSettings};
@@ -103,8 +103,8 @@ fn storage(keys: &StorageKeys<'_>, findings: &mut Vec<SettingsFinding>) {
             Ok(StorageAddress::Memory) => {
                 warning(findings, key, "is memory:, so every book is gone when the program ends");
             }
-            Ok(StorageAddress::Bucket { .. }) => {}
-            Err(why) => error(findings, key, format!("is {:?}: {why}", masked(url))),
+            Ok(StorageAddress::Bucket { .. }) => buckets::odd(key, url, keys.endpoint.is_some(), findings),
+            Err(why) => buckets::refused(key, url, why, findings),
         }
     }
     if let Some(endpoint) = keys.endpoint.filter(|_| !keys.providers().is_empty()) {

@@ -255,8 +255,8 @@ fn places_of_objects_are_apart_and_one_provider_s_keys_go_to_no_other() {
         assert_said(&house.said(), words);
     }
     let apart = House::new()
-        .env("GRIND__STORAGE__URL", "s3://b/x")
-        .env("GRIND__STORAGE__RAW_URL", "s3://b/xy");
+        .env("GRIND__STORAGE__URL", "s3://books/x")
+        .env("GRIND__STORAGE__RAW_URL", "s3://books/xy");
     assert!(!apart.said().join("\n").contains("storage."), "{:#?}", apart.said());
 }
 

@@ -51,6 +51,16 @@ impl LocalUpload {
 
     /// File, then name, then folder: each durable before the next, so that no crash can show a name without its bytes.
     pub fn publish(mut self) -> Result<u64, StorageError> {
+        self.publish_by(Self::name)?;
+        Ok(self.written)
+    }
+
+    /// The same, unless a file of that name is there, which then stays.
+    pub fn publish_first(mut self) -> Result<(), StorageError> {
+        self.publish_by(Self::name_first)
+    }
+
+    fn publish_by(&mut self, name: impl FnOnce(&mut Self) -> rustix::io::Result<()>) -> Result<(), StorageError> {
         if self.failed {
             return Err(StorageError::Broken);
         }
@@ -59,9 +69,28 @@ impl LocalUpload {
             .file
             .sync_all()
             .map_err(|why| self.local.failed("writing", self.key.as_str(), why))?;
-        self.name()
-            .map_err(|why| self.local.failed_at("publishing", &self.key, why))?;
-        Ok(self.written)
+        name(self).map_err(|why| self.local.failed_at("publishing", &self.key, why))
+    }
+
+    /// A second name never replaces a file, as another name would; the temporary one goes afterwards. Over NFS, too.
+    fn name_first(&mut self) -> rustix::io::Result<()> {
+        let (folder_path, name) = self.key.split();
+        let Some(temporary) = self.temporary.name.as_deref() else {
+            return Err(Errno::NOENT);
+        };
+        let target = folder::open_or_make(self.local.top().as_fd(), folder_path)?;
+        steps::note("linked");
+        match rustix::fs::linkat(&self.temporary.folder, temporary, &target, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::EXIST) => folder::sync(target.as_fd()),
+            Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK | Errno::INVAL) => {
+                tracing::debug!(key = %self.key, "this file system gives no file two names: it is looked first whether the name is free");
+                match rustix::fs::statat(&target, name, AtFlags::SYMLINK_NOFOLLOW) {
+                    Err(Errno::NOENT) => self.name(),
+                    other => other.map(drop),
+                }
+            }
+            Err(why) => Err(why),
+        }
     }
 
     fn name(&mut self) -> rustix::io::Result<()> {

@@ -5,7 +5,7 @@ use grind::storage::{ObjectMeta, Storage, StorageConfig, StorageErrorClass};
 use grind::vocabulary::FailureReason;
 
 use crate::storage_s3::object;
-use crate::storage_s3::server::{KEYS, Server, key};
+use crate::storage_s3::server::{CONDITIONAL, KEYS, Server, key};
 use crate::support::{Home, finish};
 
 #[test]
@@ -105,4 +105,29 @@ fn what_is_wrong_with_the_bucket_is_said() {
         (unreachable.reason(), unreachable.class()),
         (FailureReason::StorageUnreachable, StorageErrorClass::Transient)
     );
+}
+
+#[test]
+fn a_marker_replaces_none_whether_the_server_knows_conditions_or_not() {
+    for knows in [true, false] {
+        let server = Server::start();
+        if !knows {
+            server.fault(|request| request.ends_with(CONDITIONAL).then_some(501));
+        }
+        let (one, two) = (server.storage(), server.storage());
+        assert!(one.create_marker("a").unwrap());
+        assert!(!two.create_marker("b").unwrap(), "another was there first");
+        assert!(
+            two.create_marker("a").unwrap(),
+            "as if the first answer had been lost, and the request were repeated"
+        );
+        assert_eq!(two.read_marker().unwrap().as_deref(), Some("a"));
+        let written = server
+            .requests()
+            .into_iter()
+            .filter(|request| request.starts_with("PUT"));
+        let (asked, plain): (Vec<_>, Vec<_>) = written.partition(|request| request.ends_with(CONDITIONAL));
+        assert!(asked.len() >= 3, "{asked:?}");
+        assert_eq!(plain.len(), usize::from(!knows), "{plain:?}");
+    }
 }

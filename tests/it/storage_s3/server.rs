@@ -21,6 +21,9 @@ pub const BUCKET: &str = "books";
 /// What the server lets in, as variables of the environment.
 pub const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret")];
 
+/// Stands behind a request that has `If-None-Match`.
+pub const CONDITIONAL: &str = " if-none-match";
+
 type Fault = Box<dyn FnMut(&str) -> Option<u16> + Send>;
 
 /// A request that is never answered.
@@ -106,7 +109,7 @@ impl Server {
         Storage::open(&self.config("/library")).unwrap()
     }
 
-    /// Requests since the last call, as `METHOD /path?query`.
+    /// Requests since the last call, as `METHOD /path?query`, with [`CONDITIONAL`] behind a write that is to replace nothing.
     pub fn requests(&self) -> Vec<String> {
         std::mem::take(&mut self.shared.lock().unwrap().log)
     }
@@ -190,7 +193,12 @@ fn serve(
             let (s3, shared) = (s3.clone(), Arc::clone(shared));
             let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
                 let copies = request.headers().contains_key("x-amz-copy-source");
-                let treatment = treatment(&shared, &format!("{} {}", request.method(), request.uri()), copies);
+                let condition = match request.headers().contains_key("if-none-match") {
+                    true => CONDITIONAL,
+                    false => "",
+                };
+                let asked = format!("{} {}{condition}", request.method(), request.uri());
+                let treatment = treatment(&shared, &asked, copies);
                 let s3 = s3.clone();
                 async move {
                     match treatment {
