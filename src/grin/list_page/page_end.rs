@@ -88,7 +88,6 @@ pub(super) enum LinkMeaning {
 
 /// What is known of a page when all of it was read.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "facts that do not exclude each other")]
 pub(super) struct PageFacts<'a> {
     /// Its address.
     pub(super) page: &'a Url,
