@@ -3,7 +3,7 @@
 //! Each archive that came to its end widens the window by its part of one, so that a whole window of them widens it by one. So does each
 //! half minute in which bytes come and nothing tells of overload: the one archive for which there is room may take hours.
 //! A sign that GRIN is overloaded halves the window; what was sent before that says nothing of the narrower window, and narrows it no
-//! further.
+//! further. A sign that proves to be one archive's own trouble is taken back.
 
 use std::time::Duration;
 
@@ -32,6 +32,8 @@ pub(super) enum BulkSign {
     Bytes,
     /// 429, 503, no answer in time, or a body that fell silent or too slow, of a request that was sent then.
     Overload { sent: Instant },
+    /// What fell silent was answered again, and fell silent at the same place: that was no overload.
+    Unfounded,
 }
 
 #[expect(clippy::cast_precision_loss, reason = "as many archives as 53 bits can count")]
@@ -96,6 +98,10 @@ impl BulkWindow {
                 ..self
             },
             BulkSign::Bytes => self,
+            BulkSign::Unfounded => Self {
+                width: (self.width * 2.0).min(self.most as f64),
+                ..self
+            },
             BulkSign::Overload { sent } if self.narrowed.is_some_and(|narrowed| sent <= narrowed) => self,
             BulkSign::Overload { .. } => Self {
                 width: (self.width / 2.0).max(1.0),
@@ -190,6 +196,22 @@ mod tests {
             window = window.after(sign, at(second));
             assert_eq!(window.places(), places, "{sign:?} at {second}: {window:?}");
         }
+    }
+
+    /// Eight archives of which each falls silent twice at the same place, whoever else is served.
+    #[test]
+    fn what_proves_to_be_one_archives_own_trouble_leaves_the_window_as_it_was() {
+        let start = Instant::now();
+        let at = |second| start + Duration::from_secs(second);
+        let mut window = BulkWindow::new(4);
+        for turn in 0..8 {
+            let (sent, now) = (at(60 * turn + 1), at(60 * turn + 30));
+            window = window.after(BulkSign::Overload { sent }, now);
+            assert_eq!(window.places(), 2, "{turn}");
+            window = window.after(BulkSign::Unfounded, at(60 * turn + 60));
+            assert_eq!(window.places(), 4, "{turn}");
+        }
+        assert_eq!(window.after(BulkSign::Unfounded, at(999)).places(), 4);
     }
 
     #[test]

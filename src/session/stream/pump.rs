@@ -312,8 +312,10 @@ impl BodyPump {
         self.engine.counters.stalls.fetch_add(1, Relaxed);
         let Some(point) = &mut self.resumable else { return false };
         let is_again = is_silent && point.fell_silent(self.got);
-        if let Some(sent) = sent.filter(|_| !is_again) {
-            self.engine.note_bulk(BulkSign::Overload { sent });
+        match sent {
+            _ if is_again => self.engine.note_bulk(BulkSign::Unfounded),
+            Some(sent) => self.engine.note_bulk(BulkSign::Overload { sent }),
+            None => {}
         }
         is_again
     }
