@@ -13,6 +13,7 @@ use crate::cli::output::{print_json, write_to};
 use crate::cli::{load, reading, root};
 use crate::clock::SystemClock;
 use crate::daemon::host;
+use crate::log::CountedNoun;
 
 /// How often the log tells how far it is.
 const TOLD_EVERY: Duration = Duration::from_secs(5);
@@ -128,9 +129,12 @@ fn in_words(copied: &CompleteCopy, from: &CatalogAddress, to: &CatalogAddress, o
 /// Why a backup was not copied into the configured catalog.
 pub(super) fn not_restored(error: &CatalogCopyError) -> CliError {
     match error {
-        CatalogCopyError::NotEmpty { .. } => CliError::new(ExitStatus::Failed, "nothing was restored")
-            .because(error)
-            .advise("A backup is restored into an empty catalog only. Move the one that is there away, or name another in catalog.url."),
+        // What it is copied from is a copy of the backup, which is gone by now.
+        CatalogCopyError::NotEmpty { catalog, books, .. } => {
+            let books = CountedNoun(*books, "book");
+            CliError::new(ExitStatus::Failed, format!("nothing was restored: {catalog} is not empty, it has {books}"))
+                .advise("A backup is restored into an empty catalog only. Name an empty database or a new file in catalog.url, or move the file that is there away.")
+        }
         CatalogCopyError::Target(error) => reading::refused(error),
         error => refused(error),
     }
