@@ -170,6 +170,11 @@ pub enum CatalogError {
     /// The disk under the catalog refused to read or write.
     #[error("the disk under the catalog failed: {0}")]
     Disk(String),
+    /// The server of the catalog answers, and does not let its user or this machine into the database, or has no such database.
+    #[error(
+        "the catalog's server does not admit this program: {0}; look at the user, the database and the password file of catalog.url; nothing of this was written"
+    )]
+    NotAdmitted(String),
     /// The server of the catalog cannot be reached, or ended the connection.
     #[error("the catalog's server cannot be reached: {0}; nothing of this was written, it can be asked again")]
     Unreachable(String),
@@ -216,6 +221,7 @@ impl CatalogError {
                 | Self::Gone { .. }
                 | Self::Replaced { .. }
                 | Self::BeingCopied { .. }
+                | Self::NotAdmitted(_)
                 | Self::Unreachable(_)
                 | Self::Unanswered(_)
                 | Self::Asked(_)
@@ -226,7 +232,12 @@ impl CatalogError {
     pub(crate) fn is_of_catalog(&self) -> bool {
         matches!(
             self,
-            Self::DiskFull { .. } | Self::ReadOnly(_) | Self::NotPermitted(_) | Self::Disk(_) | Self::Unreachable(_)
+            Self::DiskFull { .. }
+                | Self::ReadOnly(_)
+                | Self::NotPermitted(_)
+                | Self::NotAdmitted(_)
+                | Self::Disk(_)
+                | Self::Unreachable(_)
         ) || self.is_gone()
     }
 
@@ -238,7 +249,10 @@ impl CatalogError {
     /// Whether only a person can end this: somebody makes room or gives the right to write, or the file is put back. What does not pass
     /// is a person's as well.
     pub fn needs_person(&self) -> bool {
-        let by_hand = matches!(self, Self::DiskFull { .. } | Self::ReadOnly(_) | Self::NotPermitted(_));
+        let by_hand = matches!(
+            self,
+            Self::DiskFull { .. } | Self::ReadOnly(_) | Self::NotPermitted(_) | Self::NotAdmitted(_)
+        );
         by_hand || self.is_gone() || !self.may_pass()
     }
 }

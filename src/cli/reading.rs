@@ -58,7 +58,7 @@ pub fn exit_of(error: &CatalogError) -> ExitStatus {
         | E::Unreachable(_)
         | E::Unanswered(_)
         | E::BeingCopied { .. } => ExitStatus::Unavailable,
-        E::NotPermitted(_) => ExitStatus::NotPermitted,
+        E::NotPermitted(_) | E::NotAdmitted(_) => ExitStatus::NotPermitted,
         E::Open { .. } | E::DiskFull { .. } | E::ReadOnly(_) => ExitStatus::CannotCreate,
         E::Damaged { .. }
         | E::Stale { .. }
@@ -175,6 +175,7 @@ mod tests {
             (E::Encoding(words()), 78),
             (E::HalfCopied { from: words() }, 78),
             (E::NotPermitted(words()), 77),
+            (E::NotAdmitted(words()), 77),
             (E::Disk(words()), 69),
             (E::Unreachable(words()), 69),
             (E::Unanswered(words()), 69),

@@ -338,11 +338,14 @@ fn a_server_proves_itself_as_far_as_is_demanded() {
         assert!(matches!(connect(&url), Err(CatalogError::Unreachable(_))), "{url}");
     }
     let without = url.replace("passfile=", "passfile=/dev/null&application_name=");
-    let error = connect(&without).unwrap_err().to_string();
-    assert!(
-        error.contains("no line of the password file is for this host"),
-        "{error}"
-    );
+    let error = connect(&without).unwrap_err();
+    let is_told = error
+        .to_string()
+        .contains("no line of the password file is for this host");
+    assert!(is_told && matches!(error, CatalogError::NotAdmitted(_)), "{error}");
+    let elsewhere = url.replace("/postgres?", "/nowhere?");
+    let error = connect(&elsewhere).unwrap_err();
+    assert!(matches!(error, CatalogError::NotAdmitted(_)), "{error}");
     assert!(
         matches!(connect(&demanding("disable")), Err(CatalogError::Fault(_))),
         "no TLS"

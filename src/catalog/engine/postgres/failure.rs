@@ -48,12 +48,30 @@ fn of_code(code: &str, constraint: Option<&str>, words: String) -> CatalogError 
             cause: words,
         },
         // The connection ended or is refused, or a statement was ended: shutdown, crash, too many connections, idle or busy for too
-        // long, sign-in, no such database.
-        "57014" | "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "53200" | "53300" | "53400" | "3D000" => {
+        // long.
+        "57014" | "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "53200" | "53300" | "53400" => {
             CatalogError::Unreachable(words)
         }
-        _ if code.starts_with("08") || code.starts_with("28") => CatalogError::Unreachable(words),
+        _ if code.starts_with("08") => CatalogError::Unreachable(words),
+        _ if is_not_admitted(code) => CatalogError::NotAdmitted(words),
         _ => CatalogError::Fault(words),
+    }
+}
+
+/// No such database, or a sign-in that is refused.
+fn is_not_admitted(code: &str) -> bool {
+    code == "3D000" || code.starts_with("28")
+}
+
+/// Why no connection came about; `shown`: the address.
+pub(super) fn of_connecting(error: &tokio_postgres::Error, shown: &str) -> CatalogError {
+    let words = words(error);
+    let is_refused = error.code().is_some_and(|code| is_not_admitted(code.code())) || words.contains(NO_PASSWORD);
+    let told = format!("{shown}: {words}");
+    if is_refused {
+        CatalogError::NotAdmitted(told)
+    } else {
+        CatalogError::Unreachable(told)
     }
 }
 
@@ -89,7 +107,9 @@ mod tests {
             ("57P03", "Unreachable", true),
             ("53300", "Unreachable", true),
             ("08006", "Unreachable", true),
-            ("28P01", "Unreachable", true),
+            ("28P01", "NotAdmitted", true),
+            ("28000", "NotAdmitted", true),
+            ("3D000", "NotAdmitted", true),
             ("25006", "ReadOnly", true),
             ("42501", "NotPermitted", true),
             ("53100", "DiskFull", true),

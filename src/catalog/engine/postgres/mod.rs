@@ -91,7 +91,7 @@ impl PostgresEngine {
             let (client, connection) = timeout(CONNECT_WITHIN, address.config().connect(tls))
                 .await
                 .map_err(|_| failed("no answer".into()))?
-                .map_err(|error| failed(failure::words(&error)))?;
+                .map_err(|error| failure::of_connecting(&error, address.shown()))?;
             // It ends with the connection; its error is the next answer's, too.
             tokio::spawn(async move {
                 if let Err(error) = connection.await {

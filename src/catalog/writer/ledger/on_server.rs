@@ -87,6 +87,10 @@ impl CatalogLedger {
 
     /// Whether the whole transaction is done again for this error, rather than the operation answered with it.
     pub(super) fn is_passing(&self, error: &CatalogError) -> bool {
-        self.conn.is_remote() && matches!(error, CatalogError::Busy | CatalogError::Unreachable(_))
+        self.conn.is_remote()
+            && matches!(
+                error,
+                CatalogError::Busy | CatalogError::NotAdmitted(_) | CatalogError::Unreachable(_)
+            )
     }
 }
