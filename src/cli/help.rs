@@ -198,6 +198,7 @@ left out. No program can know every title and name, so a person should look at i
             "grind report",
             "grind report --json | jq .states",
             "grind report --unverified",
+            "grind report --unsound",
         ],
         exits: OF_CATALOG,
     },

@@ -1,4 +1,4 @@
-//! `grind report`: how far the library is, and which stored books are not verified.
+//! `grind report`: how far the library is, and which stored books are not verified, damaged or missing.
 
 use std::io::{BufWriter, Write};
 
@@ -21,6 +21,9 @@ pub struct ReportArgs {
     /// List the stored books that are not known to be verified, instead of the report
     #[arg(long)]
     pub unverified: bool,
+    /// List the stored books that their last check found damaged or missing, instead of the report
+    #[arg(long, conflicts_with = "unverified")]
+    pub unsound: bool,
     /// As JSON on standard output
     #[arg(long)]
     pub json: bool,
@@ -31,6 +34,9 @@ pub fn run<W: Write>(args: &ReportArgs, settings: &Settings, out: &mut W) -> Com
     let reader = reading::open(&settings.catalog.url)?;
     if args.unverified {
         return unverified(args, &reader, out);
+    }
+    if args.unsound {
+        return unsound(args, &reader, out);
     }
     let report = reader
         .report(&settings.work.queues)
@@ -63,6 +69,24 @@ fn unverified<W: Write>(args: &ReportArgs, reader: &CatalogReader, out: &mut W) 
         let finding = book.worst_finding.as_deref().unwrap_or("-");
         writeln!(out, "{}\t{proof}\t{pages}\t{finding}\t{}", book.barcode, book.stored_at)
     });
+    ended(written, out)
+}
+
+/// One line a book: barcode, `damaged` or `missing`, when it was found. With `--json` one object a line.
+fn unsound<W: Write>(args: &ReportArgs, reader: &CatalogReader, out: &mut W) -> CommandResult {
+    let mut out = BufWriter::new(out);
+    let written = reader.unsound(|book| {
+        if args.json {
+            serde_json::to_writer(&mut out, &book)?;
+            return writeln!(out);
+        }
+        let at = book.checked_at.as_deref().unwrap_or("-");
+        writeln!(out, "{}\t{}\t{at}", book.barcode, book.check_outcome)
+    });
+    ended(written, out)
+}
+
+fn ended(written: Result<(), ExportError>, mut out: impl Write) -> CommandResult {
     match written {
         Err(ExportError::Catalog(error)) => return Err(reading::refused(&error)),
         Err(ExportError::Write(error)) => return Err(CliError::output(&error)),

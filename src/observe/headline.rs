@@ -237,13 +237,13 @@ pub fn person_tasks(status: &DaemonStatus) -> Vec<PersonTask> {
         .filter(|unsound| *unsound > 0)
     {
         add(
-            format!("{} of what is stored is damaged or gone", books(unsound)),
-            "See grind report and grind verify --quick.",
+            format!("What is stored of {} is damaged or gone", books(unsound)),
+            "grind report --unsound names them. Where a second copy or GRIN has them, the daemon mends them a day after the check.",
         );
     }
     if let Some(unread) = daemon.fixity.map(|fixity| fixity.unread).filter(|unread| *unread > 0) {
         add(
-            format!("{} of what is stored cannot be read", books(unread)),
+            format!("What is stored of {} cannot be read", books(unread)),
             "The log names them: journalctl -u grind -g 'could not be checked'. Look at the disk, and at what stands in their places.",
         );
     }

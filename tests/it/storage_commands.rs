@@ -220,6 +220,12 @@ fn the_first_digest_of_an_archive_that_was_adopted_unread_is_what_later_checks_c
     flip(&place(&home, &path), 20);
     let third = home.grind(&["verify", "--json"]);
     assert_eq!(only(&third), ("damaged".to_owned(), "digest_differs".to_owned()));
+    let unsound = home.grind(&["report", "--unsound"]);
+    assert!(
+        unsound.out.starts_with(&format!("{book}\tdamaged\t")),
+        "{}",
+        unsound.out
+    );
 }
 
 #[test]

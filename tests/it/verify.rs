@@ -391,7 +391,7 @@ fn a_book_that_can_never_be_read_needs_a_person() {
     service.told("READY=1");
     service.told_when(|service| service.ask("/api/status").contains("\"unread\":1"));
     let status = service.home.grind(&["status"]);
-    let words = "1 book of what is stored cannot be read";
+    let words = "What is stored of 1 book cannot be read";
     assert!(status.out.contains(words), "{}", status.out);
     service.signal(Signal::TERM);
     assert!(service.finish().status.success());

@@ -126,7 +126,10 @@ impl fmt::Display for StoredChecks {
             writeln!(f, "\nAll stored books were checked or stored since {oldest}")?;
         }
         if *unsound > 0 {
-            writeln!(f, "{unsound} books are damaged or missing by their last check")?;
+            writeln!(
+                f,
+                "{unsound} books are damaged or missing by their last check; --unsound lists them"
+            )?;
         }
         Ok(())
     }

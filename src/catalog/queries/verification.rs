@@ -41,6 +41,18 @@ pub struct UnverifiedBook {
     pub stored_at: String,
 }
 
+/// A stored book that its last check found damaged or missing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnsoundBook {
+    /// The book.
+    pub barcode: String,
+    /// `damaged` or `missing`.
+    pub check_outcome: String,
+    /// When it was checked; absent: what was begun about it is tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checked_at: Option<String>,
+}
+
 impl VerificationCounts {
     /// From the index of those not known to be verified. A stored book that a worker has claimed is counted where it stands among these
     /// two, and not among the verified.
@@ -61,6 +73,20 @@ impl VerificationCounts {
 }
 
 impl CatalogReader {
+    /// Calls `each` for every stored book that its last check found damaged or missing, in the order in which they became known.
+    pub fn unsound(&self, mut each: impl FnMut(UnsoundBook) -> io::Result<()>) -> Result<(), ExportError> {
+        let sql = "SELECT barcode, check_outcome, checked_at FROM books \
+                   WHERE check_outcome IN ('damaged', 'missing') ORDER BY id";
+        self.conn().each(sql, &[], |row| {
+            each(UnsoundBook {
+                barcode: row.get("barcode")?,
+                check_outcome: row.get("check_outcome")?,
+                checked_at: row.get("checked_at")?,
+            })?;
+            Ok::<_, ExportError>(ControlFlow::Continue(()))
+        })
+    }
+
     /// Calls `each` for every stored book that is not known to be verified, in the order in which they became known.
     pub fn unverified(&self, mut each: impl FnMut(UnverifiedBook) -> io::Result<()>) -> Result<(), ExportError> {
         let sql = "SELECT barcode, verified, page_count, worst_finding, sync_timestamp FROM books \
