@@ -128,10 +128,14 @@ fn newest_whole(maker: &CopyMaker, scratch: &CopyScratch) -> Result<FoundBackup,
     let mut broken = Vec::new();
     for (number, key) in maker.backups().map_err(|error| refused(&error))?.iter().enumerate() {
         let path = scratch.path().join(format!("backup-{number}.db"));
-        match FoundBackup::fetched(key, path, maker) {
+        match FoundBackup::fetched(key, path.clone(), maker) {
             Ok(found) => return Ok(FoundBackup { broken, ..found }),
             Err(error) => match damage(&error) {
-                Some(why) => broken.push(no_whole_backup(key.as_str(), &why)),
+                Some(why) => {
+                    // It may be as large as the next one, which needs the room; the folder goes at the end in any case.
+                    let _ = std::fs::remove_file(&path);
+                    broken.push(no_whole_backup(key.as_str(), &why));
+                }
                 None => return Err(unfit(key.as_str(), &error)),
             },
         }
