@@ -1,4 +1,5 @@
-//! Stored books are read again and compared with what was recorded when they were stored. Blocking; nothing is written to the storage.
+//! Stored books are read again and compared with what was recorded when they were stored. Blocking; a check writes nothing to the storage,
+//! and what is not sound is put in its place again apart from it (`fixity/decrypt.rs`, `second_copy/restore.rs`).
 
 mod check;
 mod decrypt;
