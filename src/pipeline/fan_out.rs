@@ -353,10 +353,8 @@ impl<'a, S: BookServices> FanOut<'a, S> {
             .borrow()
             .intake
             .waiting(Instant::now(), Timestamp::now())?;
-        // Between two attempts: each book that may make the next one has a wait of its own.
         let next_due = self.next_due.filter(|_| self.running.is_empty());
-        let until = wait.until.max(next_due);
-        Some(WaitReason { until, ..wait })
+        Some(with_next_attempt(wait, next_due))
     }
 
     fn show(&mut self) {
@@ -374,6 +372,12 @@ enum Begun {
 
 fn look_again() -> Instant {
     Instant::now() + LOOK_AGAIN
+}
+
+/// The same with the moment of the next attempt: where a book makes it, and each has a wait of its own, when the first of them is due.
+fn with_next_attempt(wait: WaitReason, next_due: Option<Timestamp>) -> WaitReason {
+    let until = wait.until.max(next_due.filter(|_| wait.cause.is_tried_by_books()));
+    WaitReason { until, ..wait }
 }
 
 /// How long to sleep with nothing to claim, as one of so many members; drawn, so that they do not all look at once.

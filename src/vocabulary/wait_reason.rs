@@ -56,6 +56,14 @@ impl WaitCause {
         }
     }
 
+    /// Only the attempt of a book shows that it is over. Storage and catalog are looked at without one.
+    pub const fn is_tried_by_books(self) -> bool {
+        match self {
+            Self::Grin | Self::Failures | Self::Gate | Self::SignIn | Self::Token | Self::Passphrase => true,
+            Self::Storage | Self::Mount | Self::Disk | Self::Catalog | Self::Operator | Self::Members => false,
+        }
+    }
+
     /// Work goes on by itself once the cause is gone; otherwise somebody must change the configuration.
     pub const fn resumes_by_itself(self) -> bool {
         !matches!(self, Self::Operator | Self::Passphrase | Self::Members)

@@ -242,6 +242,28 @@ async fn in_an_outage_grin_is_asked_seldom_however_few_books_are_left() {
     assert!((100..=450).contains(&asked), "asked {asked} times in ten minutes");
 }
 
+#[test]
+fn the_next_attempt_is_made_when_a_book_is_due_unless_it_needs_none() {
+    let at = |second| Some(Timestamp::from_second(second).unwrap());
+    for (cause, until, next_due, expected) in [
+        (WaitCause::Grin, at(10), None, at(10)),
+        (WaitCause::Grin, at(10), at(40), at(40)),
+        (WaitCause::Token, at(40), at(10), at(40)),
+        (WaitCause::Passphrase, None, at(40), at(40)),
+        // Looked at every half minute.
+        (WaitCause::Disk, at(10), at(40), at(10)),
+        (WaitCause::Mount, at(10), at(40), at(10)),
+        (WaitCause::Storage, at(10), at(40), at(10)),
+        (WaitCause::Catalog, at(10), at(40), at(10)),
+    ] {
+        let wait = WaitReason {
+            until,
+            ..WaitReason::new(cause, "x", Timestamp::UNIX_EPOCH)
+        };
+        assert_eq!(with_next_attempt(wait, next_due).until, expected, "{cause}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_locked_catalog_ends_nothing_and_work_resumes() {
     let library = LibraryStub::new();
