@@ -32,7 +32,7 @@ pub(super) enum BulkSign {
     Bytes,
     /// 429, 503, no answer in time, or a body that fell silent or too slow, of a request that was sent then.
     Overload { sent: Instant },
-    /// What fell silent was answered again, and fell silent at the same place: that was no overload.
+    /// What fell silent, and narrowed the window with that, was answered again and fell silent at the same place: that was no overload.
     Unfounded,
 }
 
@@ -62,6 +62,11 @@ impl BulkWindow {
     /// As many as there may be while GRIN keeps up.
     pub(super) const fn most(self) -> usize {
         self.most
+    }
+
+    /// Whether a sign of overload has narrowed it since it was `before`.
+    pub(super) fn is_narrower_than(self, before: Self) -> bool {
+        self.width < before.width
     }
 
     pub(super) fn is_narrowed(self) -> bool {
@@ -211,7 +216,29 @@ mod tests {
             window = window.after(BulkSign::Unfounded, at(60 * turn + 60));
             assert_eq!(window.places(), 4, "{turn}");
         }
-        assert_eq!(window.after(BulkSign::Unfounded, at(999)).places(), 4);
+    }
+
+    #[test]
+    fn only_what_has_narrowed_the_window_is_taken_back() {
+        let start = Instant::now();
+        let at = |second| start + Duration::from_secs(second);
+        let overload = |second| BulkSign::Overload { sent: at(second) };
+        let wide = BulkWindow::new(4);
+        let narrowed = wide.after(overload(1), at(30));
+        let one = narrowed.after(overload(31), at(60));
+        for (case, before, sign, is_narrower) in [
+            ("the first of an incident", wide, overload(1), true),
+            ("another of it", narrowed, overload(2), false),
+            ("the next incident", narrowed, overload(31), true),
+            ("there is no narrower one", one, overload(61), false),
+            ("what is complete", narrowed, BulkSign::Complete, false),
+        ] {
+            assert_eq!(
+                before.after(sign, at(90)).is_narrower_than(before),
+                is_narrower,
+                "{case}"
+            );
+        }
     }
 
     #[test]

@@ -73,17 +73,18 @@ impl SessionEngine {
         Ok(engine)
     }
 
-    /// Takes a sign of how GRIN copes with the archives that are asked for.
-    pub(super) fn note_bulk(&self, sign: BulkSign) {
+    /// Takes a sign of how GRIN copes with the archives that are asked for; whether it has narrowed the window.
+    pub(super) fn note_bulk(&self, sign: BulkSign) -> bool {
         let before = self.window.get();
         if sign == BulkSign::Bytes && !before.is_narrowed() {
-            return;
+            return false;
         }
         let after = before.after(sign, Instant::now());
         if after == before {
-            return;
+            return false;
         }
         self.set_window(after);
+        let is_narrower = after.is_narrower_than(before);
         let (before, places) = (before.places(), after.places());
         if places < before {
             tracing::warn!(
@@ -94,6 +95,7 @@ impl SessionEngine {
         } else if places > before {
             tracing::info!(before, places, "GRIN keeps up: more archives are fetched at once");
         }
+        is_narrower
     }
 
     pub(super) fn resize_window(&self, most: usize) {

@@ -312,10 +312,13 @@ impl BodyPump {
         self.engine.counters.stalls.fetch_add(1, Relaxed);
         let Some(point) = &mut self.resumable else { return false };
         let is_again = is_silent && point.fell_silent(self.got);
-        match sent {
-            _ if is_again => self.engine.note_bulk(BulkSign::Unfounded),
-            Some(sent) => self.engine.note_bulk(BulkSign::Overload { sent }),
-            None => {}
+        if is_again {
+            // Others may have narrowed the window meanwhile, and with reason.
+            if std::mem::take(&mut point.has_narrowed_window) {
+                self.engine.note_bulk(BulkSign::Unfounded);
+            }
+        } else if let Some(sent) = sent {
+            point.has_narrowed_window = self.engine.note_bulk(BulkSign::Overload { sent });
         }
         is_again
     }

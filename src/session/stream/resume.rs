@@ -34,6 +34,8 @@ pub(in crate::session) struct ResumePoint {
     open_ended: bool,
     /// The first answer says itself where its body ends.
     framed: bool,
+    /// The answer that fell silent last has narrowed the window of archives.
+    pub has_narrowed_window: bool,
 }
 
 /// What became of a request for the rest.
@@ -60,6 +62,7 @@ impl ResumePoint {
             wholes: WholeAnswers::default(),
             open_ended: body.is_part && body.length.is_none(),
             framed: !opened.incoming.ends_with_connection(),
+            has_narrowed_window: false,
             body,
         })
     }
