@@ -146,8 +146,8 @@ impl<S: GrinSession> ListReading<'_, S> {
             return Err(self.not_text(refusal, &beginning, text, cx).await);
         }
         self.warn(&end.warnings);
-        self.reject(&end.rejected, end.rejected_more);
         self.take_lone_words(&mut end.rejected, &mut batch, cx).await?;
+        self.reject(&end.rejected, end.rejected_more);
         let review = ListReview {
             unknown_columns: &end.unknown_columns,
             rejected: &end.rejected,
@@ -190,7 +190,11 @@ impl<S: GrinSession> ListReading<'_, S> {
         let words = lone(rejected);
         let unknown = self.parts.catalog.ask(AskUnknown(words.clone()), cx).await?;
         self.doubt_words(&words, &unknown);
-        rejected.retain(|row| !unknown.is_empty() || row.because != RejectionReason::LoneWord);
+        let is_unknown = |row: &RejectedRow| {
+            row.about()
+                .is_none_or(|books| books.iter().any(|book| unknown.contains(book)))
+        };
+        rejected.retain(|row| row.because != RejectionReason::LoneWord || is_unknown(row));
         let known = words.into_iter().filter(|word| !unknown.contains(word));
         batch.extend(known.map(ListRow::bare));
         Ok(())

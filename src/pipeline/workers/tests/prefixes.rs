@@ -1,4 +1,4 @@
-//! Archives whose names have another prefix than the library's directory.
+//! Names unlike those around them: archives with another prefix than the library's directory, and barcodes of another shape.
 
 use super::*;
 use crate::grin::ListKind;
@@ -68,5 +68,23 @@ fn an_archive_with_another_prefix_makes_no_book_where_neither_is_known() {
             }
         }
         assert_eq!(books(&fixture)[1].1.as_deref(), Some("EXU_TL0002.tar.gz.gpg"));
+    });
+}
+
+#[test]
+fn a_word_unlike_the_others_is_counted_as_rejected_only_where_the_catalog_knows_no_such_book() {
+    paused(async || {
+        let text = "TL0001\nTL0002\nTL0003\nE500\n";
+        for (on_the_page, rejected) in [
+            (&["TL0001", "TL0002", "TL0003", "E500"][..], 0),
+            (&["TL0001", "TL0002", "TL0003"], 1),
+        ] {
+            let fixture = WorkerFixture::new();
+            fixture.grin.list(&page(on_the_page, None));
+            fixture.grin.list(text);
+            let seen = collect(&fixture, ListKind::AllBooks).await.unwrap();
+            assert_eq!(seen.rejected, rejected, "{on_the_page:?}");
+            assert_eq!(books(&fixture).len(), on_the_page.len());
+        }
     });
 }
