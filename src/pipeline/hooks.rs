@@ -57,7 +57,7 @@ enum HookFault {
     Manifest(StorageError),
     /// What is told is never a part of it.
     #[error("the manifest is not sent: {0}")]
-    TooLong(#[from] ManifestFault),
+    Unfit(#[from] ManifestFault),
     /// The command could not be begun, or not be given the manifest.
     #[error("the command cannot be run: {0}")]
     Command(#[from] io::Error),
@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(whole_manifest(&storage, &key).unwrap(), b"{}");
         let long = vec![b' '; 5 << 20];
         storage.put(&key, &long, &ObjectMeta::default()).unwrap();
-        assert!(matches!(whole_manifest(&storage, &key), Err(HookFault::TooLong(_))));
+        assert!(matches!(whole_manifest(&storage, &key), Err(HookFault::Unfit(_))));
         // As if the volume were not mounted: the same path, another folder.
         std::fs::rename(&place, &away).unwrap();
         std::fs::create_dir(&place).unwrap();

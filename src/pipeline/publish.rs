@@ -24,7 +24,7 @@ pub use crate::pipeline::publish::stage::{
 };
 pub use crate::pipeline::publish::window::PublicationWindow;
 pub use crate::pipeline::publish::witness::StoredCondition;
-pub(in crate::pipeline) use crate::pipeline::publish::witness::read_manifest;
+pub(in crate::pipeline) use crate::pipeline::publish::witness::{manifest_bytes, read_manifest};
 
 /// What the replacement rule compares of two archives of one book.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::catalog::BookToCheck;
 use crate::grin::Barcode;
 use crate::pipeline::fixity::check::BookCheck;
-use crate::storage::{ObjectKey, ObjectMeta, Storage, StorageError, StorageLayout};
+use crate::pipeline::publish::manifest_bytes;
+use crate::storage::{ObjectKey, ObjectMeta, Storage, StorageError, StorageLayout, sha256_hex};
 use crate::vocabulary::FixityOutcome;
 
 /// Nobody begins to fetch the book before its damaged archive was moved away.
@@ -155,17 +156,19 @@ pub(crate) fn keep_aside(
     Ok(Some(aside))
 }
 
-/// Moves the manifest of a sound archive into quarantine: what it names is not there as it says, so it vouches for nothing.
+/// Moves the manifest of a sound archive into quarantine: what it names is not there as it says, so it vouches for nothing. Its new name has
+/// its own digest, so that no later one replaces it there.
 pub(crate) fn set_manifest_aside(
     storage: &Storage,
     layout: &StorageLayout,
     barcode: &Barcode,
 ) -> Result<Option<ObjectKey>, StorageError> {
     let key = layout.manifest(barcode);
-    if storage.stat(&key)?.is_none() {
+    let Some(bytes) = manifest_bytes(storage, &key)? else {
         return Ok(None);
-    }
-    let aside = layout.quarantine(barcode, &format!("{}-manifest.json", barcode.for_key()))?;
+    };
+    let digest = &sha256_hex(&bytes)[..12];
+    let aside = layout.quarantine(barcode, &format!("{}-manifest-{digest}.json", barcode.for_key()))?;
     storage.rename(&key, &aside)?;
     Ok(Some(aside))
 }

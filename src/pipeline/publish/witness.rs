@@ -262,11 +262,9 @@ pub(in crate::pipeline) fn read_manifest(
     layout: &StorageLayout,
     barcode: &Barcode,
 ) -> Result<Option<BookManifest>, StorageError> {
-    let key = layout.manifest(barcode);
-    if storage.stat(&key)?.is_none() {
+    let Some(text) = manifest_bytes(storage, &layout.manifest(barcode))? else {
         return Ok(None);
-    }
-    let text = BookManifest::bytes_of(storage.open_read(&key)?).map_err(StorageError::from_read)?;
+    };
     match BookManifest::from_json(&text) {
         Ok(manifest) => Ok(Some(manifest)),
         Err(error) => {
@@ -274,6 +272,17 @@ pub(in crate::pipeline) fn read_manifest(
             Ok(None)
         }
     }
+}
+
+/// The bytes that lie under the name of a manifest; `None` if there are none.
+pub(in crate::pipeline) fn manifest_bytes(storage: &Storage, key: &ObjectKey) -> Result<Option<Vec<u8>>, StorageError> {
+    let source = match storage.open_read(key) {
+        Err(StorageError::NotFound(_)) => return Ok(None),
+        source => source?,
+    };
+    BookManifest::bytes_of(source)
+        .map(Some)
+        .map_err(StorageError::from_read)
 }
 
 /// Reads a stored archive as a download is read.
