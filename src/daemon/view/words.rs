@@ -49,9 +49,9 @@ fn doing(now: &DaemonSnapshot, zone: TimeZone) -> String {
     format!("{}{}", now.state, troubles.concat())
 }
 
-/// The moment of the next attempt has come, and a book makes it. The catalog is tried without one.
+/// The moment of the next attempt has come, and a book makes it.
 fn is_being_tried(wait: &WaitReason, now: &DaemonSnapshot) -> bool {
-    let by_books = wait.resumes_by_itself && wait.cause != WaitCause::Catalog;
+    let by_books = wait.resumes_by_itself && wait.cause.is_tried_by_books();
     by_books && wait.until.is_none() && now.books_in_hand > 0
 }
 
@@ -111,6 +111,7 @@ mod tests {
                 WaitCause::Catalog,
                 "waiting for the catalog: a reason; resumes by itself",
             ),
+            (WaitCause::Disk, "waiting for disk space: a reason; resumes by itself"),
             (WaitCause::Passphrase, "waiting for the passphrase: a reason"),
         ] {
             assert_eq!(doing(&tried(cause), TimeZone::UTC), says);
