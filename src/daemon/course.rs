@@ -29,14 +29,14 @@ pub(super) fn tell(view: &Arc<LiveDaemonView>) -> TaskHandle<()> {
     spawn(&view.registry(), "course", async move {
         let mut course = RunCourse::begun(&view.daemon());
         let mut summary_at = Instant::now() + SUMMARY_EVERY;
-        let mut moved = 0;
+        let mut flow = ByteFlow::default();
         loop {
             tokio::time::sleep(WHO_IS_LEFT_EVERY).await;
             let now = view.daemon();
+            let moves = flow.moves(&now);
             if now.shutdown.is_some() {
                 info!("draining: {}", who_is_left(&now, &view.hub()));
-                let before = std::mem::replace(&mut moved, bytes(&now));
-                if moved != before {
+                if moves {
                     notify::wait_longer(STOP_LONGER);
                 }
             } else if Instant::now() >= summary_at {
@@ -50,8 +50,18 @@ pub(super) fn tell(view: &Arc<LiveDaemonView>) -> TaskHandle<()> {
 }
 
 /// Bytes of this run, with those on their way.
-fn bytes(now: &DaemonSnapshot) -> u64 {
-    now.stored_bytes + now.transfers.iter().map(|transfer| transfer.received).sum::<u64>()
+#[derive(Default)]
+struct ByteFlow {
+    bytes: u64,
+}
+
+impl ByteFlow {
+    /// Whether there are more than at the last look.
+    fn moves(&mut self, now: &DaemonSnapshot) -> bool {
+        let on_their_way: u64 = now.transfers.iter().map(|transfer| transfer.received).sum();
+        let bytes = now.stored_bytes + on_their_way;
+        std::mem::replace(&mut self.bytes, bytes) < bytes
+    }
 }
 
 /// What a summary counts from.
@@ -150,19 +160,40 @@ mod tests {
         );
     }
 
+    fn transfer(number: u64, received: u64) -> TransferView {
+        TransferView {
+            barcode: format!("X{number}"),
+            received,
+            length: (number == 0).then_some(4096),
+            seconds: 1.0,
+            silent_seconds: 0.0,
+        }
+    }
+
+    #[test]
+    fn bytes_move_where_there_are_more_than_before() {
+        let mut flow = ByteFlow::default();
+        for (case, stored, on_their_way, moves) in [
+            ("nothing yet", 0, &[][..], false),
+            ("the first come", 0, &[10, 20], true),
+            ("all are silent", 0, &[10, 20], false),
+            ("one goes on", 0, &[10, 21], true),
+            ("it is stored", 21, &[10], false),
+            ("one is given up", 21, &[], false),
+            ("another comes", 21, &[1], true),
+        ] {
+            let mut now = snapshot();
+            now.stored_bytes = stored;
+            now.transfers = on_their_way.iter().map(|bytes| transfer(0, *bytes)).collect();
+            assert_eq!(flow.moves(&now), moves, "{case}");
+        }
+    }
+
     #[test]
     fn who_is_left_is_named_up_to_a_few() {
         let mut now = snapshot();
         now.books_in_hand = 9;
-        now.transfers = (0..7)
-            .map(|number| TransferView {
-                barcode: format!("X{number}"),
-                received: 1024,
-                length: (number == 0).then_some(4096),
-                seconds: 1.0,
-                silent_seconds: 0.0,
-            })
-            .collect();
+        now.transfers = (0..7).map(|number| transfer(number, 1024)).collect();
         let said = who_is_left(&now, &HubSnapshot::default());
         assert!(
             said.starts_with("9 books are left; X0 has 1.0 KiB of 4.0 KiB; X1 has 1.0 KiB; "),

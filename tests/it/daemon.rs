@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::service::Service;
 use crate::support::{Home, states};
-use grind::lab::simulator::{FaultKind, FaultPlan, SimulatorConfig, SimulatorRequest};
+use grind::lab::simulator::{FaultKind, FaultPlan, SimulatorConfig};
 use rusqlite::Connection;
 use rustix::process::Signal;
 
@@ -36,30 +36,6 @@ fn systemd_hears_ready_status_and_stopping_and_the_drain_ends_well() {
     let ended = service.finish();
     assert!(ended.status.success(), "{}", ended.err);
     assert!(ended.err.contains("session_owner_last=true"), "{}", ended.err);
-}
-
-/// Bodies stall for longer than the grace.
-#[test]
-fn a_drain_that_cuts_books_is_not_clean() {
-    let stalls = SimulatorConfig {
-        faults: FaultPlan {
-            stall: Duration::from_secs(60),
-            ..FaultPlan::default().with(FaultKind::Stall, 1.0)
-        },
-        ..small()
-    };
-    let mut service = Service::start(stalls, "[shutdown]\ngrace = \"3s\"\n");
-    let simulator = &service.home.simulator;
-    assert!(simulator.wait_for(SimulatorRequest::Get, 4, Duration::from_mins(1)));
-    let told = |line: &'static str| service.told_when(move |service| service.ask("/metrics").contains(line));
-    told("\ngrind_barcodes{state=\"downloading\"} 5\n");
-    told("\ngrind_books_in_hand 5\n");
-    service.signal(Signal::TERM);
-    told("\ngrind_shutdown_phase{phase=\"workers_draining\"} 1\n");
-    let ended = service.finish();
-    assert_eq!(ended.status.code(), Some(1), "{}", ended.err);
-    assert!(ended.err.contains("stopped clean=false"), "{}", ended.err);
-    assert!(ended.err.contains("in hand"), "{}", ended.err);
 }
 
 #[test]

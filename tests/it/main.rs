@@ -27,6 +27,7 @@ mod catalog_server;
 mod collect;
 mod daemon;
 mod dependencies;
+mod drain;
 mod ends;
 mod first_contact;
 mod full_run;

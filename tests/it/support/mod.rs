@@ -1,6 +1,6 @@
 //! Shared by the tests that run the real program against the simulator.
 
-#![allow(dead_code, reason = "XX")]
+#![allow(dead_code, reason = "each test program uses a part of it")]
 
 pub mod archives;
 pub mod daemons;

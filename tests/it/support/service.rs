@@ -96,6 +96,12 @@ impl Service {
         self.notify.set_nonblocking(false).expect("a socket");
     }
 
+    /// Whether it has ended by now.
+    pub fn has_ended(&mut self) -> bool {
+        let child = self.child.as_mut().expect("it is waited for once");
+        child.try_wait().expect("a child of this process").is_some()
+    }
+
     /// Waits for its end.
     pub fn finish(&mut self) -> Finished {
         finish(self.child.take().expect("it has not ended yet"))
