@@ -37,10 +37,9 @@ impl FolderOwner {
 
     /// The same command line as the owner's.
     fn command_line(self, users: &str, words: &[String], by_sudo: bool) -> String {
-        let program = match (name_of(users, self.user), by_sudo) {
-            (Some(name), true) => format!("sudo -u {name} grind"),
-            (Some(name), false) => format!("runuser -u {name} -- grind"),
-            (None, _) => {
+        let program = match name_of(users, self.user) {
+            Some(name) => format!("{} grind", as_user(name, by_sudo)),
+            None => {
                 let Self { user, group } = self;
                 format!("setpriv --reuid={user} --regid={group} --clear-groups grind")
             }
@@ -49,6 +48,32 @@ impl FolderOwner {
             .iter()
             .fold(program, |line, word| format!("{line} {}", shell_quoted(word)))
     }
+}
+
+/// The beginning of a command line that root gives to be that user. Where root is signed in, `sudo` may not be installed.
+fn as_user(name: &str, by_sudo: bool) -> String {
+    match by_sudo {
+        true => format!("sudo -u {name}"),
+        false => format!("runuser -u {name} --"),
+    }
+}
+
+/// The same for the daemon's user, in the way in which whoever runs this process is root.
+pub fn as_daemon_user() -> String {
+    as_user("grind", is_by_sudo())
+}
+
+fn is_by_sudo() -> bool {
+    std::env::var_os("SUDO_USER").is_some()
+}
+
+/// The words of a command line with the configuration that the environment names: another user's environment is not this one.
+fn with_config(mut words: Vec<String>, named: Option<String>) -> Vec<String> {
+    let is_config = |word: &String| word == "-c" || word == "--config" || word.starts_with("--config=");
+    if let Some(file) = named.filter(|_| !words.iter().any(is_config)) {
+        words.extend(["--config".to_owned(), file]);
+    }
+    words
 }
 
 /// Refuses root where another user owns the folder of the catalog; a catalog on a server has none.
@@ -86,7 +111,8 @@ fn refuse_in(folder: &Path) -> Result<(), CliError> {
         .skip(1)
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
-    let line = owner.command_line(&users, &words, std::env::var_os("SUDO_USER").is_some());
+    let named = std::env::var_os("GRIND_CONFIG").map(|file| file.to_string_lossy().into_owned());
+    let line = owner.command_line(&users, &with_config(words, named), is_by_sudo());
     let name = name_of(&users, owner.user).map_or_else(|| format!("the user {}", owner.user), str::to_owned);
     Err(CliError::new(
         ExitStatus::NotPermitted,
@@ -144,6 +170,31 @@ mod tests {
             let owner = FolderOwner { user, group: 980 };
             let expected = format!(r"{program} sync --barcodes-file 'my list' 'it'\''s' ''");
             assert_eq!(owner.command_line(USERS, &words, by_sudo), expected);
+        }
+    }
+
+    #[test]
+    fn the_configuration_that_the_environment_names_is_named_on_the_line() {
+        for (words, named, expected) in [
+            (
+                &["sync"][..],
+                Some("/srv/b.toml"),
+                &["sync", "--config", "/srv/b.toml"][..],
+            ),
+            (&["sync"], None, &["sync"]),
+            (
+                &["sync", "-c", "a.toml"],
+                Some("/srv/b.toml"),
+                &["sync", "-c", "a.toml"],
+            ),
+            (
+                &["sync", "--config=a.toml"],
+                Some("/srv/b.toml"),
+                &["sync", "--config=a.toml"],
+            ),
+        ] {
+            let words = words.iter().map(|word| (*word).to_owned()).collect();
+            assert_eq!(with_config(words, named.map(str::to_owned)), expected);
         }
     }
 

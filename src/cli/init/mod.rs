@@ -15,9 +15,9 @@ use url::Url;
 use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
-use crate::cli::init::answers::{AnswerSource, InitAnswers, SignInAnswer};
+use crate::cli::init::answers::{AnswerSource, InitAnswers, SignInAnswer, path_in_image};
 use crate::cli::init::files::{NewFile, refuse_existing, write_all};
-use crate::cli::root::shell_quoted;
+use crate::cli::root::{as_daemon_user, shell_quoted};
 use crate::cli::{load, output, preflight};
 use crate::settings::{LoadedSettings, Settings, SettingsFinding, SettingsSources, StorageAddress};
 
@@ -69,7 +69,7 @@ pub struct InitArgs {
     /// The drop-in that hands the secrets to the daemon [default: /etc/systemd/system/grind.service.d/credentials.conf]
     #[arg(long, value_name = "FILE")]
     pub drop_in: Option<PathBuf>,
-    /// Put both files under this folder, as for an image
+    /// Put both files under this folder, as for an image; secrets that lie in it are named as the image has them
     #[arg(long, value_name = "FOLDER")]
     pub root: Option<PathBuf>,
     /// Replace files that are there
@@ -90,10 +90,16 @@ pub fn run(args: &InitArgs) -> CommandResult {
         asked: io::stdout(),
     };
     let answers = InitAnswers::gather(args, &mut source)?;
+    let text = answers.configuration(args)?;
+    let loaded = proven(&answers, &text)?;
+    let (answers, shown) = match &args.root {
+        Some(root) => (answers.in_image(root), path_in_image(&configuration, root)),
+        None => (answers, configuration.clone()),
+    };
     let files = [
         NewFile {
             path: configuration,
-            text: answers.configuration(args)?,
+            text,
             mode: 0o640,
         },
         NewFile {
@@ -102,7 +108,6 @@ pub fn run(args: &InitArgs) -> CommandResult {
             mode: 0o644,
         },
     ];
-    let loaded = proven(&answers, &files[0].text)?;
     write_all(&files, args.force)?;
     for file in &files {
         output::print(&format!("written: {}\n", file.path.display()))?;
@@ -117,7 +122,7 @@ pub fn run(args: &InitArgs) -> CommandResult {
         false => ExitStatus::Done,
     };
     let mut text = String::from("Next:\n");
-    for (number, step) in (1..).zip(next_steps(args, &answers, &files[0].path)?) {
+    for (number, step) in (1..).zip(next_steps(args, &answers, &shown)?) {
         let _ = writeln!(text, "{number}. {step}");
     }
     output::print(&text)?;
@@ -127,13 +132,14 @@ pub fn run(args: &InitArgs) -> CommandResult {
 /// Where configuration and drop-in go.
 fn places(args: &InitArgs) -> [PathBuf; 2] {
     let place = |named: Option<&PathBuf>, usual: &str| {
-        let place = match (named, &args.root) {
-            (Some(named), _) => named.clone(),
-            (None, Some(root)) => root.join(usual.trim_start_matches('/')),
-            (None, None) => PathBuf::from(usual),
-        };
+        let place = named.map_or_else(|| PathBuf::from(usual), Clone::clone);
         // The folder of a bare name is the working folder, which `parent` gives as an empty path.
-        std::path::absolute(&place).unwrap_or(place)
+        let place = std::path::absolute(&place).unwrap_or(place);
+        match &args.root {
+            // Also one that the environment names.
+            Some(root) if !place.starts_with(root) => root.join(place.strip_prefix("/").unwrap_or(&place)),
+            _ => place,
+        }
     };
     [
         place(args.config.config.as_ref(), CONFIGURATION),
@@ -185,14 +191,15 @@ fn next_steps(args: &InitArgs, answers: &InitAnswers, configuration: &Path) -> R
         Some(named) => format!(" --config {}", as_word(named)),
         None => String::new(),
     };
+    let user = as_daemon_user();
     if matches!(answers.sign_in, SignInAnswer::Person(_)) {
-        steps.push(format!("Sign in: sudo -u grind grind auth login --no-browser{config}"));
+        steps.push(format!("Sign in: {user} grind auth login --no-browser{config}"));
     }
     steps.push(format!(
-        "Try it against the real services: sudo -u grind grind check-config --connect{config}"
+        "Try it against the real services: {user} grind check-config --connect{config}"
     ));
     steps.push(format!(
-        "See what is recognised of GRIN's answers, with nothing stored: sudo -u grind grind rehearse{config}"
+        "See what is recognised of GRIN's answers, with nothing stored: {user} grind rehearse{config}"
     ));
     if is_elsewhere {
         steps.push(format!(
@@ -255,14 +262,17 @@ mod tests {
 
     #[test]
     fn the_daemons_user_can_read_every_file_before_a_command_runs_as_it() {
-        let start = "systemctl daemon-reload && systemctl enable --now grind";
+        let (start, user) = (
+            "systemctl daemon-reload && systemctl enable --now grind",
+            as_daemon_user(),
+        );
         let usual = commands(None, ["/etc/grind/key.json", "/root/gpg"]);
         let expected = [
             "chown grind:grind /etc/grind/key.json && chmod 600 /etc/grind/key.json",
             "install -o grind -g grind -m 600 /root/gpg /etc/grind/gpg",
             r"install -o grind -g grind -m 600 '/root/it'\''s keys/s3' /etc/grind/s3",
-            "sudo -u grind grind check-config --connect",
-            "sudo -u grind grind rehearse",
+            &format!("{user} grind check-config --connect"),
+            &format!("{user} grind rehearse"),
             start,
         ];
         assert_eq!(usual, expected);
@@ -274,8 +284,8 @@ mod tests {
             "chown grind:grind /srv/other/gpg && chmod 600 /srv/other/gpg",
             r"install -o grind -g grind -m 600 '/root/it'\''s keys/s3' /srv/other/s3",
             "chgrp grind /srv/other/grind.toml",
-            "sudo -u grind grind check-config --connect --config /srv/other/grind.toml",
-            "sudo -u grind grind rehearse --config /srv/other/grind.toml",
+            &format!("{user} grind check-config --connect --config /srv/other/grind.toml"),
+            &format!("{user} grind rehearse --config /srv/other/grind.toml"),
             "install -b -g grind -m 640 /srv/other/grind.toml /etc/grind/grind.toml",
             start,
         ];

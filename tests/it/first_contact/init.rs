@@ -1,6 +1,8 @@
 //! `grind init`, with every answer as a flag, and without a terminal.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -79,7 +81,14 @@ fn flags_alone_write_a_configuration_that_is_sound_and_never_over_another() {
         Some(desk.path("etc/grind/gpg_passphrase"))
     );
     let unit = read(&desk.path("etc/systemd/system/grind.service.d/credentials.conf"));
-    assert_eq!(unit.matches("LoadCredential=").count(), 2, "{unit}");
+    for named in ["client.json", "gpg_passphrase"] {
+        // As the image has it.
+        assert!(
+            unit.contains(&format!("\nLoadCredential={named}:/etc/grind/{named}\n")),
+            "{unit}"
+        );
+    }
+    assert!(ended.out.contains("600 /etc/grind/gpg_passphrase\n"), "{}", ended.out);
     assert!(!read(&configuration).contains("secret\n") && !desk.path("library").exists());
     let before = read(&configuration);
     let again = desk.init(&["--library", "OTHER"], &[]);
@@ -103,6 +112,15 @@ fn flags_alone_write_a_configuration_that_is_sound_and_never_over_another() {
 }
 
 #[test]
+fn what_the_environment_names_goes_under_the_root_too() {
+    let desk = Desk::new("secret\n");
+    let named = [("GRIND_CONFIG", "/srv/other/grind.toml".to_owned())];
+    let ended = desk.init(&["--library", "TESTLIB"], &named);
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.err);
+    assert!(read(&desk.path("srv/other/grind.toml")).contains("TESTLIB"));
+}
+
+#[test]
 fn a_missing_answer_and_a_wrong_one_write_nothing() {
     let desk = Desk::new("secret\n");
     let missing = desk.init(&[], &[]);
@@ -114,6 +132,19 @@ fn a_missing_answer_and_a_wrong_one_write_nothing() {
     let empty = desk.init(&["--library", "TESTLIB"], &[]);
     assert_eq!(empty.status.code(), Some(78), "{}", empty.err);
     assert!(empty.err.contains("--passphrase-file"), "{}", empty.err);
+    let mut odd = Command::new(env!("CARGO_BIN_EXE_grind"));
+    odd.args([
+        "init",
+        "--storage",
+        "s3://books",
+        "--library",
+        "TESTLIB",
+        "--storage-keys-file",
+    ]);
+    odd.arg(OsStr::from_bytes(b"/etc/grind/\xff")).stdin(Stdio::null());
+    let odd = odd.output().unwrap();
+    let said = String::from_utf8_lossy(&odd.stderr).into_owned();
+    assert!(odd.status.code() == Some(78) && said.contains("not UTF-8"), "{said}");
     assert!(!desk.path("etc/grind/grind.toml").exists());
     assert!(!desk.path("etc/systemd").exists());
 }
