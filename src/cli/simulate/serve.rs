@@ -50,7 +50,7 @@ const fn way_out(error: &SimulateError) -> (ExitStatus, &'static str) {
             "Keep standard output and error open for as long as it serves.",
         ),
         SimulateError::Start(_) => (
-            ExitStatus::Unavailable,
+            ExitStatus::CannotCreate,
             "Choose another address with --listen; port 0 takes any free one.",
         ),
     }
@@ -152,6 +152,11 @@ mod tests {
                 SimulateError::Terminal(missing()),
                 ExitStatus::Unavailable,
                 "standard output",
+            ),
+            (
+                SimulateError::Start(std::io::Error::from(std::io::ErrorKind::AddrInUse).into()),
+                ExitStatus::CannotCreate,
+                "--listen",
             ),
         ] {
             let (code, advice) = way_out(&error);
