@@ -248,6 +248,15 @@ fn unfit(from: &str, error: &KeptCopyError) -> CliError {
             .advise(ANOTHER);
     }
     match error {
+        KeptCopyError::Catalog(CatalogError::Newer { found, known, .. }) => {
+            CliError::new(ExitStatus::Failed, "this backup cannot be used")
+                .cause(format!(
+                    "{from} has schema version {found}, this program knows up to {known}"
+                ))
+                .advise(
+                    "Restore it with the newer program that wrote it, or name an earlier backup: `grind restore FROM`.",
+                )
+        }
         KeptCopyError::Storage(StorageError::NotFound(_) | StorageError::Key(_)) => CliError::new(
             ExitStatus::Failed,
             format!("{from:?} is neither a file here nor an object in the storage"),
@@ -263,7 +272,7 @@ fn refused(error: &KeptCopyError) -> CliError {
     let (exit, advice) = match error {
         KeptCopyError::Storage(error) => return storage::refused(error),
         KeptCopyError::NoBackup => (ExitStatus::Failed, "Name a file: `grind restore FROM`."),
-        KeptCopyError::Scratch(_) => (
+        KeptCopyError::Scratch(_) | KeptCopyError::Catalog(CatalogError::DiskFull { .. }) => (
             ExitStatus::CannotCreate,
             "The backup is unpacked beside the catalog first.",
         ),
@@ -281,23 +290,33 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_backup_is_said_of_the_backup() {
         let io = |kind: io::ErrorKind| KeptCopyError::Scratch(kind.into());
+        let newer = KeptCopyError::Catalog(CatalogError::Newer {
+            path: "/srv/.catalog-copy-x/backup.db".into(),
+            found: 99,
+            known: 10,
+        });
+        let full = KeptCopyError::Catalog(CatalogError::DiskFull {
+            path: "/srv/.catalog-copy-x/backup.db".into(),
+            cause: "database or disk is full".to_owned(),
+        });
         let damaged = KeptCopyError::Catalog(CatalogError::Damaged {
             path: "/srv/.catalog-copy-x/backup.db".into(),
             cause: "file is not a database".to_owned(),
         });
+        let (broken, later) = ("/mnt/old.gz is no whole backup", "/mnt/old.gz has schema version 99");
         for (error, exit, of_backup) in [
-            (damaged, ExitStatus::Failed, true),
-            (io(io::ErrorKind::InvalidInput), ExitStatus::Failed, true),
-            (io(io::ErrorKind::UnexpectedEof), ExitStatus::Failed, true),
-            (io(io::ErrorKind::StorageFull), ExitStatus::CannotCreate, false),
+            (damaged, ExitStatus::Failed, Some(broken)),
+            (newer, ExitStatus::Failed, Some(later)),
+            (full, ExitStatus::CannotCreate, None),
+            (io(io::ErrorKind::InvalidInput), ExitStatus::Failed, Some(broken)),
+            (io(io::ErrorKind::UnexpectedEof), ExitStatus::Failed, Some(broken)),
+            (io(io::ErrorKind::StorageFull), ExitStatus::CannotCreate, None),
         ] {
             let said = unfit("/mnt/old.gz", &error);
             assert_eq!(said.exit(), exit, "{said}");
-            assert_eq!(
-                said.to_string().contains("/mnt/old.gz is no whole backup"),
-                of_backup,
-                "{said}"
-            );
+            for words in [broken, later] {
+                assert_eq!(said.to_string().contains(words), of_backup == Some(words), "{said}");
+            }
             assert!(!said.to_string().contains("move it away"), "{said}");
         }
         for (kind, exit) in [
