@@ -21,6 +21,7 @@ mod progress;
 mod publish;
 mod recover;
 mod restore;
+mod room;
 mod second_copy;
 mod supervisor;
 mod task_services;
