@@ -25,7 +25,7 @@ use crate::catalog::{
 use crate::clock::SystemClock;
 use crate::storage::{ObjectKey, ObjectMeta, ObjectUpload, Storage, StorageError, StorageLayout};
 
-pub(super) use schedule::{due, jitter, made_at};
+pub(super) use schedule::{began_at, due, jitter, made_at};
 pub(crate) use scratch::CopyScratch;
 
 /// Why a copy was not made, or cannot be used.

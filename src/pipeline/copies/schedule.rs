@@ -27,6 +27,11 @@ pub(crate) fn made_at(noted: Option<Timestamp>, now: Timestamp) -> Option<Timest
     noted.filter(|noted| *noted <= later(now, CLOCKS_DIFFER))
 }
 
+/// When the daemon began, as far as its clock lets it be known: one that started with its clock ahead began when that was set right.
+pub(crate) fn began_at(noted: Timestamp, now: Timestamp) -> Timestamp {
+    noted.min(now)
+}
+
 /// When the next of these intervals begins.
 fn next_interval(at: Timestamp, interval: Duration) -> Timestamp {
     let length = i128::try_from(interval.as_nanos()).unwrap_or(i128::MAX).max(1);
@@ -89,6 +94,28 @@ mod tests {
             (moment("2031-11-29T00:00:00Z"), false),
         ] {
             assert_eq!(made_at(noted, now), noted.filter(|_| is_believed), "{noted:?}");
+        }
+    }
+
+    #[test]
+    fn a_daemon_that_began_in_the_future_began_when_its_clock_was_set() {
+        let moment = |text: &str| text.parse::<Timestamp>().unwrap();
+        let set = moment("2026-11-29T12:00:00Z");
+        for (noted, now, expected) in [
+            ("2026-11-29T11:00:00Z", "2026-11-29T12:00:00Z", "2026-11-29T11:00:00Z"),
+            ("2026-11-29T12:00:01Z", "2026-11-29T12:00:00Z", "2026-11-29T12:00:00Z"),
+            ("2031-01-01T00:00:00Z", "2026-11-29T12:00:00Z", "2026-11-29T12:00:00Z"),
+            ("1970-01-01T00:00:00Z", "2026-11-29T12:00:00Z", "1970-01-01T00:00:00Z"),
+        ] {
+            assert_eq!(began_at(moment(noted), moment(now)), moment(expected), "{noted}");
+        }
+        let day = Duration::from_hours(24);
+        let began = began_at(moment("2031-01-01T00:00:00Z"), set);
+        for last in [None, Some(moment("2026-11-28T11:00:00Z"))] {
+            assert!(
+                due(last, day, began, Duration::ZERO) <= later(set, day / 24),
+                "{last:?}"
+            );
         }
     }
 
