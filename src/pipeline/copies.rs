@@ -4,6 +4,8 @@
 
 mod schedule;
 mod scratch;
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
@@ -12,8 +14,9 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, civil::Date};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -25,6 +28,7 @@ use crate::catalog::{
 use crate::clock::SystemClock;
 use crate::storage::{ObjectKey, ObjectMeta, ObjectUpload, Storage, StorageError, StorageLayout};
 
+pub(crate) use schedule::DatedBackups;
 pub(super) use schedule::{began_at, due, jitter, made_at};
 pub(crate) use scratch::CopyScratch;
 
@@ -93,18 +97,18 @@ impl CopyMaker {
         scratch::sweep(&self.catalog);
     }
 
-    /// Makes a copy; cut, it leaves nothing under a copy's name.
-    pub fn make(&self, copy: KeptCopy, cut: &CancellationToken) -> Result<(), KeptCopyError> {
+    /// Makes a copy, called after the moment `now` where its name has one; cut, it leaves nothing under a copy's name.
+    pub fn make(&self, copy: KeptCopy, now: Timestamp, cut: &CancellationToken) -> Result<(), KeptCopyError> {
+        let now = in_utc(now);
         match copy {
-            KeptCopy::Export => self.export(cut),
-            KeptCopy::Backup => self.back_up(Timestamp::now().to_zoned(TimeZone::UTC).date(), cut),
+            KeptCopy::Export => self.export(now, cut),
+            KeptCopy::Backup => self.back_up(now.date(), cut),
         }
     }
 
     /// Whole under its name, or not at all; where the layout has the table a second time, by its time, that one comes first.
-    fn export(&self, cut: &CancellationToken) -> Result<(), KeptCopyError> {
+    fn export(&self, now: DateTime, cut: &CancellationToken) -> Result<(), KeptCopyError> {
         let reader = CatalogReader::open_at(&self.catalog, SystemClock::system())?;
-        let now = Timestamp::now().to_zoned(TimeZone::UTC).datetime();
         let key = self.layout.table();
         let keys = self.layout.dated_table(now).into_iter().chain([key.clone()]);
         let uploads = keys.map(|key| self.storage.begin(&key, &ObjectMeta::default()));
@@ -132,7 +136,7 @@ impl CopyMaker {
         }
         info!(books, %key, "a backup of the catalog was made, read back and found whole");
         // The backup is good all the same, and would be made again and again otherwise.
-        if let Err(error) = self.rotate() {
+        if let Err(error) = self.rotate(&key, day) {
             warn!(%error, "old backups of the catalog could not be removed");
         }
         Ok(())
@@ -173,21 +177,32 @@ impl CopyMaker {
     }
 
     /// The newest backup in the storage.
-    pub fn newest_backup(&self) -> Result<ObjectKey, KeptCopyError> {
-        self.backups()?.into_iter().next().ok_or(KeptCopyError::NoBackup)
+    pub fn newest_backup(&self, now: Timestamp) -> Result<ObjectKey, KeptCopyError> {
+        let backups = self.backups(now)?;
+        backups.to_try().next().cloned().ok_or(KeptCopyError::NoBackup)
     }
 
-    /// The backups in the storage, the newest first.
-    pub fn backups(&self) -> Result<Vec<ObjectKey>, KeptCopyError> {
+    /// The backups in the storage, as they are judged at this moment.
+    pub fn backups(&self, now: Timestamp) -> Result<DatedBackups, KeptCopyError> {
+        self.backups_on(in_utc(now).date())
+    }
+
+    fn backups_on(&self, today: Date) -> Result<DatedBackups, KeptCopyError> {
         let listed = self.storage.list(Some(self.layout.meta_folder()))?;
         let keys: Result<Vec<_>, _> = listed.map(|object| object.map(|object| object.key)).collect();
-        Ok(schedule::backups(&self.layout, keys?))
+        Ok(DatedBackups::among(keys?, &self.layout, today))
     }
 
-    fn rotate(&self) -> Result<(), KeptCopyError> {
-        for key in schedule::outdated(&self.backups()?) {
+    /// Removes old backups, of which the one just made today is none.
+    fn rotate(&self, made: &ObjectKey, today: Date) -> Result<(), KeptCopyError> {
+        let backups = self.backups_on(today)?;
+        for key in backups.outdated(made) {
             self.storage.remove(key)?;
             info!(%key, "an old backup of the catalog was removed");
+        }
+        if let Some(newest) = backups.ahead.first() {
+            let count = backups.ahead.len();
+            warn!(count, %newest, "backups of the catalog are dated in the future; they stay, and are not taken for the newest");
         }
         Ok(())
     }
@@ -196,6 +211,10 @@ impl CopyMaker {
     pub fn scratch(&self) -> Result<CopyScratch, KeptCopyError> {
         CopyScratch::for_catalog(&self.catalog).map_err(KeptCopyError::Scratch)
     }
+}
+
+fn in_utc(at: Timestamp) -> DateTime {
+    at.to_zoned(TimeZone::UTC).datetime()
 }
 
 /// The table on its way to each of its names.

@@ -1,10 +1,12 @@
-//! Which backup `grind restore` takes.
+//! Which backup `grind restore` takes, and which ones stay.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Home, files, states};
+use crate::storage_s3::server::{KEYS, Server};
+use crate::support::{Finished, Home, files, finish, states};
 use grind::lab::simulator::SimulatorConfig;
+use grind::storage::{ObjectKey, ObjectMeta};
 use rusqlite::Connection;
 
 fn library() -> SimulatorConfig {
@@ -18,6 +20,18 @@ fn library() -> SimulatorConfig {
 
 fn catalog(home: &Home) -> PathBuf {
     home.folder.path().join("catalog.db")
+}
+
+/// Lets a copy of the catalog have been made so long ago that it is due.
+fn make_due(home: &Home, key: &str) {
+    let catalog = Connection::open(catalog(home)).unwrap();
+    let earlier = "UPDATE settings SET value = '2020' || substr(value, 5) WHERE key = ?1";
+    assert_eq!(catalog.execute(earlier, [key]).unwrap(), 1);
+}
+
+/// Runs the program against a bucket.
+fn run(home: &Home) -> Finished {
+    finish(home.command(&["run", "--once"]).envs(KEYS).spawn().unwrap())
 }
 
 /// The steps of the schema, each version's in its order.
@@ -68,4 +82,81 @@ fn a_backup_of_each_earlier_version_is_restored_and_one_of_a_later_version_is_na
         assert!(!refused.err.contains(".catalog-copy-"), "{}", refused.err);
     }
     assert!(!catalog(&home).exists());
+}
+
+#[test]
+fn a_backup_that_is_dated_in_the_future_is_taken_only_where_no_other_is_whole() {
+    let home = Home::new(library(), "");
+    home.done(&["run", "--once"]);
+    let meta = home.root().join("meta");
+    let is_backup = |path: &PathBuf| path.to_string_lossy().ends_with(".db.gz");
+    let made = files(&meta).into_iter().find(is_backup).unwrap();
+    let ahead = meta.join("catalog-2099-12-31.db.gz");
+    fs::copy(&made, &ahead).unwrap();
+    let made_name = made.file_name().unwrap().to_str().unwrap().to_owned();
+    for (is_whole, expected) in [
+        (
+            true,
+            [
+                format!("restored from meta/{made_name}"),
+                "as dated in the future: 1 backup, meta/catalog-2099-12-31".to_owned(),
+            ],
+        ),
+        (
+            false,
+            [
+                "restored from meta/catalog-2099-12-31.db.gz".to_owned(),
+                "because no other backup is whole".to_owned(),
+            ],
+        ),
+    ] {
+        for file in files(home.folder.path()) {
+            let name = file.file_name().unwrap().to_string_lossy().into_owned();
+            if name.starts_with("catalog.db") {
+                fs::remove_file(file).unwrap();
+            }
+        }
+        if !is_whole {
+            fs::write(&made, "no catalog").unwrap();
+        }
+        let restored = home.done(&["restore"]);
+        for told in expected {
+            assert!(restored.out.contains(&told), "{told}: {}", restored.out);
+        }
+    }
+}
+
+#[test]
+fn old_backups_in_a_bucket_go_and_those_of_the_future_stay() {
+    let server = Server::start();
+    let home = Home::new(library(), &server.settings());
+    run(&home).succeeded();
+    let storage = server.storage();
+    let days = (1..=15).map(|day| format!("2020-01-{day:02}"));
+    for day in days.chain(["2099-12-31".to_owned()]) {
+        let key = ObjectKey::parse(&format!("meta/catalog-{day}.db.gz")).unwrap();
+        storage.put(&key, b"whole", &ObjectMeta::default()).unwrap();
+    }
+    make_due(&home, "last_backup");
+    let again = run(&home).succeeded();
+    assert!(
+        again.err.contains("backups of the catalog are dated in the future"),
+        "{}",
+        again.err
+    );
+    let meta = ObjectKey::parse("meta").unwrap();
+    let kept: Vec<_> = storage
+        .list(Some(&meta))
+        .unwrap()
+        .map(|object| object.unwrap().key.to_string())
+        .filter(|name| name.ends_with(".db.gz"))
+        .collect();
+    let of = |year: &str| kept.iter().filter(|name| name.contains(year)).count();
+    // The one of today among fourteen.
+    assert_eq!(
+        (kept.len(), of("catalog-2020-01"), of("catalog-2099")),
+        (15, 13, 1),
+        "{kept:?}"
+    );
+    assert!(!kept.iter().any(|name| name.ends_with("2020-01-02.db.gz")), "{kept:?}");
 }
