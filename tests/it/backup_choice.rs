@@ -1,4 +1,4 @@
-//! Which backup `grind restore` takes, and which ones stay.
+//! Which backup `grind restore` takes, which ones stay, and an export that the storage changed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -159,4 +159,39 @@ fn old_backups_in_a_bucket_go_and_those_of_the_future_stay() {
         "{kept:?}"
     );
     assert!(!kept.iter().any(|name| name.ends_with("2020-01-02.db.gz")), "{kept:?}");
+}
+
+#[test]
+fn an_export_that_the_storage_changed_does_not_count_and_replaces_none() {
+    let server = Server::start();
+    let home = Home::new(library(), &server.settings());
+    let first = run(&home).succeeded();
+    assert!(first.err.contains("exported, read back and compared"), "{}", first.err);
+    let export = server.root.path().join("books/library/meta/books_export.csv.gz");
+    let (before, noted) = (fs::read(&export).unwrap(), last_export(&home));
+    let came = export.with_file_name("books-unproven.csv.gz");
+    server.fault(move |request| {
+        if request.starts_with("GET ") && request.contains("books-unproven") {
+            fs::write(&came, "another object").unwrap();
+        }
+        None
+    });
+    let damaged = run(&home);
+    assert_eq!(damaged.status.code(), Some(1), "{}", damaged.err);
+    let told = "books-unproven.csv.gz is not in the storage as it was written";
+    assert!(damaged.err.contains(told), "{}", damaged.err);
+    assert_eq!((fs::read(&export).unwrap(), last_export(&home)), (before, noted));
+
+    server.fault(|_| None);
+    server.copy_status(501);
+    let sent_twice = run(&home).succeeded();
+    assert!(sent_twice.err.contains("it is sent once more"), "{}", sent_twice.err);
+    assert!(!export.with_file_name("books-unproven.csv.gz").exists());
+}
+
+/// When the catalog was last exported, as is noted.
+fn last_export(home: &Home) -> String {
+    let sql = "SELECT value FROM settings WHERE key = 'last_export'";
+    let catalog = Connection::open(catalog(home)).unwrap();
+    catalog.query_row(sql, [], |row| row.get(0)).unwrap()
 }

@@ -69,3 +69,22 @@ fn fourteen_backups_stay_with_those_of_the_future_and_the_one_just_made() {
         "and goes with the next one under the right clock"
     );
 }
+
+#[test]
+fn a_table_is_under_each_of_its_names_once_it_is_proven() {
+    let folder = tempfile::tempdir().unwrap();
+    let maker = maker(folder.path(), per_book().of_run("harvard").unwrap());
+    for at in ["2026-11-29T06:07:08Z", "2026-11-30T06:07:08Z"] {
+        make(&maker, KeptCopy::Export, at);
+    }
+    let dated = ["20261129", "20261130"].map(|day| format!("meta/harvard/timestamped/books_{day}_060708.csv.gz"));
+    let expected = [vec!["meta/harvard/books_latest.csv.gz".to_owned()], dated.to_vec()].concat();
+    assert_eq!(names(&maker), expected);
+    let bytes = |name: &String| {
+        let mut object = maker.storage.open_read(&ObjectKey::parse(name).unwrap()).unwrap();
+        let mut bytes = Vec::new();
+        object.read_to_end(&mut bytes).unwrap();
+        bytes
+    };
+    assert_eq!(bytes(&expected[0]), bytes(&expected[2]));
+}
