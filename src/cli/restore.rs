@@ -17,8 +17,8 @@ use crate::clock::SystemClock;
 use crate::daemon::{as_member, host};
 use crate::log::CountedNoun;
 use crate::pipeline::{
-    CopyMaker, CopyScratch, KeptCopyError, LibraryMembership, PublicationWindow, ReconcileError, RestoredBooks,
-    StoreComparison, confirm_by_hand, decrypted_options, unpack,
+    CopyMaker, CopyScratch, DatedBackups, KeptCopyError, LibraryMembership, PublicationWindow, ReconcileError,
+    RestoredBooks, StoreComparison, confirm_by_hand, decrypted_options, unpack,
 };
 use crate::settings::Settings;
 use crate::storage::{ObjectKey, Storage, StorageError};
@@ -56,16 +56,9 @@ pub fn run(args: &RestoreArgs) -> CommandResult {
         None => newest_whole(&maker, &scratch)?,
     };
     copy(&found.path, &maker.catalog)?;
-    let not_taken = found
-        .broken
-        .iter()
-        .map(|broken| format!("{broken}; one before it was taken\n"));
+    let remarks: String = found.remarks.iter().map(|remark| format!("{remark}\n")).collect();
     let books = CountedNoun(found.books, "book");
-    output::print(&format!(
-        "{}{books} restored from {}\n",
-        not_taken.collect::<String>(),
-        found.name
-    ))?;
+    output::print(&format!("{remarks}{books} restored from {}\n", found.name))?;
     let compare = |membership| compare(&settings, storage, &membership);
     let compared = as_member(&settings, STEP, compare).map_err(execution::cannot_start)??;
     output::print(&in_words(compared))?;
@@ -88,8 +81,8 @@ struct FoundBackup {
     /// Its file, or its object in the storage.
     name: String,
     books: u64,
-    /// Newer ones that cannot be used, and why.
-    broken: Vec<String>,
+    /// Why others were not taken, a line each.
+    remarks: Vec<String>,
 }
 
 impl FoundBackup {
@@ -100,7 +93,7 @@ impl FoundBackup {
             path,
             name,
             books: rows.get("books").copied().unwrap_or_default(),
-            broken: Vec::new(),
+            remarks: Vec::new(),
         })
     }
 
@@ -126,10 +119,16 @@ fn named(from: &str, maker: &CopyMaker, scratch: &CopyScratch) -> Result<FoundBa
 /// The newest backup in the storage that is whole. What is stored since an older one is found in the storage all the same.
 fn newest_whole(maker: &CopyMaker, scratch: &CopyScratch) -> Result<FoundBackup, CliError> {
     let mut broken = Vec::new();
-    for (number, key) in maker.backups().map_err(|error| refused(&error))?.iter().enumerate() {
+    let backups = maker.backups(SystemClock::system().now());
+    let backups = backups.map_err(|error| refused(&error))?;
+    for (number, key) in backups.to_try().enumerate() {
         let path = scratch.path().join(format!("backup-{number}.db"));
         match FoundBackup::fetched(key, path.clone(), maker) {
-            Ok(found) => return Ok(FoundBackup { broken, ..found }),
+            Ok(found) => {
+                let broken = broken.iter().map(|broken| format!("{broken}; another one was taken"));
+                let remarks = broken.chain(of_dates(&backups, key)).collect();
+                return Ok(FoundBackup { remarks, ..found });
+            }
             Err(error) => match damage(&error) {
                 Some(why) => {
                     // It may be as large as the next one, which needs the room; the folder goes at the end in any case.
@@ -145,6 +144,20 @@ fn newest_whole(maker: &CopyMaker, scratch: &CopyScratch) -> Result<FoundBackup,
     }
     let error = CliError::new(ExitStatus::Failed, "no backup in the storage can be used");
     Err(broken.into_iter().fold(error, CliError::cause).advise(ANOTHER))
+}
+
+/// What is told of backups that are dated in the future.
+fn of_dates(backups: &DatedBackups, taken: &ObjectKey) -> Option<String> {
+    let newest = backups.ahead.first()?;
+    Some(match backups.ahead.contains(taken) {
+        true => format!("{taken} is dated in the future; it was taken because no other backup is whole"),
+        false => {
+            let backups = CountedNoun(backups.ahead.len() as u64, "backup");
+            format!(
+                "not taken, as dated in the future: {backups}, {newest} the newest; `grind restore FROM` takes one by its name"
+            )
+        }
+    })
 }
 
 /// What is wrong with the bytes of a backup; `None`: the fault is another one. It is said of the backup, and not of the temporary file into
@@ -248,6 +261,15 @@ fn unfit(from: &str, error: &KeptCopyError) -> CliError {
             .advise(ANOTHER);
     }
     match error {
+        KeptCopyError::Catalog(CatalogError::Newer { found, known, .. }) => {
+            CliError::new(ExitStatus::Failed, "this backup cannot be used")
+                .cause(format!(
+                    "{from} has schema version {found}, this program knows up to {known}"
+                ))
+                .advise(
+                    "Restore it with the newer program that wrote it, or name an earlier backup: `grind restore FROM`.",
+                )
+        }
         KeptCopyError::Storage(StorageError::NotFound(_) | StorageError::Key(_)) => CliError::new(
             ExitStatus::Failed,
             format!("{from:?} is neither a file here nor an object in the storage"),
@@ -263,7 +285,7 @@ fn refused(error: &KeptCopyError) -> CliError {
     let (exit, advice) = match error {
         KeptCopyError::Storage(error) => return storage::refused(error),
         KeptCopyError::NoBackup => (ExitStatus::Failed, "Name a file: `grind restore FROM`."),
-        KeptCopyError::Scratch(_) => (
+        KeptCopyError::Scratch(_) | KeptCopyError::Catalog(CatalogError::DiskFull { .. }) => (
             ExitStatus::CannotCreate,
             "The backup is unpacked beside the catalog first.",
         ),
@@ -281,23 +303,33 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_backup_is_said_of_the_backup() {
         let io = |kind: io::ErrorKind| KeptCopyError::Scratch(kind.into());
+        let newer = KeptCopyError::Catalog(CatalogError::Newer {
+            path: "/srv/.catalog-copy-x/backup.db".into(),
+            found: 99,
+            known: 10,
+        });
+        let full = KeptCopyError::Catalog(CatalogError::DiskFull {
+            path: "/srv/.catalog-copy-x/backup.db".into(),
+            cause: "database or disk is full".to_owned(),
+        });
         let damaged = KeptCopyError::Catalog(CatalogError::Damaged {
             path: "/srv/.catalog-copy-x/backup.db".into(),
             cause: "file is not a database".to_owned(),
         });
+        let (broken, later) = ("/mnt/old.gz is no whole backup", "/mnt/old.gz has schema version 99");
         for (error, exit, of_backup) in [
-            (damaged, ExitStatus::Failed, true),
-            (io(io::ErrorKind::InvalidInput), ExitStatus::Failed, true),
-            (io(io::ErrorKind::UnexpectedEof), ExitStatus::Failed, true),
-            (io(io::ErrorKind::StorageFull), ExitStatus::CannotCreate, false),
+            (damaged, ExitStatus::Failed, Some(broken)),
+            (newer, ExitStatus::Failed, Some(later)),
+            (full, ExitStatus::CannotCreate, None),
+            (io(io::ErrorKind::InvalidInput), ExitStatus::Failed, Some(broken)),
+            (io(io::ErrorKind::UnexpectedEof), ExitStatus::Failed, Some(broken)),
+            (io(io::ErrorKind::StorageFull), ExitStatus::CannotCreate, None),
         ] {
             let said = unfit("/mnt/old.gz", &error);
             assert_eq!(said.exit(), exit, "{said}");
-            assert_eq!(
-                said.to_string().contains("/mnt/old.gz is no whole backup"),
-                of_backup,
-                "{said}"
-            );
+            for words in [broken, later] {
+                assert_eq!(said.to_string().contains(words), of_backup == Some(words), "{said}");
+            }
             assert!(!said.to_string().contains("move it away"), "{said}");
         }
         for (kind, exit) in [

@@ -4,6 +4,9 @@
 
 mod schedule;
 mod scratch;
+mod table;
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
@@ -12,20 +15,22 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, civil::Date};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::archive::hex;
 use crate::catalog::{
-    CatalogAddress, CatalogCopyError, CatalogError, CatalogReader, ExportError, ExportFilter, KeptCopy, check_backup,
+    CatalogAddress, CatalogCopyError, CatalogError, CatalogReader, ExportError, KeptCopy, check_backup,
 };
 use crate::clock::SystemClock;
-use crate::storage::{ObjectKey, ObjectMeta, ObjectUpload, Storage, StorageError, StorageLayout};
+use crate::storage::{ObjectKey, ObjectMeta, Storage, StorageError, StorageLayout};
 
-pub(super) use schedule::{due, jitter, made_at};
+pub(crate) use schedule::DatedBackups;
+pub(super) use schedule::{began_at, due, jitter, made_at};
 pub(crate) use scratch::CopyScratch;
 
 /// Why a copy was not made, or cannot be used.
@@ -93,49 +98,45 @@ impl CopyMaker {
         scratch::sweep(&self.catalog);
     }
 
-    /// Makes a copy; cut, it leaves nothing under a copy's name.
-    pub fn make(&self, copy: KeptCopy, cut: &CancellationToken) -> Result<(), KeptCopyError> {
+    /// Makes a copy, called after the moment `now` where its name has one; cut, it leaves nothing under a copy's name.
+    pub fn make(&self, copy: KeptCopy, now: Timestamp, cut: &CancellationToken) -> Result<(), KeptCopyError> {
+        let now = in_utc(now);
         match copy {
-            KeptCopy::Export => self.export(cut),
-            KeptCopy::Backup => self.back_up(Timestamp::now().to_zoned(TimeZone::UTC).date(), cut),
+            KeptCopy::Export => self.export(now, cut),
+            KeptCopy::Backup => self.back_up(now.date(), cut),
         }
     }
 
-    /// Whole under its name, or not at all; where the layout has the table a second time, by its time, that one comes first.
-    fn export(&self, cut: &CancellationToken) -> Result<(), KeptCopyError> {
-        let reader = CatalogReader::open_at(&self.catalog, SystemClock::system())?;
-        let now = Timestamp::now().to_zoned(TimeZone::UTC).datetime();
-        let key = self.layout.table();
-        let keys = self.layout.dated_table(now).into_iter().chain([key.clone()]);
-        let uploads = keys.map(|key| self.storage.begin(&key, &ObjectMeta::default()));
-        let uploads = TableUploads(uploads.collect::<Result<_, _>>()?);
-        let mut packed = GzEncoder::new(CutStream { inner: uploads, cut }, Compression::default());
-        let books = reader.export_csv(&ExportFilter::default(), &mut packed)?;
-        packed.finish().map_err(KeptCopyError::of_stream)?.inner.publish()?;
-        info!(books, %key, "the catalog was exported");
-        Ok(())
-    }
-
-    /// Under a name of its own until it is proven: no backup that was read back is replaced by one that was not. Only a storage that
-    /// cannot rename gets it once more, over one of the same day, before that one is read back.
     fn back_up(&self, day: Date, cut: &CancellationToken) -> Result<(), KeptCopyError> {
         let scratch = self.scratch()?;
         let path = scratch.path().join("catalog.db");
         let reader = CatalogReader::open_at(&self.catalog, SystemClock::system())?;
         reader.copy_to(&path, &|| !cut.is_cancelled())?;
         let (unproven, key) = (self.layout.unproven_backup(), self.layout.backup(day));
-        let books = self.put_proven(&path, &unproven, cut)?;
-        if let Err(error) = self.storage.rename(&unproven, &key) {
-            info!(%error, "the storage cannot give the backup its name, so it is sent once more");
-            self.put_proven(&path, &key, cut)?;
-            self.storage.remove(&unproven)?;
-        }
+        let books = self.put_in_place(&unproven, &key, |key| self.put_proven(&path, key, cut))?;
         info!(books, %key, "a backup of the catalog was made, read back and found whole");
         // The backup is good all the same, and would be made again and again otherwise.
-        if let Err(error) = self.rotate() {
+        if let Err(error) = self.rotate(&key, day) {
             warn!(%error, "old backups of the catalog could not be removed");
         }
         Ok(())
+    }
+
+    /// Under a name of its own until it is proven: nothing that was read back is replaced by what was not. Only a storage that cannot
+    /// rename gets it once more, over the one before, before that one is read back.
+    fn put_in_place<T>(
+        &self,
+        unproven: &ObjectKey,
+        key: &ObjectKey,
+        put: impl Fn(&ObjectKey) -> Result<T, KeptCopyError>,
+    ) -> Result<T, KeptCopyError> {
+        let mut proven = put(unproven)?;
+        if let Err(error) = self.storage.rename(unproven, key) {
+            info!(%error, %key, "the storage cannot give the copy of the catalog its name, so it is sent once more");
+            proven = put(key)?;
+            self.storage.remove(unproven)?;
+        }
+        Ok(proven)
     }
 
     /// Puts a copy of the catalog into the storage, reads it back and compares; what differs is removed. The file is then what was read
@@ -173,21 +174,32 @@ impl CopyMaker {
     }
 
     /// The newest backup in the storage.
-    pub fn newest_backup(&self) -> Result<ObjectKey, KeptCopyError> {
-        self.backups()?.into_iter().next().ok_or(KeptCopyError::NoBackup)
+    pub fn newest_backup(&self, now: Timestamp) -> Result<ObjectKey, KeptCopyError> {
+        let backups = self.backups(now)?;
+        backups.to_try().next().cloned().ok_or(KeptCopyError::NoBackup)
     }
 
-    /// The backups in the storage, the newest first.
-    pub fn backups(&self) -> Result<Vec<ObjectKey>, KeptCopyError> {
+    /// The backups in the storage, as they are judged at this moment.
+    pub fn backups(&self, now: Timestamp) -> Result<DatedBackups, KeptCopyError> {
+        self.backups_on(in_utc(now).date())
+    }
+
+    fn backups_on(&self, today: Date) -> Result<DatedBackups, KeptCopyError> {
         let listed = self.storage.list(Some(self.layout.meta_folder()))?;
         let keys: Result<Vec<_>, _> = listed.map(|object| object.map(|object| object.key)).collect();
-        Ok(schedule::backups(&self.layout, keys?))
+        Ok(DatedBackups::among(keys?, &self.layout, today))
     }
 
-    fn rotate(&self) -> Result<(), KeptCopyError> {
-        for key in schedule::outdated(&self.backups()?) {
+    /// Removes old backups, of which the one just made today is none.
+    fn rotate(&self, made: &ObjectKey, today: Date) -> Result<(), KeptCopyError> {
+        let backups = self.backups_on(today)?;
+        for key in backups.outdated(made) {
             self.storage.remove(key)?;
             info!(%key, "an old backup of the catalog was removed");
+        }
+        if let Some(newest) = backups.ahead.first() {
+            let count = backups.ahead.len();
+            warn!(count, %newest, "backups of the catalog are dated in the future; they stay, and are not taken for the newest");
         }
         Ok(())
     }
@@ -198,24 +210,8 @@ impl CopyMaker {
     }
 }
 
-/// The table on its way to each of its names.
-struct TableUploads(Vec<ObjectUpload>);
-
-impl TableUploads {
-    fn publish(self) -> Result<(), StorageError> {
-        self.0.into_iter().try_for_each(|upload| upload.publish().map(drop))
-    }
-}
-
-impl Write for TableUploads {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.iter_mut().try_for_each(|upload| upload.write_all(bytes))?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.iter_mut().try_for_each(Write::flush)
-    }
+fn in_utc(at: Timestamp) -> DateTime {
+    at.to_zoned(TimeZone::UTC).datetime()
 }
 
 /// What was read is no catalog, or is not what gzip wrote; a full disk beside the catalog says nothing of it.

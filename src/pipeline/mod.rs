@@ -21,13 +21,14 @@ mod progress;
 mod publish;
 mod recover;
 mod restore;
+mod room;
 mod second_copy;
 mod supervisor;
 mod task_services;
 mod tasks;
 pub mod workers;
 
-pub(crate) use copies::{CopyMaker, CopyScratch, KeptCopyError, unpack};
+pub(crate) use copies::{CopyMaker, CopyScratch, DatedBackups, KeptCopyError, unpack};
 pub(crate) use fixity::{
     BookCheck, BookChecker, CheckStop, ListingCounts, ListingFault, ListingFinding, ListingPart, ListingRepair,
     ListingStop, ObjectFinding, ReadPace, RereadForecast, RereadPlan, StoreListing,

@@ -170,8 +170,8 @@ impl WorkerPools {
         if self.catalog.ask(ClaimBackups { others: true }, cx).await? {
             return Ok(());
         }
-        let maker = self.copies.clone();
-        let newest = actix_rt::task::spawn_blocking(move || maker.newest_backup()).await;
+        let (maker, now) = (self.copies.clone(), self.membership.now());
+        let newest = actix_rt::task::spawn_blocking(move || maker.newest_backup(now)).await;
         match newest.map_err(|_| TaskFault::lost("it panicked"))? {
             Ok(newest) => Err(TaskFault::of(&KeptCopyError::OfAnother(newest))),
             Err(KeptCopyError::NoBackup) => {
@@ -248,7 +248,8 @@ impl TaskServices for WorkerPools {
         }
         let (maker, cut) = (self.copies.clone(), CancellationToken::new());
         let ends_with_this = cut.clone().drop_guard();
-        let made = actix_rt::task::spawn_blocking(move || maker.make(copy, &cut));
+        let now = self.membership.now();
+        let made = actix_rt::task::spawn_blocking(move || maker.make(copy, now, &cut));
         let made = tokio::select! {
             made = made => made,
             () = cx.cancelled() => return Err(TaskFault::lost("the work was cut")),

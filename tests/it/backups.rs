@@ -177,24 +177,23 @@ fn nothing_is_concluded_from_a_storage_that_is_not_mounted() {
 fn a_broken_newest_backup_is_named_and_the_one_before_it_is_taken() {
     let home = Home::new(library(3), "");
     home.done(&["run", "--once"]);
-    let whole = backups(&home).remove(0);
-    let newest = whole.with_file_name("catalog-2099-12-31.db.gz");
+    let newest = backups(&home).remove(0);
+    let newest_name = format!("meta/{}", newest.file_name().unwrap().to_str().unwrap());
+    let whole = newest.with_file_name("catalog-2020-01-02.db.gz");
+    fs::rename(&newest, &whole).unwrap();
     let bytes = fs::read(&whole).unwrap();
     lose_the_catalog(&home);
     for broken in [&bytes[..bytes.len() / 2], b"no catalog"] {
         fs::write(&newest, broken).unwrap();
         let restored = home.done(&["restore"]);
-        let named = "meta/catalog-2099-12-31.db.gz is no whole backup of a catalog: ";
-        assert!(restored.out.contains(named), "{}", restored.out);
-        let taken = format!(
-            "3 books restored from meta/{}",
-            whole.file_name().unwrap().to_str().unwrap()
-        );
-        assert!(restored.out.contains(&taken), "{}", restored.out);
+        let named = format!("{newest_name} is no whole backup of a catalog: ");
+        assert!(restored.out.contains(&named), "{}", restored.out);
+        let taken = "3 books restored from meta/catalog-2020-01-02.db.gz";
+        assert!(restored.out.contains(taken), "{}", restored.out);
         lose_the_catalog(&home);
     }
     // Where the broken one is asked for, no other is taken.
-    let asked = home.grind(&["restore", "meta/catalog-2099-12-31.db.gz"]);
+    let asked = home.grind(&["restore", &newest_name]);
     assert_eq!(asked.status.code(), Some(1), "{}", asked.err);
     fs::write(&whole, "no catalog either").unwrap();
     let none = home.grind(&["restore"]);

@@ -17,6 +17,7 @@ mod archive_proof;
 mod archive_secret_key;
 mod archive_sources;
 mod auth;
+mod backup_choice;
 mod backups;
 mod bench;
 mod by_root;

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::catalog::copy::{CatalogCopyError, TABLES, copy_rows};
 use crate::catalog::queries::reader::CatalogReader;
+use crate::catalog::writer::schema;
 use crate::catalog::{CatalogAddress, CatalogError, CatalogLedger, CatalogPolicy};
 
 /// Pages copied in one go; between, the writer gets its turn.
@@ -64,26 +65,109 @@ fn as_one_file(path: &Path) -> Result<(), CatalogError> {
     Ok(())
 }
 
-/// Looks whether a backup is whole; comes back with the rows of each table.
+/// Looks whether a backup is whole; comes back with the rows of each table. One of an earlier version lacks tables that were added since, so
+/// the file is brought up to date before they are counted.
 ///
 /// # Errors
-/// It is no catalog, or a damaged one.
+/// It is no catalog, a damaged one, or that of a later version.
 pub(crate) fn check_backup(path: &Path) -> Result<BTreeMap<&'static str, u64>, CatalogError> {
-    let damaged = |cause: String| CatalogError::Damaged {
-        path: path.into(),
-        cause,
-    };
-    let wrong = |error: rusqlite::Error| damaged(error.to_string());
-    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(wrong)?;
-    let verdict: String = conn
-        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
-        .map_err(wrong)?;
-    if verdict != "ok" {
-        return Err(damaged(verdict));
+    if version_of_whole(path)? < schema::VERSION {
+        bring_up_to_date(path)?;
     }
+    let conn = open_unchanged(path)?;
     let count = |table: &'static str| {
         let rows = conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0));
-        rows.map(|rows| (table, rows.unsigned_abs())).map_err(wrong)
+        let rows = rows.map_err(|error| damaged(path, error))?;
+        Ok((table, rows.unsigned_abs()))
     };
     TABLES.iter().map(|table| count(table.name)).collect()
+}
+
+/// The version of the schema in a file whose every page was read.
+fn version_of_whole(path: &Path) -> Result<i64, CatalogError> {
+    let conn = open_unchanged(path)?;
+    let verdict: String = conn
+        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+        .map_err(|error| damaged(path, error))?;
+    if verdict != "ok" {
+        return Err(damaged(path, verdict));
+    }
+    match schema::version_of(&conn, path) {
+        Ok(0) => Err(damaged(path, "it is an empty database")),
+        Err(CatalogError::Foreign { .. }) => Err(damaged(path, "it is a database of another program")),
+        found => found,
+    }
+}
+
+/// What cannot be brought up to date lacks something that its version has. A full disk says nothing of the backup.
+fn bring_up_to_date(path: &Path) -> Result<(), CatalogError> {
+    let mut conn = Connection::open(path).map_err(|error| damaged(path, error))?;
+    schema::prepare(&mut conn, path).map_err(|error| match error {
+        CatalogError::Fault(cause) => damaged(path, cause),
+        error => error.in_file(path),
+    })
+}
+
+fn open_unchanged(path: &Path) -> Result<Connection, CatalogError> {
+    Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(|error| damaged(path, error))
+}
+
+fn damaged(path: &Path, cause: impl ToString) -> CatalogError {
+    CatalogError::Damaged {
+        path: path.into(),
+        cause: cause.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::writer::schema::tests::catalog_of_version;
+
+    #[test]
+    fn a_backup_of_each_version_is_whole_and_a_later_one_is_known_as_such() {
+        let folder = tempfile::tempdir().unwrap();
+        for version in 1..=schema::VERSION {
+            let path = folder.path().join(format!("{version}.db"));
+            drop(catalog_of_version(&path, version));
+            let before = std::fs::read(&path).unwrap();
+            let rows = check_backup(&path).unwrap_or_else(|error| panic!("version {version}: {error}"));
+            assert_eq!((rows.len(), rows["books"]), (TABLES.len(), 1), "version {version}");
+            let is_unchanged = before == std::fs::read(&path).unwrap();
+            assert_eq!(is_unchanged, version == schema::VERSION, "version {version}");
+            assert_eq!(check_backup(&path).unwrap(), rows, "version {version}");
+        }
+        let path = folder.path().join("later.db");
+        let later = catalog_of_version(&path, schema::VERSION);
+        later.pragma_update(None, "user_version", 99).unwrap();
+        drop(later);
+        let error = check_backup(&path).unwrap_err();
+        assert!(matches!(error, CatalogError::Newer { found: 99, .. }), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_catalog_or_lacks_a_part_is_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("backup.db");
+        for (sql, expected) in [
+            ("", "empty"),
+            ("CREATE TABLE books (barcode TEXT)", "another program"),
+            (
+                "PRAGMA application_id = 0x4752494e; PRAGMA user_version = 5",
+                "no such table",
+            ),
+            (
+                "PRAGMA application_id = 0x4752494e; PRAGMA user_version = 10",
+                "no such table",
+            ),
+        ] {
+            std::fs::write(&path, "").unwrap();
+            Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+            let error = check_backup(&path).unwrap_err();
+            let CatalogError::Damaged { cause, .. } = &error else {
+                panic!("{sql}: {error}")
+            };
+            assert!(cause.contains(expected), "{sql}: {cause}");
+        }
+    }
 }

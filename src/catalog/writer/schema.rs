@@ -63,7 +63,7 @@ pub(crate) fn readable(found: i64, path: &Path) -> Result<(), CatalogError> {
 }
 
 /// The version in the file, 0 for an empty one; refuses other programs' files and later versions.
-fn version_of(conn: &Connection, path: &Path) -> Result<i64, CatalogError> {
+pub(super) fn version_of(conn: &Connection, path: &Path) -> Result<i64, CatalogError> {
     let found: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let application: i64 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let objects: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -81,10 +81,26 @@ fn version_of(conn: &Connection, path: &Path) -> Result<i64, CatalogError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::catalog::CatalogAddress;
     use crate::catalog::writer::connection::{open_reader, open_writer};
+
+    /// A catalog as the first so many steps make it, with one book.
+    pub(in crate::catalog::writer) fn catalog_of_version(path: &Path, version: i64) -> Connection {
+        let conn = Connection::open(path).unwrap();
+        for step in STEPS.iter().take(usize::try_from(version).unwrap()) {
+            conn.execute_batch(step).unwrap();
+        }
+        conn.execute_batch(
+            "INSERT INTO books (barcode, state, state_at, created_at, updated_at) VALUES ('TL0001', 'known', \
+             '2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z')",
+        )
+        .unwrap();
+        conn.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        conn.pragma_update(None, "user_version", version).unwrap();
+        conn
+    }
 
     #[test]
     fn an_empty_file_becomes_a_catalog_and_stays_one() {
@@ -141,10 +157,7 @@ mod tests {
         assert!(matches!(open_reader(&address), Err(CatalogError::Missing { .. })));
         std::fs::write(&path, "").unwrap();
         assert!(matches!(open_reader(&address), Err(CatalogError::Missing { .. })));
-        let earlier = Connection::open(&path).unwrap();
-        earlier.execute_batch(STEPS[0]).unwrap();
-        earlier.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
-        earlier.pragma_update(None, "user_version", 1).unwrap();
+        drop(catalog_of_version(&path, 1));
         let error = open_reader(&address).err().unwrap();
         assert!(matches!(error, CatalogError::Older { found: 1, .. }), "{error}");
     }

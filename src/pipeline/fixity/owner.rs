@@ -56,6 +56,7 @@ mod tests {
             ("a/meta/catalog-2026-11-29.db.gz", O::Program),
             ("a/meta/catalog-unproven.db.gz", O::Program),
             ("a/meta/books_export.csv.gz", O::Program),
+            ("a/meta/books-unproven.csv.gz", O::Program),
             ("a/meta/catalog-old.db.gz", O::Nobody),
             ("books_export.csv.gz", O::Nobody),
             ("grind-storage.json", O::Program),

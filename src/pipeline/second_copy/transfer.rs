@@ -8,6 +8,7 @@ use crate::archive::BookManifest;
 use crate::catalog::{DueCopy, RecordedBook};
 use crate::grin::Barcode;
 use crate::pipeline::fixity::ReadPace;
+use crate::pipeline::room::needed_room;
 use crate::storage::{
     ObjectKey, ObjectMeta, ObjectUpload, Storage, StorageError, StorageLayout, TransferFault, copy_digested,
 };
@@ -78,6 +79,20 @@ pub(super) struct BookContents {
     pub manifest: Option<CopiedManifest>,
 }
 
+impl BookContents {
+    /// Room that it takes where it is sent.
+    fn needed_room(&self, with_encrypted: bool) -> u64 {
+        let encrypted = self
+            .manifest
+            .as_ref()
+            .map_or(0, |manifest| manifest.named.encrypted_bytes);
+        match with_encrypted {
+            true => needed_room(self.archive_bytes.max(encrypted), 1),
+            false => needed_room(self.archive_bytes, 0),
+        }
+    }
+}
+
 /// What was sent and compared, and is not visible yet.
 pub(super) struct StagedCopy {
     to: Storage,
@@ -134,17 +149,18 @@ impl SecondCopier {
             return Err(doubtful(&recorded.path, "the catalog has no usable name of it"));
         };
         let contents = self.contents(recorded, barcode, &archive)?;
-        let to = self
-            .copy
-            .with_room_for(contents.archive_bytes)
-            .map_err(CopyFault::Copy)?;
+        let wanted = |object: &&CopiedObject| is_wanted(&object.key, object.sha256.is_some());
+        let wanted: Vec<_> = contents.objects.iter().filter(wanted).collect();
+        let encrypted = self.layout.encrypted(barcode);
+        let with_encrypted = wanted.iter().any(|object| object.key == encrypted);
+        let room = self.copy.with_room_for(contents.needed_room(with_encrypted));
+        let to = room.map_err(CopyFault::Copy)?;
         let key = self.layout.manifest(barcode);
         let text = contents.manifest.as_ref().filter(|_| is_wanted(&key, true));
         let manifest = text.map(|manifest| (key.clone(), manifest.text.clone()));
         let mut bytes = manifest.as_ref().map_or(0, |(_, text)| text.len() as u64);
         let mut uploads = Vec::new();
-        let wanted = |object: &&CopiedObject| is_wanted(&object.key, object.sha256.is_some());
-        for object in contents.objects.iter().filter(wanted) {
+        for object in wanted {
             let (upload, sent) = self.send(&to, object)?;
             bytes += sent;
             uploads.push(upload);
@@ -181,7 +197,7 @@ impl SecondCopier {
                 None => Err(CopyFault::Unproven),
                 Some(sha256) => Ok(BookContents {
                     objects: vec![CopiedObject::archive(recorded, barcode, archive, &sha256)],
-                    archive_bytes: recorded.stored.bytes.unwrap_or(0),
+                    archive_bytes: self.size(recorded, archive)?,
                     sha256,
                     manifest: None,
                 }),
@@ -206,6 +222,15 @@ impl SecondCopier {
             objects,
             manifest: Some(CopiedManifest { text, named: manifest }),
         })
+    }
+
+    /// The size of an archive without a manifest, which may not be recorded either.
+    fn size(&self, recorded: &RecordedBook, archive: &ObjectKey) -> Result<u64, CopyFault> {
+        if let Some(bytes) = recorded.stored.bytes {
+            return Ok(bytes);
+        }
+        let there = self.main.stat(archive).map_err(CopyFault::Main)?;
+        Ok(there.map_or(0, |there| there.bytes))
     }
 
     /// What lies beside the archive. A manifest of an earlier version names none of it.
@@ -301,3 +326,6 @@ impl CopiedObject {
 fn doubtful(key: &impl ToString, why: impl AsRef<str>) -> CopyFault {
     CopyFault::Doubtful(format!("{}: {}", key.to_string(), why.as_ref()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use crate::catalog::{KeptCopy, SharedTask};
-use crate::pipeline::copies::{due, jitter, made_at};
+use crate::pipeline::copies::{began_at, due, jitter, made_at};
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::task_services::TaskServices;
 use crate::pipeline::tasks::wait::TaskWait;
@@ -49,6 +49,7 @@ struct CopyTask<'a, S> {
     copy: KeptCopy,
     wait: TaskWait<'a, S>,
     schedule: TaskSchedule,
+    /// By the catalog's clock, which may be set back.
     began: Timestamp,
     /// From 0 to 1: which part of the longest delay this daemon takes.
     share: f64,
@@ -116,7 +117,8 @@ impl<'a, S: TaskServices> CopyTask<'a, S> {
     }
 
     /// How long it is until the next one is due.
-    async fn left(&self, interval: Duration, later: Duration) -> Duration {
+    async fn left(&mut self, interval: Duration, later: Duration) -> Duration {
+        self.began = began_at(self.began, self.now());
         let due = due(self.last().await, interval, self.began, later);
         Duration::try_from(due.duration_since(self.now())).unwrap_or_default()
     }

@@ -18,6 +18,7 @@ use crate::log::{BodyPace, DisplaySize, as_actor};
 use crate::pipeline::LibraryMembership;
 use crate::pipeline::publish;
 use crate::pipeline::publish::{CopyOrigin, DamagePlace, PublishError, PublishRecipe, StagedVolume, place_of_damage};
+use crate::pipeline::room::needed_room;
 use crate::pipeline::workers::grin_session::{GrinSession, unless_held_back};
 use crate::pipeline::workers::key_files::ArchiveKeyFiles;
 use crate::pipeline::workers::panics;
@@ -298,13 +299,6 @@ fn unrecognised(error: &DownloadError) -> Vec<UnrecognisedAnswer> {
 /// What is logged on a blocking thread is this actor's, too.
 fn as_downloader<T>(act: impl FnOnce() -> T) -> T {
     as_actor(ActorName::Downloader.as_str(), act)
-}
-
-/// Room on the disk that an archive of this length takes: decrypted it is hardly smaller, and text, record and manifest are small beside it.
-/// `copies`: of the encrypted bytes.
-pub(super) fn needed_room(length: u64, copies: u64) -> u64 {
-    let archive = length.saturating_add(length / 16);
-    archive.saturating_add(length.saturating_mul(copies))
 }
 
 /// Runs on a blocking thread. When the first fetch was damaged, the second keeps its encrypted bytes: if they are the same,

@@ -248,6 +248,11 @@ impl StorageLayout {
         Some(self.in_meta(&format!("timestamped/books_{}.csv.gz", at.strftime(TABLE_TIME))))
     }
 
+    /// `meta/books-unproven.csv.gz`: a table that was not read back yet.
+    pub fn unproven_table(&self) -> ObjectKey {
+        self.in_meta("books-unproven.csv.gz")
+    }
+
     fn is_dated_table(&self, key: &ObjectKey) -> bool {
         let (_, name) = key.split();
         let time = name
@@ -277,6 +282,7 @@ impl StorageLayout {
     /// Whether an object is a copy of the catalog: a table or a backup.
     pub fn is_copy(&self, key: &ObjectKey) -> bool {
         *key == self.table()
+            || *key == self.unproven_table()
             || *key == self.unproven_backup()
             || self.is_dated_table(key)
             || self.backup_day(key).is_some()

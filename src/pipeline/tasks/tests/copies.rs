@@ -40,10 +40,8 @@ fn into_interval(at: Timestamp, interval: Duration) -> u64 {
     seconds % interval.as_secs() / 60
 }
 
-#[tokio::test(start_paused = true)]
-async fn in_a_month_copies_keep_their_times_and_a_missed_one_is_made_once() {
-    let clock = SystemClock::manual("2026-11-01T12:00:00Z".parse().unwrap());
-    let mut stub = TaskStub::new();
+/// A program whose catalog goes by this clock.
+fn stub_of(clock: &SystemClock) -> TaskStub {
     let card = MemberCard {
         instance: "test".into(),
         owner: "test:0".into(),
@@ -51,7 +49,15 @@ async fn in_a_month_copies_keep_their_times_and_a_missed_one_is_made_once() {
         program: "daemon".into(),
         version: "0".into(),
     };
+    let mut stub = TaskStub::new();
     stub.membership = LibraryMembership::joined(card, HOUR, clock.clone(), clock.since_boot(), clock.now());
+    stub
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_month_copies_keep_their_times_and_a_missed_one_is_made_once() {
+    let clock = SystemClock::manual("2026-11-01T12:00:00Z".parse().unwrap());
+    let mut stub = stub_of(&clock);
     stub.copy_takes.set(MINUTE * 7);
     let mut starts = Vec::new();
     // Hours that a program runs, and hours until the next one is started.
@@ -84,5 +90,38 @@ async fn in_a_month_copies_keep_their_times_and_a_missed_one_is_made_once() {
             left_out <= 56 / usize::try_from(interval.as_secs() / 3_600).unwrap(),
             "{copy:?}: {made:?}"
         );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn copies_go_on_when_a_clock_that_was_ahead_is_set_right() {
+    for was_copied_before in [false, true] {
+        let clock = SystemClock::manual("2026-11-29T12:00:00Z".parse().unwrap());
+        let right = clock.now();
+        clock.advance(HOUR * 24 * 365 * 5);
+        let stub = stub_of(&clock);
+        if was_copied_before {
+            let copies = [KeptCopy::Backup, KeptCopy::Export].map(|copy| (copy, right - HOUR * 24));
+            stub.copies.borrow_mut().extend(copies);
+        }
+        // A membership knows the catalog's clock as the time since the machine started, and so much more.
+        let set_right = async {
+            tokio::time::sleep(HOUR * 10).await;
+            clock.reboot();
+            std::future::pending().await
+        };
+        let stub = tokio::select! {
+            stub = program(stub, &clock, HOUR * 40) => stub,
+            () = set_right => unreachable!(),
+        };
+        let copies = stub.copies.take();
+        for kept in [KeptCopy::Backup, KeptCopy::Export] {
+            let made = copies.iter().filter(|(copy, _)| *copy == kept).map(|(_, at)| *at);
+            let (since, ahead): (Vec<_>, Vec<_>) = made
+                .filter(|at| *at > right - HOUR)
+                .partition(|at| *at < right + HOUR * 40);
+            assert!(!ahead.is_empty(), "{kept:?}");
+            assert!(since.len() >= 2 && since[0] < right + HOUR * 4, "{kept:?}: {since:?}");
+        }
     }
 }

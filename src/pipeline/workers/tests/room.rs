@@ -3,7 +3,6 @@
 use super::*;
 use crate::pipeline::PublishError;
 use crate::pipeline::workers::DownloadError;
-use crate::pipeline::workers::download::needed_room;
 use crate::pipeline::workers::tests::download::{DownloadFixture, damaged, volume};
 use crate::pipeline::workers::tests::grin_stub::StubAnswer;
 use crate::storage::StorageError;
@@ -38,17 +37,4 @@ fn a_book_gives_back_the_room_that_it_had() {
             fixture.storage.with_room_for(room).unwrap();
         }
     });
-}
-
-#[test]
-fn the_room_for_an_archive_is_a_little_more_than_its_length() {
-    for (length, copies, room) in [
-        (0, 0, 0),
-        (1_600, 0, 1_700),
-        (1_600, 1, 3_300),
-        (1_600, 2, 4_900),
-        (u64::MAX, 1, u64::MAX),
-    ] {
-        assert_eq!(needed_room(length, copies), room, "{length} {copies}");
-    }
 }

@@ -114,7 +114,12 @@ fn copies_of_the_catalog_are_known_by_their_whole_names() {
     );
     assert!(of_run().is_copy(&dated) && !per_book().is_copy(&dated));
     for layout in [per_book(), of_run()] {
-        let copies = [layout.table(), layout.backup(day), layout.unproven_backup()];
+        let copies = [
+            layout.table(),
+            layout.unproven_table(),
+            layout.backup(day),
+            layout.unproven_backup(),
+        ];
         for copy in copies {
             assert!(layout.is_copy(&copy), "{copy}");
             assert_eq!(layout.owner(&copy), None);
