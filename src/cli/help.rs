@@ -369,7 +369,9 @@ due at once. A barcode that the catalog does not know refuses the whole request,
     CommandHelp {
         path: "pause",
         notes: "\
-Nothing more is begun; what was begun is finished. The pause outlives a restart, is shown by `grind status`, and ends at --until or with
+Nothing more is begun: no book, list or request, no backup or export of the catalog, no second copy, no reading of stored books, no call of
+a hook. What was begun is finished; when `grind status` shows no book in hand and no task at work, the storage may be moved. A backup or export
+that was missed is made once after the pause. The pause outlives a restart, is shown by `grind status`, and ends at --until or with
 `grind resume`. It is this daemon's alone: others that share its catalog go on, so give each the command. Without --until it has no end.
 Steps by hand are not paused.",
         examples: &["grind pause", "grind pause --until 18:00", "grind pause --until 2h"],

@@ -3,6 +3,7 @@
 mod conversions;
 mod copies;
 mod hooks;
+mod pauses;
 mod rereads;
 mod second_copies;
 pub(in crate::pipeline) mod stub;

@@ -7,6 +7,7 @@ use crate::catalog::{KeptCopy, MemberCard};
 use crate::clock::SystemClock;
 use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::tasks::copies::keep_copies;
+use crate::pipeline::tasks::tests::pauses::pause;
 
 /// Turns the catalog's clock as tokio's goes.
 async fn turn(clock: &SystemClock) {
@@ -34,6 +35,52 @@ async fn program(stub: TaskStub, clock: &SystemClock, time: Duration) -> TaskStu
     Rc::into_inner(state.services).unwrap()
 }
 
+/// A stub whose catalog goes by this clock.
+fn stub_by(clock: &SystemClock) -> TaskStub {
+    let card = MemberCard {
+        instance: "test".into(),
+        owner: "test:0".into(),
+        host: "host".into(),
+        program: "daemon".into(),
+        version: "0".into(),
+    };
+    let mut stub = TaskStub::new();
+    stub.membership = LibraryMembership::joined(card, HOUR, clock.clone(), clock.since_boot(), clock.now());
+    stub
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_copy_is_made_in_a_pause_and_one_of_each_after_it() {
+    let clock = SystemClock::manual("2026-11-01T12:00:00Z".parse().unwrap());
+    let state = state_with(stub_by(&clock), |options| {
+        options.intervals.backup = Some(HOUR);
+        options.intervals.export = Some(HOUR);
+    });
+    let scope = RunScope {
+        copies: true,
+        ..scope(false)
+    };
+    let made = |copy| {
+        let copies = state.services.copies.borrow();
+        copies.iter().filter(|(made, _)| *made == copy).count()
+    };
+    pause(&state);
+    let operator = async {
+        tokio::time::sleep(HOUR * 5).await;
+        assert_eq!([made(KeptCopy::Backup), made(KeptCopy::Export)], [0, 0]);
+        state.pause(None);
+        tokio::time::sleep(MINUTE).await;
+        assert_eq!([made(KeptCopy::Backup), made(KeptCopy::Export)], [1, 1]);
+    };
+    let work = async {
+        futures::join!(keep_copies(&state, &scope), operator);
+    };
+    tokio::select! {
+        () = for_so_long(&state, HOUR * 5 + MINUTE * 2, work) => {}
+        () = turn(&clock) => {}
+    }
+}
+
 /// Minutes since the interval began that a moment is in.
 fn into_interval(at: Timestamp, interval: Duration) -> u64 {
     let seconds = u64::try_from(at.as_second()).unwrap();
@@ -43,15 +90,7 @@ fn into_interval(at: Timestamp, interval: Duration) -> u64 {
 #[tokio::test(start_paused = true)]
 async fn in_a_month_copies_keep_their_times_and_a_missed_one_is_made_once() {
     let clock = SystemClock::manual("2026-11-01T12:00:00Z".parse().unwrap());
-    let mut stub = TaskStub::new();
-    let card = MemberCard {
-        instance: "test".into(),
-        owner: "test:0".into(),
-        host: "host".into(),
-        program: "daemon".into(),
-        version: "0".into(),
-    };
-    stub.membership = LibraryMembership::joined(card, HOUR, clock.clone(), clock.since_boot(), clock.now());
+    let mut stub = stub_by(&clock);
     stub.copy_takes.set(MINUTE * 7);
     let mut starts = Vec::new();
     // Hours that a program runs, and hours until the next one is started.
