@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
+use crate::pipeline::copies::jitter;
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::tasks::wait::until_moment;
 use crate::session::RetryBackoff;
@@ -33,12 +34,13 @@ pub(super) use crate::pipeline::tasks::said::SaidTroubles;
 pub(super) use crate::pipeline::tasks::second_copy::{copy_stored, copy_stored_at_end};
 
 /// When a task begins again: after its interval, or sooner after a pass that went wrong, so that what a person mends
-/// (a sign-in, a full disk) is taken up without waiting a day. Intervals are counted from the task's beginning, however long its passes
-/// take; one that takes longer than its interval leaves out those that went by.
+/// (a sign-in, a full disk) is taken up without waiting a day. Intervals are counted from a moment at the task's beginning, however long
+/// its passes take; one that takes longer than its interval leaves out those that went by.
 #[derive(Debug)]
 struct TaskSchedule {
     task: &'static str,
-    began: Instant,
+    /// The first pass comes at once, and the others as many intervals after this.
+    from: Instant,
     failures: u32,
 }
 
@@ -56,8 +58,18 @@ impl TaskSchedule {
     fn of(task: &'static str) -> Self {
         Self {
             task,
-            began: Instant::now(),
+            from: Instant::now(),
             failures: 0,
+        }
+    }
+
+    /// The same, its intervals counted from up to a twentieth of one later: daemons that a power cut started together do not ask GRIN
+    /// together for good.
+    fn spread(task: &'static str, interval: Option<Duration>) -> Self {
+        let later = jitter(interval.unwrap_or_default(), rand::random());
+        Self {
+            from: Instant::now() + later,
+            ..Self::of(task)
         }
     }
 
@@ -75,8 +87,8 @@ impl TaskSchedule {
 
     /// When the next of these intervals begins.
     fn next_interval(&self, interval: Duration) -> Instant {
-        let begun = self.began.elapsed().as_nanos() / interval.as_nanos().max(1);
-        self.began + interval.saturating_mul(u32::try_from(begun + 1).unwrap_or(u32::MAX))
+        let begun = self.from.elapsed().as_nanos() / interval.as_nanos().max(1);
+        self.from + interval.saturating_mul(u32::try_from(begun + 1).unwrap_or(u32::MAX))
     }
 
     /// Waits for the next pass; `false` when there is none.

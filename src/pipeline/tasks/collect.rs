@@ -50,11 +50,14 @@ struct CollectTask<'a, S> {
 
 impl<'a, S: TaskServices> CollectTask<'a, S> {
     fn new(state: &'a SupervisorState<S>, scope: &'a RunScope) -> Self {
+        let intervals = state.options.borrow().intervals;
+        // One delay for both, so that a full pass stays one of those that read the short lists.
+        let shorter = intervals.refresh.into_iter().chain(intervals.collect).min();
         Self {
             state,
             scope,
             wait: TaskWait::new(state, TASK, scope),
-            schedule: TaskSchedule::of(TASK),
+            schedule: TaskSchedule::spread(TASK, shorter),
             full_at: Some(Instant::now()),
             known_to: Timestamp::now(),
             after_complete: true,

@@ -115,7 +115,35 @@ async fn in_ten_days_the_lists_are_read_no_later_than_on_the_first() {
         .services
         .asked_at(|asked| *asked == AskedTask::List(ListKind::Converted));
     assert_eq!(asked.len(), 240);
-    assert!(asked.iter().all(|second| second % 3_600 <= 1), "{asked:?}");
+    let later = asked[1] - 3_600;
+    assert!(later <= 181, "a twentieth at most: {later}");
+    assert!(
+        asked[1..]
+            .iter()
+            .all(|second| (later..=later + 1).contains(&(second % 3_600))),
+        "{asked:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_that_begin_together_go_on_at_moments_of_their_own() {
+    let began = Instant::now();
+    let backoff = WorkOptions::of_tests().retry.backoff;
+    let ended = EndedPass {
+        complete: true,
+        interval: Some(HOUR),
+    };
+    let mut moments: Vec<_> = (0..20)
+        .map(|_| {
+            TaskSchedule::spread("collect", ended.interval)
+                .next(&backoff, ended)
+                .unwrap()
+                - began
+        })
+        .collect();
+    moments.sort();
+    assert!(moments[0] >= HOUR && moments[19] <= HOUR + MINUTE * 3, "{moments:?}");
+    assert!(moments[19] - moments[0] > Duration::from_secs(20), "{moments:?}");
 }
 
 #[tokio::test(start_paused = true)]
