@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use crate::pipeline::copies::jitter;
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
@@ -30,7 +30,7 @@ pub(super) use crate::pipeline::tasks::enrich::enrich;
 pub(super) use crate::pipeline::tasks::fixity::reread;
 pub(super) use crate::pipeline::tasks::hooks::{tell_hook, tell_hook_at_end};
 pub(super) use crate::pipeline::tasks::noted::note_settings;
-pub(super) use crate::pipeline::tasks::said::SaidTroubles;
+pub(super) use crate::pipeline::tasks::said::{EndedTrouble, SaidTroubles};
 pub(super) use crate::pipeline::tasks::second_copy::{copy_stored, copy_stored_at_end};
 
 /// When a task begins again: after its interval, or sooner after a pass that went wrong, so that what a person mends
@@ -109,10 +109,11 @@ fn trouble<S>(state: &SupervisorState<S>, task: &'static str, why: &str) {
     state.report.borrow_mut().add_incomplete(format!("{task}: {why}"));
 }
 
-/// Nothing of a task is missing any more; said where the log has said that something was.
+/// Nothing of a task is missing any more; said, as loud as the trouble, where the log has said that something was.
 fn finished<S>(state: &SupervisorState<S>, task: &'static str) {
-    if state.said.borrow_mut().is_over(task) {
-        info!(task, "finished after trouble");
+    let ended = state.said.borrow_mut().over(task);
+    if let Some(EndedTrouble { cause, seconds }) = ended {
+        warn!(task, cause, seconds, "finished after trouble");
     }
 }
 

@@ -163,9 +163,21 @@ impl TokenKeeper {
         {
             current.unproven = false;
         }
-        if self.signed_out.take().is_some() {
-            tracing::info!("signed in again");
-            self.counters.set_signed_out(None);
+        if let Some(state) = self.signed_out.take() {
+            self.signed_in_again(&state);
+        }
+    }
+
+    /// As loud as the loss of the sign-in: who sees only errors is to see its end, too.
+    fn signed_in_again(&self, SignedOut { why, since, .. }: &SignedOut) {
+        tracing::error!(cause = why, seconds = since.elapsed().as_secs(), "signed in again");
+        self.counters.set_signed_out(None);
+    }
+
+    /// A person says that something may have been mended: the next request tries to sign in, without the rest of a pause.
+    pub(in crate::session) fn try_at_once(&self) {
+        if let Some(state) = self.signed_out.borrow_mut().as_mut() {
+            state.until = Instant::now();
         }
     }
 
@@ -245,16 +257,11 @@ impl TokenKeeper {
         });
         self.failures.set(0);
         self.not_before.set(None);
-        let mut signed_out = self.signed_out.borrow_mut();
-        match signed_out.as_mut() {
-            // Only GRIN itself can say that it accepts the account again.
-            Some(state) if state.by_grin => state.until = Instant::now(),
-            Some(_) => {
-                *signed_out = None;
-                tracing::info!("signed in again");
-                self.counters.set_signed_out(None);
-            }
-            None => {}
+        // Only GRIN itself can say that it accepts the account again.
+        if self.signed_out.borrow().as_ref().is_some_and(|state| state.by_grin) {
+            self.try_at_once();
+        } else if let Some(state) = self.signed_out.take() {
+            self.signed_in_again(&state);
         }
         Ok(())
     }
