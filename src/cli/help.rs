@@ -379,7 +379,8 @@ Steps by hand are not paused.",
     },
     CommandHelp {
         path: "resume",
-        notes: "A pause by work.paused in the config ends there.",
+        notes: "\
+What the daemon waits for (a sign-in, a passphrase, the storage) is tried at once, by one book. A pause by work.paused in the config ends there.",
         examples: &["grind resume"],
         exits: OF_DAEMON,
     },

@@ -13,6 +13,7 @@ use crate::catalog::{
 use crate::grin::Barcode;
 use crate::observe::{ControlError, ControlReply, ControlRequest, RetryRequest};
 use crate::pipeline::{ChangePause, LibraryMembership, LookAgain, Supervisor};
+use crate::session::{ReconfigureSession, Session};
 
 /// A catalog that another program locks answers after 15 s; the client waits for 30 s.
 const LONGEST: Duration = Duration::from_secs(25);
@@ -22,6 +23,7 @@ const LONGEST: Duration = Duration::from_secs(25);
 pub(super) struct DaemonControl {
     pub catalog: Catalog,
     pub supervisor: Mailbox<ConcurrentRunner<Supervisor>>,
+    pub session: Session,
     /// The daemon's name among the members, under which its pause stands.
     pub instance: String,
 }
@@ -95,6 +97,13 @@ impl DaemonControl {
         let (instance, by_itself) = (self.instance.clone(), false);
         if self.ask(EndPause { instance, by_itself }).await? {
             info!("an operator ended the pause of this daemon");
+        }
+        let anew = ReconfigureSession {
+            tries_to_sign_in: true,
+            ..ReconfigureSession::default()
+        };
+        if let Err(error) = self.session.ask(anew, &Self::cx()).await {
+            warn!(%error, "the session was not told to try to sign in at once; it does so when its pause is over");
         }
         self.change_pause(None).await
     }

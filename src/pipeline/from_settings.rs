@@ -1,6 +1,6 @@
 //! What the work goes by, out of the settings: archives, storage, limits, and what is to be done.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::archive::{ArchiveLimits, BadSecretKey, PassOptions, SecretKey};
@@ -29,6 +29,19 @@ pub fn second_copy_config(settings: &Settings) -> Result<Option<StorageConfig>, 
     let catalog = CatalogAddress::parse(&settings.catalog.url)?;
     let journal = catalog.file().and_then(Path::parent).map(Path::to_owned);
     Ok(StorageConfig::of_second_copy(settings, journal))
+}
+
+/// The files with secrets that are read again while the daemon runs.
+pub fn secret_files(settings: &Settings) -> Vec<PathBuf> {
+    let (archive, auth) = (&settings.archive, &settings.auth);
+    let files = [
+        &archive.passphrase_file,
+        &archive.secret_key_file,
+        &auth.service_account_file,
+        &auth.credentials_file,
+        &auth.client_secret_file,
+    ];
+    files.into_iter().flatten().cloned().collect()
 }
 
 /// How archives are checked and what is taken out of them.

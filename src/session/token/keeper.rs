@@ -17,7 +17,7 @@ use crate::session::token::decision::{DENIALS, TokenEvent, TokenStep, next_step,
 use crate::session::token::exchange::{PostForm, TokenDenied, TokenGranted, read_answer};
 pub(in crate::session) use crate::session::token::keeper::refusal::RefusedRequest;
 use crate::session::token::source;
-use crate::session::token::source::FileLook;
+use crate::session::token::source::FilesLook;
 use crate::session::{RetryBackoff, SessionCounters, SessionError, TokenSource};
 
 /// Between attempts while the token address does not answer: work resumes soon after it does. The intake's own pause, of up to 30 s, may
@@ -91,7 +91,7 @@ struct Current {
 
 struct SignedOut {
     why: String,
-    look: FileLook,
+    look: FilesLook,
     since: Instant,
     /// When the log said so last.
     told: Instant,
@@ -300,7 +300,7 @@ impl TokenKeeper {
         self.counters.set_signed_out(Some(&why));
         *state = Some(SignedOut {
             why: why.clone(),
-            look: source::watched(&self.source).map(FileLook::of).unwrap_or_default(),
+            look: FilesLook::of(&self.source),
             since,
             told: told.map_or(now, |before| before.told),
             until: now + signed_out_pause(now - since),
@@ -315,7 +315,7 @@ impl TokenKeeper {
         let Some(state) = signed_out.as_ref() else {
             return Ok(0);
         };
-        if source::watched(&self.source).is_some_and(|path| FileLook::of(path) != state.look) {
+        if FilesLook::of(&self.source) != state.look {
             return Ok(0);
         }
         if state.until <= Instant::now() {
