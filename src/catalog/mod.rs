@@ -82,6 +82,7 @@ pub(crate) use queries::pace::{AskPace, DayReport, LibraryPace};
 pub use queries::reader::CatalogReader;
 #[cfg(test)]
 pub(crate) use queries::verification::VerificationCounts;
+pub(crate) use queries::wanted_books::WantedBooks;
 pub(crate) use rights::{RightsImport, RightsImportError, RightsReport};
 pub(crate) use second_copy::{
     AskSecondCopies, CopySettlement, DueCopy, ForgetCopies, ListDueCopies, NoteUncopied, SecondCopyStanding, SettleCopy,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::archive::{ArchiveLimits, BadSecretKey, PassOptions, SecretKey};
-use crate::catalog::{CatalogAddress, CatalogError};
+use crate::catalog::{CatalogAddress, CatalogError, WantedBooks};
 use crate::grin::barcode_file;
 use crate::grin::{LibraryDirectory, SecretBytes, SecretFileError, read_passphrase, read_secret_bytes};
 use crate::pipeline::second_copy::SecondCopyPlan;
@@ -161,6 +161,16 @@ fn second_copy_plan(settings: &Settings) -> Option<SecondCopyPlan> {
         bytes_a_day: copy.bytes_per_day.0,
         hours: copy.hours,
     })
+}
+
+/// The books that the daemon fetches; of a list of barcodes that cannot be read, those of its queues.
+pub fn wanted_books(settings: &Settings) -> WantedBooks {
+    let scope = scope_of(settings, false).unwrap_or_else(|_| RunScope {
+        queues: settings.work.queues.clone(),
+        limit: settings.work.limit,
+        ..RunScope::default()
+    });
+    scope.wanted_books()
 }
 
 /// The daemon's scope: everything, for the books that the settings choose.

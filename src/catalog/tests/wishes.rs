@@ -33,7 +33,7 @@ fn a_retry_resets_what_failed_or_waits_and_one_unknown_barcode_refuses_it_whole(
     assert_eq!(codes(&shelf.claim(&[Queue::Converted])).len(), 3, "all are due now");
     shelf.reopen();
     assert_eq!(
-        shelf.reader().report(&[Queue::All]).unwrap().failures,
+        shelf.reader().report(&WantedBooks::default()).unwrap().failures,
         [],
         "the totals follow"
     );
