@@ -43,7 +43,7 @@ pub(crate) use lifecycle::claim::ClaimToken;
 pub use lifecycle::claim::{BegunPublication, ClaimBooks, ClaimedBook, StoredArchive};
 pub(crate) use lifecycle::hooks::{ClaimHook, DueHook, HookQueue, HookSettlement, SettleHook};
 pub(crate) use lifecycle::leases::RenewClaims;
-pub(crate) use lifecycle::named::{BookWish, ChangeBooks};
+pub(crate) use lifecycle::named::{BookWish, ChangeBooks, ChangedBooks};
 pub use lifecycle::policy::CatalogPolicy;
 pub(crate) use lifecycle::publication::{BeginPublication, RecordDoubtfulPublication};
 pub(crate) use lifecycle::restore::{AskRecorded, ListRecorded, RecordFound, RecordedBook};

@@ -386,7 +386,10 @@ What the daemon waits for (a sign-in, a passphrase, the storage) is tried at onc
     },
     CommandHelp {
         path: "prioritise",
-        notes: "A barcode that the catalog does not know refuses the whole request, and nothing is changed (exit code 1).",
+        notes: "\
+A book that waits for its next attempt, or failed, is due at once, as after `grind retry`. One that is stored, on its way, not given out or
+forgotten is named with its state, and one that GRIN has not converted and that no queue asks for with the key to change. A barcode that the
+catalog does not know refuses the whole request, and nothing is changed (exit code 1).",
         examples: &["grind prioritise 39015012345678 39015012345679"],
         exits: OF_COPY,
     },

@@ -129,7 +129,7 @@ impl LiveDaemonView {
             session: daemon.session.counters(),
             progress: Arc::clone(&daemon.progress),
             transfers: daemon.transfers.clone(),
-            control: daemon.control(),
+            control: daemon.control(scope),
             membership: daemon.membership.membership.clone(),
             store: daemon.store.as_ref().map(StateStore::counters),
             catalog: daemon.catalog.clone(),

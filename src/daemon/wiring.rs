@@ -167,11 +167,12 @@ impl Daemon {
     }
 
     /// The handle by which an operator's requests are done.
-    pub(super) fn control(&self) -> DaemonControl {
+    pub(super) fn control(&self, scope: &RunScope) -> DaemonControl {
         DaemonControl {
             catalog: self.catalog.clone(),
             supervisor: self.supervisor.clone(),
             session: self.session.clone(),
+            asked: scope.wanted_books(),
             instance: self.membership.membership.instance().to_owned(),
         }
     }
