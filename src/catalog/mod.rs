@@ -43,7 +43,7 @@ pub(crate) use lifecycle::claim::ClaimToken;
 pub use lifecycle::claim::{BegunPublication, ClaimBooks, ClaimedBook, StoredArchive};
 pub(crate) use lifecycle::hooks::{ClaimHook, DueHook, HookQueue, HookSettlement, SettleHook};
 pub(crate) use lifecycle::leases::RenewClaims;
-pub(crate) use lifecycle::named::{BookWish, ChangeBooks};
+pub(crate) use lifecycle::named::{BookWish, ChangeBooks, ChangedBooks};
 pub use lifecycle::policy::CatalogPolicy;
 pub(crate) use lifecycle::publication::{BeginPublication, RecordDoubtfulPublication};
 pub(crate) use lifecycle::restore::{AskRecorded, ListRecorded, RecordFound, RecordedBook};
@@ -82,6 +82,7 @@ pub(crate) use queries::pace::{AskPace, DayReport, LibraryPace};
 pub use queries::reader::CatalogReader;
 #[cfg(test)]
 pub(crate) use queries::verification::VerificationCounts;
+pub(crate) use queries::wanted_books::WantedBooks;
 pub(crate) use rights::{RightsImport, RightsImportError, RightsReport};
 pub(crate) use second_copy::{
     AskSecondCopies, CopySettlement, DueCopy, ForgetCopies, ListDueCopies, NoteUncopied, SecondCopyStanding, SettleCopy,

@@ -171,6 +171,9 @@ fn in_words(request: &ControlRequest, reply: &ControlReply) -> String {
     for (barcode, state) in &reply.unchanged {
         let _ = writeln!(text, "{barcode}: nothing to change, its state is {state}");
     }
+    for (barcode, why) in &reply.unserved {
+        let _ = writeln!(text, "{barcode}: not fetched as it is: {why}");
+    }
     text
 }
 
@@ -189,6 +192,19 @@ mod tests {
         assert_eq!(
             in_words(&request, &reply),
             "1 book will be tried again\nTL0001: nothing to change, its state is stored\n"
+        );
+    }
+
+    #[test]
+    fn a_book_that_goes_before_others_and_is_not_fetched_is_told() {
+        let reply = ControlReply {
+            changed: 2,
+            unserved: vec![(Barcode::parse("TL0001").unwrap(), "nobody asks for it".into())],
+            ..ControlReply::default()
+        };
+        assert_eq!(
+            in_words(&ControlRequest::Prioritise(Vec::new()), &reply),
+            "2 books before others from now on\nTL0001: not fetched as it is: nobody asks for it\n"
         );
     }
 

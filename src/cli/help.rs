@@ -370,7 +370,9 @@ due at once. A barcode that the catalog does not know refuses the whole request,
     CommandHelp {
         path: "pause",
         notes: "\
-Nothing more is begun; what was begun is finished. The pause outlives a restart, is shown by `grind status`, and ends at --until or with
+Nothing more is begun: no book, list or request, no backup or export of the catalog, no second copy, no reading of stored books, no call of
+a hook. What was begun is finished; when `grind status` shows no book in hand and no task at work, the storage may be moved. A backup or export
+that was missed is made once after the pause. The pause outlives a restart, is shown by `grind status`, and ends at --until or with
 `grind resume`. It is this daemon's alone: others that share its catalog go on, so give each the command. Without --until it has no end.
 Steps by hand are not paused.",
         examples: &["grind pause", "grind pause --until 18:00", "grind pause --until 2h"],
@@ -378,13 +380,17 @@ Steps by hand are not paused.",
     },
     CommandHelp {
         path: "resume",
-        notes: "A pause by work.paused in the config ends there.",
+        notes: "\
+What the daemon waits for (a sign-in, a passphrase, the storage) is tried at once, by one book. A pause by work.paused in the config ends there.",
         examples: &["grind resume"],
         exits: OF_DAEMON,
     },
     CommandHelp {
         path: "prioritise",
-        notes: "A barcode that the catalog does not know refuses the whole request, and nothing is changed (exit code 1).",
+        notes: "\
+A book that waits for its next attempt, or failed, is due at once, as after `grind retry`. One that is stored, on its way, not given out or
+forgotten is named with its state, and one that GRIN has not converted and that no queue asks for with the key to change. A barcode that the
+catalog does not know refuses the whole request, and nothing is changed (exit code 1).",
         examples: &["grind prioritise 39015012345678 39015012345679"],
         exits: OF_COPY,
     },

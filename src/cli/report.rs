@@ -10,6 +10,7 @@ use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::output::write_to;
 use crate::cli::reading;
+use crate::pipeline::wanted_books;
 use crate::settings::Settings;
 
 /// `grind report`.
@@ -39,7 +40,7 @@ pub fn run<W: Write>(args: &ReportArgs, settings: &Settings, out: &mut W) -> Com
         return unsound(args, &reader, out);
     }
     let report = reader
-        .report(&settings.work.queues)
+        .report(&wanted_books(settings))
         .map_err(|error| reading::refused(&error))?;
     write_to(out, |out| {
         if args.json {

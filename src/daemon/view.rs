@@ -14,7 +14,9 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::actor::{ActorName, ActorRegistry, BlackBoxDump, HubSnapshot};
-use crate::catalog::{AskPace, BookStory, Catalog, ForecastInputs, LibraryForecast, LibraryPace, SharedTask, forecast};
+use crate::catalog::{
+    AskPace, BookStory, Catalog, ForecastInputs, LibraryForecast, LibraryPace, SharedTask, WantedBooks, forecast,
+};
 use crate::daemon::control::DaemonControl;
 use crate::daemon::space_gauge::SpaceGauge;
 use crate::daemon::stalls::{StallLimits, stalled};
@@ -38,7 +40,7 @@ use crate::pipeline::{GrinSilence, LibraryMembership, ProgressSnapshot, RunProgr
 use crate::session::{SessionCounters, SessionSnapshot};
 use crate::settings::Settings;
 use crate::storage::Storage;
-use crate::vocabulary::{BookOutcome, BookState, Queue, WaitCause, WaitReason};
+use crate::vocabulary::{BookOutcome, BookState, WaitCause, WaitReason};
 
 /// The running daemon as others see it.
 pub struct LiveDaemonView {
@@ -71,7 +73,8 @@ struct Changing {
     by_state: BTreeMap<BookState, u64>,
     /// What the catalog knew last of how fast the library comes.
     pace: Option<LibraryPace>,
-    are_conversions_off: bool,
+    /// Which books this run fetches.
+    asked: WantedBooks,
     /// The config in force, as TOML without secrets.
     config: Arc<str>,
     /// `grin.requests_per_second` as it is in force.
@@ -96,11 +99,9 @@ impl Changing {
         let told = progress.paused.as_ref().or(progress.waiting.as_ref());
         let signed_out = session.signed_out.as_ref().map(|_| WaitCause::SignIn);
         load.waits_for = told.map(|wait| wait.cause).or(signed_out);
-        Some(forecast(&ForecastInputs {
-            load,
-            are_conversions_off: self.are_conversions_off,
-            ..pace.inputs
-        }))
+        let limit = self.asked.limit.map(|limit| limit.saturating_sub(finished(progress)));
+        let inputs = pace.inputs.within(limit);
+        Some(forecast(&ForecastInputs { load, ..inputs }))
     }
 }
 
@@ -112,7 +113,7 @@ impl LiveDaemonView {
             counted: CountedBooks::default(),
             by_state: BTreeMap::new(),
             pace: None,
-            are_conversions_off: !Queue::ask_for_conversions(&settings.work.queues),
+            asked: scope.wanted_books(),
             config: settings.effective().into(),
             requests_per_second: settings.grin.requests_per_second,
             state: DaemonState::Starting,
@@ -128,7 +129,7 @@ impl LiveDaemonView {
             session: daemon.session.counters(),
             progress: Arc::clone(&daemon.progress),
             transfers: daemon.transfers.clone(),
-            control: daemon.control(),
+            control: daemon.control(scope),
             membership: daemon.membership.membership.clone(),
             store: daemon.store.as_ref().map(StateStore::counters),
             catalog: daemon.catalog.clone(),
@@ -184,6 +185,7 @@ impl LiveDaemonView {
         AskPace {
             last: changing.pace.as_ref().map(|pace| pace.put_off),
             failed: changing.pace.as_ref().map(|pace| pace.failed.clone()),
+            asked: changing.asked.clone(),
         }
     }
 

@@ -32,7 +32,7 @@ use crate::pipeline::workers::{
 use crate::pipeline::{
     BeginRun, CLAIM_LEASE, ChangeOptions, CopyMaker, DrainRun, LibraryMembership, RunProgress, RunReport, RunScope,
     SecondPlace, StoredHook, Supervisor, WorkOptions, WorkerPools, archive_keys, confirm_layout, decrypted_options,
-    second_copy_config, storage_config, work_options,
+    second_copy_config, secret_files, storage_config, work_options,
 };
 use crate::session::{CloseSession, ReconfigureSession, RetryBackoff, Session, SessionConfig, SessionThread};
 use crate::settings::Settings;
@@ -151,6 +151,7 @@ impl Daemon {
             requests_per_second: Some(settings.grin.requests_per_second),
             bulk_most: Some(settings.workers.download as usize),
             bandwidth: Some(settings.session.bandwidth.clone()),
+            tries_to_sign_in: true,
             ..ReconfigureSession::default()
         };
         let changed = self.session.ask(changed, &AskContext::root("daemon")).await;
@@ -166,10 +167,12 @@ impl Daemon {
     }
 
     /// The handle by which an operator's requests are done.
-    pub(super) fn control(&self) -> DaemonControl {
+    pub(super) fn control(&self, scope: &RunScope) -> DaemonControl {
         DaemonControl {
             catalog: self.catalog.clone(),
             supervisor: self.supervisor.clone(),
+            session: self.session.clone(),
+            asked: scope.wanted_books(),
             instance: self.membership.membership.instance().to_owned(),
         }
     }
@@ -327,6 +330,7 @@ impl Parts<'_> {
             hook: StoredHook::of(settings, &services.session, &services.storage, &layout),
             layout,
             keys,
+            secrets: secret_files(settings).into(),
             options: decrypted_options(settings),
             addresses: self.addresses.clone(),
             membership: self.membership.clone(),

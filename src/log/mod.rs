@@ -215,6 +215,35 @@ impl LogHandle {
     }
 }
 
+/// What this thread logs, in the style of journald, for as long as it is kept.
+#[cfg(test)]
+pub(crate) struct WrittenLog {
+    lines: Arc<LogSink>,
+    _default: tracing::subscriber::DefaultGuard,
+}
+
+#[cfg(test)]
+impl WrittenLog {
+    pub(crate) fn begin() -> Self {
+        let lines = Arc::new(LogSink::to_memory(LogStyle::Journald));
+        let subscriber = Registry::default().with(LogLayer::new(Arc::clone(&lines)));
+        Self {
+            lines,
+            _default: tracing::subscriber::set_default(subscriber),
+        }
+    }
+
+    /// The lines with this in them, so far.
+    pub(crate) fn with(&self, words: &str) -> Vec<String> {
+        let written = self.lines.written();
+        written
+            .lines()
+            .filter(|line| line.contains(words))
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

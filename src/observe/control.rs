@@ -47,6 +47,9 @@ pub struct ControlReply {
     pub unchanged: Vec<(Barcode, String)>,
     /// Barcodes that the catalog does not know. With any of them nothing was changed.
     pub unknown: Vec<Barcode>,
+    /// Of books that go before others, why they are not fetched all the same.
+    #[serde(default)]
+    pub unserved: Vec<(Barcode, String)>,
     /// Why no book is begun, after a pause or its end.
     pub paused: Option<WaitReason>,
 }

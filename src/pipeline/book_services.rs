@@ -9,7 +9,7 @@ use crate::catalog::{
 use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::policy::BookFault;
 use crate::pipeline::supervisor::WorkerPools;
-use crate::pipeline::workers::{CheckBook, CheckResult, DownloadBook, DownloadResult};
+use crate::pipeline::workers::{CheckBook, CheckResult, DownloadBook, DownloadResult, SecretStamps};
 use crate::pipeline::{CLAIM_LEASE, PublicationWindow, PublishedVolume, ReconcileBook, mount, recover};
 use crate::storage::{ObjectKey, StorageError};
 use crate::vocabulary::BookState;
@@ -45,6 +45,8 @@ pub(super) trait BookServices: 'static {
     async fn check_storage(&self) -> Result<(), StorageError>;
     /// Looks whether the storage is the one that the catalog knows.
     async fn confirm_storage(&self) -> Result<(), BookFault>;
+    /// How the files look that hold the secrets by which books are fetched and opened.
+    fn secrets(&self) -> SecretStamps;
     /// Workers that check and download.
     fn workers(&self) -> usize;
     /// This program among those that share the catalog.
@@ -129,6 +131,10 @@ impl BookServices for WorkerPools {
 
     async fn confirm_storage(&self) -> Result<(), BookFault> {
         mount::confirm(&self.catalog, &self.storage, &uncancelled()).await
+    }
+
+    fn secrets(&self) -> SecretStamps {
+        SecretStamps::of(&self.secrets)
     }
 
     fn workers(&self) -> usize {

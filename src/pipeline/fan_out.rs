@@ -3,6 +3,7 @@
 mod claims;
 mod idle;
 mod left;
+mod mended;
 mod said;
 
 use std::cell::{Cell, RefCell};
@@ -14,7 +15,6 @@ use futures::StreamExt;
 use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
-use rand::{Rng, RngExt as _};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -24,7 +24,9 @@ use crate::catalog::{CatalogError, ClaimedBook};
 use crate::pipeline::book_run::{BookRunContext, BookRunResult, RunJudgement, run_book};
 use crate::pipeline::book_services::BookServices;
 use crate::pipeline::fan_out::claims::{ClaimedBooks, ClaimedWork};
+use crate::pipeline::fan_out::idle::with_next_attempt;
 use crate::pipeline::fan_out::left::LeftBooks;
+use crate::pipeline::fan_out::mended::MendedLook;
 use crate::pipeline::fan_out::said::SaidWaits;
 use crate::pipeline::intake::{BookIntake, IntakeConfig, IntakeDecision};
 use crate::pipeline::policy::{BookFault, FailureMemory};
@@ -34,8 +36,6 @@ use crate::vocabulary::{BookOutcome, WaitCause, WaitReason};
 
 /// Longest sleep without looking again, for changes that nobody tells of.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
-/// The same where others share the catalog: what they release, list and are told to do, nobody tells this program.
-const LOOK_AGAIN_SHARED: Duration = Duration::from_secs(5);
 /// Shortest sleep before something that is due: the catalog's clock and this one need not agree to the microsecond.
 const SHORTEST: Duration = Duration::from_millis(10);
 
@@ -51,6 +51,7 @@ pub(super) async fn sync<S: BookServices>(state: &Rc<SupervisorState<S>>, scope:
         progress: Arc::clone(&state.progress),
         options: Rc::clone(&state.options),
         wake: state.wake.subscribe(),
+        mended: Rc::clone(&state.mended),
         stop: state.intake.clone(),
         cut: state.cut.clone(),
         sources: Rc::clone(&state.sources),
@@ -65,6 +66,8 @@ pub(super) struct RunControl {
     pub options: Rc<RefCell<WorkOptions>>,
     /// Something changed: look again whether there is work.
     pub wake: watch::Receiver<()>,
+    /// How often somebody said that what is waited for may have been mended.
+    pub mended: Rc<Cell<u64>>,
     /// Cancelled: nothing new is begun.
     pub stop: CancellationToken,
     /// Cancelled: what runs is cut.
@@ -82,6 +85,7 @@ pub(super) struct FanOut<'a, S> {
     running: FuturesUnordered<LocalBoxFuture<'static, BookRunResult>>,
     claims: ClaimedBooks,
     said: SaidWaits,
+    mended: MendedLook,
     /// What is left to the next run.
     left: LeftBooks,
     began: Timestamp,
@@ -122,6 +126,7 @@ impl<'a, S: BookServices> FanOut<'a, S> {
             running: FuturesUnordered::new(),
             claims: ClaimedBooks::new(options.lease),
             said: SaidWaits::default(),
+            mended: MendedLook::default(),
             left: LeftBooks::default(),
             began,
             lapses,
@@ -149,11 +154,12 @@ impl<'a, S: BookServices> FanOut<'a, S> {
             members.mark_unchanged();
             let intake = intake_config(&self.options(), self.scope.once);
             self.judgement.borrow_mut().intake.configure(intake);
+            let look_at = self.look_for_mended();
             let NextLook::Wait(until) = self.fill().await else {
                 break true;
             };
             self.show();
-            let until = until.min(self.claims.renew_at());
+            let until = until.min(look_at.unwrap_or(until)).min(self.claims.renew_at());
             tokio::select! {
                 biased;
                 () = self.control.stop.cancelled() => break false,
@@ -372,20 +378,6 @@ enum Begun {
 
 fn look_again() -> Instant {
     Instant::now() + LOOK_AGAIN
-}
-
-/// The same with the moment of the next attempt: where a book makes it, and each has a wait of its own, when the first of them is due.
-fn with_next_attempt(wait: WaitReason, next_due: Option<Timestamp>) -> WaitReason {
-    let until = wait.until.max(next_due.filter(|_| wait.cause.is_tried_by_books()));
-    WaitReason { until, ..wait }
-}
-
-/// How long to sleep with nothing to claim, as one of so many members; drawn, so that they do not all look at once.
-fn idle_pause(members: usize, rng: &mut impl Rng) -> Duration {
-    match members {
-        0 | 1 => LOOK_AGAIN,
-        _ => LOOK_AGAIN_SHARED.mul_f64(rng.random_range(0.8..1.2)),
-    }
 }
 
 fn intake_config(options: &WorkOptions, once: bool) -> IntakeConfig {

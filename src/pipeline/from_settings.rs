@@ -1,10 +1,10 @@
 //! What the work goes by, out of the settings: archives, storage, limits, and what is to be done.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::archive::{ArchiveLimits, BadSecretKey, PassOptions, SecretKey};
-use crate::catalog::{CatalogAddress, CatalogError};
+use crate::catalog::{CatalogAddress, CatalogError, WantedBooks};
 use crate::grin::barcode_file;
 use crate::grin::{LibraryDirectory, SecretBytes, SecretFileError, read_passphrase, read_secret_bytes};
 use crate::pipeline::second_copy::SecondCopyPlan;
@@ -29,6 +29,19 @@ pub fn second_copy_config(settings: &Settings) -> Result<Option<StorageConfig>, 
     let catalog = CatalogAddress::parse(&settings.catalog.url)?;
     let journal = catalog.file().and_then(Path::parent).map(Path::to_owned);
     Ok(StorageConfig::of_second_copy(settings, journal))
+}
+
+/// The files with secrets that are read again while the daemon runs.
+pub fn secret_files(settings: &Settings) -> Vec<PathBuf> {
+    let (archive, auth) = (&settings.archive, &settings.auth);
+    let files = [
+        &archive.passphrase_file,
+        &archive.secret_key_file,
+        &auth.service_account_file,
+        &auth.credentials_file,
+        &auth.client_secret_file,
+    ];
+    files.into_iter().flatten().cloned().collect()
 }
 
 /// How archives are checked and what is taken out of them.
@@ -148,6 +161,16 @@ fn second_copy_plan(settings: &Settings) -> Option<SecondCopyPlan> {
         bytes_a_day: copy.bytes_per_day.0,
         hours: copy.hours,
     })
+}
+
+/// The books that the daemon fetches; of a list of barcodes that cannot be read, those of its queues.
+pub fn wanted_books(settings: &Settings) -> WantedBooks {
+    let scope = scope_of(settings, false).unwrap_or_else(|_| RunScope {
+        queues: settings.work.queues.clone(),
+        limit: settings.work.limit,
+        ..RunScope::default()
+    });
+    scope.wanted_books()
 }
 
 /// The daemon's scope: everything, for the books that the settings choose.

@@ -14,6 +14,7 @@
 //! any outage; a run that ends by itself gives up after some of them if no archive was served at all.
 
 mod breaker;
+mod early_probe;
 mod grin_silence;
 mod refused;
 mod series;
@@ -29,6 +30,7 @@ use crate::grin::Barcode;
 use crate::pipeline::intake::breaker::{
     BreakerTrouble, CircuitBreaker, FailedProbe, ProbeFailures, ProbeNews, is_everybodys,
 };
+use crate::pipeline::intake::early_probe::EarlyProbes;
 use crate::pipeline::intake::refused::RefusalMemory;
 use crate::pipeline::intake::series::FailureSeries;
 use crate::pipeline::policy::{BookFault, FaultOutlook, longest_wait_once};
@@ -78,6 +80,7 @@ pub struct BookIntake {
     /// Books that are worked on, and since when.
     at_work: BTreeMap<Barcode, Instant>,
     probe: Option<Barcode>,
+    early: EarlyProbes,
     last_answer: Option<Instant>,
     last_stored: Option<Instant>,
     /// When an archive was last stored, or found to be the one that is stored.
@@ -96,13 +99,14 @@ impl BookIntake {
             unrecordable: None,
             at_work: BTreeMap::new(),
             probe: None,
+            early: EarlyProbes::default(),
             last_answer: None,
             last_stored: None,
             last_served: None,
         }
     }
 
-    /// Takes over limits after a reload; what is open stays so.
+    /// Takes over limits.
     pub fn configure(&mut self, config: IntakeConfig) {
         self.config = config;
     }
@@ -265,6 +269,10 @@ impl BookIntake {
                 breaker.give_up_after(longest_wait_once(backoff), now);
                 breaker.lengthen(cause, backoff, now, rng);
             }
+        }
+        let began = self.at_work.get(barcode).filter(|_| is_probe);
+        if began.is_some_and(|began| self.early.are_wanted_since(*began)) {
+            self.probe_early(now);
         }
     }
 

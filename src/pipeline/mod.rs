@@ -35,7 +35,8 @@ pub(crate) use fixity::{
 };
 pub use from_settings::scope_of;
 pub(crate) use from_settings::{
-    CLAIM_LEASE, archive_keys, archive_options, decrypted_options, second_copy_config, storage_config, work_options,
+    CLAIM_LEASE, archive_keys, archive_options, decrypted_options, second_copy_config, secret_files, storage_config,
+    wanted_books, work_options,
 };
 pub(crate) use hooks::StoredHook;
 pub(crate) use intake::{GrinSilence, unnoticed_wait};

@@ -203,6 +203,7 @@ impl ServeMessages<ChangeOptions> for Supervisor {
         // An operator's pause is none of the config's.
         let pause = self.state.options.replace(options).pause;
         self.state.pause(pause);
+        self.state.may_be_mended();
         std::future::ready(())
     }
 }

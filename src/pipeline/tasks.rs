@@ -16,8 +16,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
+use crate::pipeline::copies::jitter;
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::tasks::wait::until_moment;
 use crate::session::RetryBackoff;
@@ -29,16 +30,17 @@ pub(super) use crate::pipeline::tasks::enrich::enrich;
 pub(super) use crate::pipeline::tasks::fixity::reread;
 pub(super) use crate::pipeline::tasks::hooks::{tell_hook, tell_hook_at_end};
 pub(super) use crate::pipeline::tasks::noted::note_settings;
-pub(super) use crate::pipeline::tasks::said::SaidTroubles;
+pub(super) use crate::pipeline::tasks::said::{EndedTrouble, SaidTroubles};
 pub(super) use crate::pipeline::tasks::second_copy::{copy_stored, copy_stored_at_end};
 
 /// When a task begins again: after its interval, or sooner after a pass that went wrong, so that what a person mends
-/// (a sign-in, a full disk) is taken up without waiting a day. Intervals are counted from the task's beginning, however long its passes
-/// take; one that takes longer than its interval leaves out those that went by.
+/// (a sign-in, a full disk) is taken up without waiting a day. Intervals are counted from a moment at the task's beginning, however long
+/// its passes take; one that takes longer than its interval leaves out those that went by.
 #[derive(Debug)]
 struct TaskSchedule {
     task: &'static str,
-    began: Instant,
+    /// The first pass comes at once, and the others as many intervals after this.
+    from: Instant,
     failures: u32,
 }
 
@@ -56,8 +58,18 @@ impl TaskSchedule {
     fn of(task: &'static str) -> Self {
         Self {
             task,
-            began: Instant::now(),
+            from: Instant::now(),
             failures: 0,
+        }
+    }
+
+    /// The same, its intervals counted from up to a twentieth of one later: daemons that a power cut started together do not ask GRIN
+    /// together for good.
+    fn spread(task: &'static str, interval: Option<Duration>) -> Self {
+        let later = jitter(interval.unwrap_or_default(), rand::random());
+        Self {
+            from: Instant::now() + later,
+            ..Self::of(task)
         }
     }
 
@@ -75,8 +87,8 @@ impl TaskSchedule {
 
     /// When the next of these intervals begins.
     fn next_interval(&self, interval: Duration) -> Instant {
-        let begun = self.began.elapsed().as_nanos() / interval.as_nanos().max(1);
-        self.began + interval.saturating_mul(u32::try_from(begun + 1).unwrap_or(u32::MAX))
+        let begun = self.from.elapsed().as_nanos() / interval.as_nanos().max(1);
+        self.from + interval.saturating_mul(u32::try_from(begun + 1).unwrap_or(u32::MAX))
     }
 
     /// Waits for the next pass; `false` when there is none.
@@ -97,10 +109,11 @@ fn trouble<S>(state: &SupervisorState<S>, task: &'static str, why: &str) {
     state.report.borrow_mut().add_incomplete(format!("{task}: {why}"));
 }
 
-/// Nothing of a task is missing any more; said where the log has said that something was.
+/// Nothing of a task is missing any more; said, as loud as the trouble, where the log has said that something was.
 fn finished<S>(state: &SupervisorState<S>, task: &'static str) {
-    if state.said.borrow_mut().is_over(task) {
-        info!(task, "finished after trouble");
+    let ended = state.said.borrow_mut().over(task);
+    if let Some(EndedTrouble { cause, seconds }) = ended {
+        warn!(task, cause, seconds, "finished after trouble");
     }
 }
 

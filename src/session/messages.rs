@@ -167,6 +167,8 @@ pub struct ReconfigureSession {
     /// A request that would have to wait longer than this while GRIN asks for a pause is refused at once. At first there is no such
     /// bound.
     pub longest_pause: Option<Duration>,
+    /// Who is signed out tries to sign in with the next request: somebody says that it may have been mended.
+    pub tries_to_sign_in: bool,
 }
 
 /// Ends the session: no new requests, those in flight may finish within `grace`, then they are cut. The next request begins another.

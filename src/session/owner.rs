@@ -208,6 +208,9 @@ impl SessionEngine {
         if let Some(longest) = changed.longest_pause {
             self.pacer.set_longest_pause(longest);
         }
+        if changed.tries_to_sign_in {
+            self.keeper.try_at_once();
+        }
     }
 
     /// Waits for what goes on, cuts what does not end in time, and drops the client. A close during a close joins it.

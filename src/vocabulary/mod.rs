@@ -18,6 +18,7 @@ pub(crate) use moment::in_zone;
 pub use outcome::Blame;
 pub(crate) use outcome::BookOutcome;
 pub use queue::Queue;
+pub(crate) use queue::UnrequestedBook;
 pub use wait_reason::WaitCause;
 pub(crate) use wait_reason::WaitReason;
 pub(crate) use words::words;

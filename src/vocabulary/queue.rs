@@ -22,7 +22,8 @@ pub enum Queue {
 }
 
 impl Queue {
-    /// Whether these ask GRIN to convert books of which nothing is stored and no archive is ready.
+    /// Whether these ask GRIN to convert books of which nothing is stored and no archive was ready; which of them,
+    /// [`UnrequestedBook::is_asked_for`] says.
     pub fn ask_for_conversions(queues: &[Self]) -> bool {
         queues
             .iter()
@@ -66,6 +67,38 @@ impl Queue {
             }
         }
         out
+    }
+}
+
+/// A book that GRIN has scanned, and of which it has no archive ready nor converts one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnrequestedBook {
+    /// Its archive was ready, and left GRIN's pool before it was fetched.
+    Lost,
+    /// GRIN gave it out before.
+    Previous,
+    /// Never converted.
+    Unconverted,
+    /// GRIN failed to convert it for the queue `previous`, and is asked again when its time comes.
+    FailedPrevious,
+    /// The same for another queue.
+    FailedUnconverted,
+    /// GRIN failed to convert it each time.
+    FailedForGood,
+}
+
+impl UnrequestedBook {
+    /// Whether GRIN is asked to convert it where these queues are served.
+    pub fn is_asked_for(self, queues: &[Queue]) -> bool {
+        let serves = |queue| queues.contains(&queue) || queues.contains(&Queue::All);
+        match self {
+            Self::Lost => !queues.is_empty(),
+            Self::Previous => serves(Queue::Previous),
+            Self::Unconverted => serves(Queue::Unconverted),
+            Self::FailedPrevious => serves(Queue::Previous) || serves(Queue::Failed),
+            Self::FailedUnconverted => serves(Queue::Unconverted) || serves(Queue::Failed),
+            Self::FailedForGood => serves(Queue::Failed),
+        }
     }
 }
 
@@ -121,6 +154,45 @@ mod tests {
             (vec![All], true),
         ] {
             assert_eq!(Queue::ask_for_conversions(&queues), asks, "{queues:?}");
+        }
+    }
+
+    #[test]
+    fn each_queue_has_books_of_its_own_asked_for() {
+        use Queue::{All, Changed, Converted, Failed, Previous, Unconverted};
+        use UnrequestedBook as U;
+        const EVERY: [UnrequestedBook; 6] = [
+            U::Lost,
+            U::Previous,
+            U::Unconverted,
+            U::FailedPrevious,
+            U::FailedUnconverted,
+            U::FailedForGood,
+        ];
+        for (queues, asked) in [
+            (vec![], vec![]),
+            (vec![Converted], vec![U::Lost]),
+            (vec![Converted, Changed], vec![U::Lost]),
+            (vec![Previous], vec![U::Lost, U::Previous, U::FailedPrevious]),
+            (vec![Unconverted], vec![U::Lost, U::Unconverted, U::FailedUnconverted]),
+            (
+                vec![Converted, Previous, Unconverted],
+                vec![
+                    U::Lost,
+                    U::Previous,
+                    U::Unconverted,
+                    U::FailedPrevious,
+                    U::FailedUnconverted,
+                ],
+            ),
+            (
+                vec![Failed],
+                vec![U::Lost, U::FailedPrevious, U::FailedUnconverted, U::FailedForGood],
+            ),
+            (vec![All], EVERY.to_vec()),
+        ] {
+            let told: Vec<_> = EVERY.into_iter().filter(|book| book.is_asked_for(&queues)).collect();
+            assert_eq!(told, asked, "{queues:?}");
         }
     }
 

@@ -357,9 +357,12 @@ fn forgotten_books_are_left_out_and_their_files_stay() {
     assert_eq!(unknown.status.code(), Some(1), "{}", unknown.err);
     let retried = service.home.grind(&["retry", barcode.as_str()]);
     assert_eq!(retried.out, "1 book will be tried again\n");
+    assert_eq!(states(&service.home)[barcode.as_str()].0, "stored");
     let first = service.home.grind(&["prioritise", barcode.as_str()]);
-    assert_eq!(first.out, "1 book before others from now on\n");
-    service.told_when(|service| states(&service.home)[barcode.as_str()].0 == "stored");
+    assert_eq!(
+        first.out,
+        format!("0 books before others from now on\n{barcode}: nothing to change, its state is stored\n")
+    );
     service.signal(Signal::TERM);
     assert!(service.finish().status.success());
 }

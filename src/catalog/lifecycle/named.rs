@@ -10,14 +10,14 @@ use crate::catalog::lifecycle::next_state::{BookChange, BookStanding};
 use crate::catalog::lifecycle::wish::ResetFailed;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction, StateChange};
 use crate::grin::Barcode;
-use crate::vocabulary::BookState;
+use crate::vocabulary::{BookState, UnrequestedBook};
 
 /// What is wanted of a book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BookWish {
     /// It is tried again, as [`ResetFailed`] does; a forgotten one is what it was before.
     Retry,
-    /// It goes before others.
+    /// It goes before others, and is due if it waits for its next attempt.
     First,
     /// It is neither asked for nor counted as missing. What is stored of it stays where it is.
     Forget,
@@ -39,8 +39,33 @@ pub struct ChangedBooks {
     pub changed: u64,
     /// Books with nothing to change, each with its state.
     pub unchanged: Vec<(Barcode, BookState)>,
+    /// Of those that are to go before others, the ones that GRIN has not ready: whether it is asked to convert them depends on the queues that
+    /// are served. `None`: GRIN takes no request for it.
+    pub unrequested: Vec<(Barcode, Option<UnrequestedBook>)>,
     /// Barcodes that the catalog does not know. With any of them nothing was changed.
     pub unknown: Vec<Barcode>,
+}
+
+/// What it takes for a book to go before others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FirstStep {
+    /// There is nothing to fetch, or it is on its way.
+    Nothing,
+    /// It goes before others when its turn comes.
+    Mark,
+    /// It waits for its next attempt, or for somebody: it is due now, as after `grind retry`.
+    Retry,
+}
+
+/// `is_later`: its due time is still to come.
+fn first_step(state: BookState, is_later: bool) -> FirstStep {
+    use BookState as S;
+    match state {
+        S::Stored | S::Unavailable | S::Forgotten | S::Downloading => FirstStep::Nothing,
+        S::Failed | S::ConversionFailed => FirstStep::Retry,
+        S::Available | S::Known if is_later => FirstStep::Retry,
+        S::Available | S::Known | S::Requested | S::InProcess | S::Checking => FirstStep::Mark,
+    }
 }
 
 /// A book that is named.
@@ -50,6 +75,9 @@ struct NamedRow {
     /// Where it stood before it was claimed.
     resume: Option<BookState>,
     priority: i64,
+    /// Its due time is still to come.
+    is_later: bool,
+    unrequested: Option<UnrequestedBook>,
 }
 
 impl NamedRow {
@@ -59,9 +87,21 @@ impl NamedRow {
             state: row.get("state")?,
             resume: row.get("resume_state")?,
             priority: row.get("priority")?,
+            is_later: row.get("is_later")?,
+            unrequested: match row.get::<String>("unrequested")?.as_str() {
+                "lost" => Some(UnrequestedBook::Lost),
+                "previous" => Some(UnrequestedBook::Previous),
+                "unconverted" => Some(UnrequestedBook::Unconverted),
+                _ => None,
+            },
         })
     }
 }
+
+const FIND: &str = "SELECT id, state, resume_state, priority, ifnull(next_attempt_at > :now, FALSE) AS is_later, \
+     CASE WHEN pushed_out > 0 THEN 'lost' WHEN grin_state = 'PREVIOUSLY_DOWNLOADED' THEN 'previous' \
+     WHEN grin_state IN ('NEW', 'AVAILABLE') OR can_be_requested = 1 THEN 'unconverted' ELSE '' END AS unrequested \
+     FROM books WHERE barcode = :barcode /*pg FOR UPDATE*/";
 
 /// Of a book that goes before others; usual is 0.
 const FIRST: i64 = 1;
@@ -79,8 +119,8 @@ impl CatalogOperation for ChangeBooks {
         let mut done = ChangedBooks::default();
         // What is named twice is changed, and counted in the totals, once.
         for barcode in self.barcodes.iter().filter(|barcode| named.insert(*barcode)) {
-            let sql = "SELECT id, state, resume_state, priority FROM books WHERE barcode = :barcode /*pg FOR UPDATE*/";
-            match tx.conn.first(sql, &arguments! { barcode: barcode }, NamedRow::read)? {
+            let given = arguments! { now: tx.stamp, barcode: barcode };
+            match tx.conn.first(FIND, &given, NamedRow::read)? {
                 Some(book) => found.push((barcode, book)),
                 None => done.unknown.push(barcode.clone()),
             }
@@ -90,13 +130,20 @@ impl CatalogOperation for ChangeBooks {
         }
         for (barcode, book) in found {
             let changed = match self.wish {
-                BookWish::Retry => {
-                    let only = Some(vec![barcode.clone()]);
-                    (ResetFailed { only, reason: None }).run(tx)? > 0
-                }
-                BookWish::First => put_first(tx, barcode, &book)?,
+                BookWish::Retry => try_again(tx, barcode)?,
+                BookWish::First => match first_step(book.state, book.is_later) {
+                    FirstStep::Nothing => false,
+                    FirstStep::Mark => put_first(tx, barcode, &book)?,
+                    FirstStep::Retry => {
+                        let is_due = try_again(tx, barcode)?;
+                        put_first(tx, barcode, &book)? || is_due
+                    }
+                },
                 BookWish::Forget => forget(tx, barcode, &book)?,
             };
+            if self.wish == BookWish::First && book.state == BookState::Known {
+                done.unrequested.push((barcode.clone(), book.unrequested));
+            }
             if changed {
                 done.changed += 1;
             } else {
@@ -107,8 +154,13 @@ impl CatalogOperation for ChangeBooks {
     }
 }
 
+fn try_again(tx: &mut CatalogTransaction<'_>, barcode: &Barcode) -> Result<bool, CatalogError> {
+    let only = Some(vec![barcode.clone()]);
+    Ok((ResetFailed { only, reason: None }).run(tx)? > 0)
+}
+
 fn put_first(tx: &mut CatalogTransaction<'_>, barcode: &Barcode, book: &NamedRow) -> Result<bool, CatalogError> {
-    if book.priority >= FIRST || book.state == BookState::Forgotten {
+    if book.priority >= FIRST {
         return Ok(false);
     }
     let sql = "UPDATE books SET priority = :priority, updated_at = :now WHERE id = :id";
@@ -141,4 +193,34 @@ fn forget(tx: &mut CatalogTransaction<'_>, barcode: &Barcode, book: &NamedRow) -
     };
     tx.record_transition(barcode.as_str(), change, ChangeNote::of(next.cause))?;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_it_takes_to_go_before_others_depends_on_where_the_book_stands() {
+        use BookState as S;
+        use FirstStep::{Mark, Nothing, Retry};
+        for (state, now, later) in [
+            (S::Known, Mark, Retry),
+            (S::Requested, Mark, Mark),
+            (S::InProcess, Mark, Mark),
+            (S::Available, Mark, Retry),
+            (S::Checking, Mark, Mark),
+            (S::Downloading, Nothing, Nothing),
+            (S::Stored, Nothing, Nothing),
+            (S::Unavailable, Nothing, Nothing),
+            (S::ConversionFailed, Retry, Retry),
+            (S::Failed, Retry, Retry),
+            (S::Forgotten, Nothing, Nothing),
+        ] {
+            assert_eq!(
+                [first_step(state, false), first_step(state, true)],
+                [now, later],
+                "{state}"
+            );
+        }
+    }
 }

@@ -29,6 +29,27 @@ fn members(queue: Queue) -> String {
     members.into()
 }
 
+/// SQL that is true of the books of these queues that GRIN has ready or makes ready; `None`: of all of them.
+pub(crate) fn ready_of(queues: &[Queue]) -> Option<String> {
+    if queues
+        .iter()
+        .any(|queue| matches!(queue, Queue::Converted | Queue::All))
+    {
+        return None;
+    }
+    let of = |queue: &Queue| match queue {
+        Queue::Previous => Some("requested_for = 'previous' OR grin_state = 'PREVIOUSLY_DOWNLOADED'"),
+        Queue::Unconverted => Some("requested_for = 'unconverted'"),
+        Queue::Converted | Queue::Changed | Queue::Failed | Queue::All => None,
+    };
+    let filters: Vec<_> = queues.iter().filter_map(of).collect();
+    Some(if filters.is_empty() {
+        "FALSE".into()
+    } else {
+        filters.join(" OR ")
+    })
+}
+
 /// Takes from each list in turn, each book once, until there are enough: no queue starves another, and the same lists
 /// give the same order.
 pub(crate) fn in_turn(lists: Vec<Vec<i64>>, limit: usize) -> Vec<i64> {

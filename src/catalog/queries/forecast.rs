@@ -18,7 +18,7 @@ const MOST_DAYS: f64 = 36_500.0;
 words! {
     /// What keeps the library from being stored earlier.
     ForecastLimit {
-        /// GRIN converts no faster, or is not asked to.
+        /// GRIN converts no faster.
         Conversions = "conversions",
         /// `grin.requests_per_second`.
         Requests = "requests_a_second",
@@ -30,7 +30,7 @@ words! {
         Disk = "disk",
         /// Nothing is begun until what is waited for is there, or every book waits for its next attempt.
         Waiting = "waiting",
-        /// Every book that GRIN has scanned and gives out is stored.
+        /// Every book that GRIN has scanned and gives out, and that the configuration asks for, is stored.
         NothingToDo = "nothing_to_do",
     }
 }
@@ -60,10 +60,8 @@ pub struct ForecastInputs {
     pub given_up: u64,
     /// Books that GRIN has scanned, and has still to convert: asked for, to be asked for, or to be tried again.
     pub unconverted: u64,
-    /// Of these, the ones of which GRIN is not converting an archive now.
-    pub unrequested: u64,
-    /// `work.queues` asks for no conversion of them.
-    pub are_conversions_off: bool,
+    /// Books that the configuration does not fetch: of queues that are not served, not named, or beyond a limit.
+    pub unasked: u64,
     /// Books that GRIN has not scanned yet.
     pub unscanned: u64,
     /// No list was read so far, so that no book is known.
@@ -88,6 +86,9 @@ pub struct LibraryForecast {
     /// Books that failed, and are not tried again by themselves.
     #[serde(default)]
     pub given_up: u64,
+    /// Books that the configuration does not fetch; none of them is counted otherwise.
+    #[serde(default)]
+    pub unasked: u64,
     /// Books that GRIN has not scanned; nobody knows when it will.
     pub unscanned: u64,
     /// Books stored a day, as measured.
@@ -116,6 +117,7 @@ pub fn forecast(inputs: &ForecastInputs) -> LibraryForecast {
         ready: inputs.ready,
         put_off: inputs.put_off,
         given_up: inputs.given_up,
+        unasked: inputs.unasked,
         unscanned: inputs.unscanned,
         books_a_day: inputs.stored_a_day,
         conversions_a_day: inputs.converted_a_day,
@@ -134,9 +136,6 @@ fn limit(inputs: &ForecastInputs, remaining: u64) -> (ForecastLimit, Option<f64>
         Some(WaitCause::Disk) => return (ForecastLimit::Disk, None),
         Some(_) => return (ForecastLimit::Waiting, None),
         None => {}
-    }
-    if inputs.asks_for_too_little() {
-        return (ForecastLimit::Conversions, None);
     }
     if inputs.is_empty {
         return (ForecastLimit::Waiting, None);
@@ -189,17 +188,29 @@ impl DownloadLoad {
 }
 
 impl ForecastInputs {
-    /// Books are left that GRIN will never convert, because nobody asks for it.
-    fn asks_for_too_little(&self) -> bool {
-        self.are_conversions_off && self.unrequested > 0
+    /// The same for a run that ends after so many books: those that are ready come first.
+    #[must_use]
+    pub fn within(self, limit: Option<u64>) -> Self {
+        let mut room = limit.unwrap_or(u64::MAX);
+        let mut take = |books: u64| {
+            let taken = books.min(room);
+            room -= taken;
+            taken
+        };
+        let (ready, put_off, unconverted) = (take(self.ready), take(self.put_off), take(self.unconverted));
+        let left_out = (self.ready - ready) + (self.put_off - put_off) + (self.unconverted - unconverted);
+        Self {
+            ready,
+            put_off,
+            unconverted,
+            unasked: self.unasked + left_out,
+            ..self
+        }
     }
 
     fn limit_in_words(&self, limit: ForecastLimit) -> String {
         let stored = books_a_day(self.stored_a_day);
         match limit {
-            ForecastLimit::Conversions if self.asks_for_too_little() => {
-                "conversions, which work.queues does not ask for".to_owned()
-            }
             ForecastLimit::Conversions => format!("conversions at GRIN ({})", books_a_day(self.converted_a_day)),
             ForecastLimit::Requests => format!("grin.requests_per_second ({stored})"),
             ForecastLimit::Bandwidth if self.load.bandwidth >= NEARLY_ALL => format!("session.bandwidth ({stored})"),
@@ -229,10 +240,15 @@ impl fmt::Display for LibraryForecast {
     /// `on 2027-03-02, in 94.0 days; 12000 books still to be stored, 300 of them ready; limited by the speed of downloads (128 books a day)`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.day, self.days_left) {
-            _ if self.limited_by == ForecastLimit::NothingToDo && self.given_up > 0 => {
-                f.write_str("now, every other book that GRIN gives out")?;
+            _ if self.limited_by == ForecastLimit::NothingToDo => {
+                let other = if self.given_up > 0 { "other " } else { "" };
+                let which = if self.unasked > 0 {
+                    "is asked for"
+                } else {
+                    "GRIN gives out"
+                };
+                write!(f, "now, every {other}book that {which}")?;
             }
-            _ if self.limited_by == ForecastLimit::NothingToDo => f.write_str("now, every book that GRIN gives out")?,
             (Some(day), Some(days)) if days < 1.0 => write!(f, "on {day}, within a day")?,
             (Some(day), Some(days)) => write!(f, "on {day}, in {days:.1} days")?,
             _ => f.write_str("nobody can tell the day")?,
@@ -249,6 +265,9 @@ impl fmt::Display for LibraryForecast {
         }
         if self.given_up > 0 {
             write!(f, "; {} failed, see grind retry --failed", self.given_up)?;
+        }
+        if self.unasked > 0 {
+            write!(f, "; {} more are not asked for, and not counted", self.unasked)?;
         }
         if self.unscanned > 0 {
             write!(f, "; {} more are not scanned yet, and not counted", self.unscanned)?;

@@ -9,5 +9,7 @@ pub(crate) mod failures;
 pub(crate) mod forecast;
 pub(crate) mod pace;
 pub(crate) mod reader;
+mod remaining;
 pub(crate) mod report;
 pub(crate) mod verification;
+pub(crate) mod wanted_books;

@@ -14,6 +14,8 @@ use crate::catalog::lifecycle::counters::CounterKind;
 use crate::catalog::queries::ask::StateCounts;
 use crate::catalog::queries::failures::FailedBooks;
 use crate::catalog::queries::forecast::ForecastInputs;
+use crate::catalog::queries::remaining::RemainingBooks;
+use crate::catalog::queries::wanted_books::WantedBooks;
 use crate::catalog::writer::ledger::{CatalogOperation, CatalogTransaction};
 use crate::clock::{earlier, read_stamp, stamp};
 use crate::grin::GrinState;
@@ -79,6 +81,8 @@ pub struct AskPace {
     pub last: Option<PutOffCounts>,
     /// Which books had failed then: they are listed anew only after others failed.
     pub failed: Option<FailedBooks>,
+    /// Which books are fetched: the same each time.
+    pub asked: WantedBooks,
 }
 
 impl CatalogOperation for AskPace {
@@ -92,7 +96,7 @@ impl CatalogOperation for AskPace {
         let put_off = match self.last.filter(|last| last.is_recent(tx.now)) {
             Some(last) if last.in_failed == in_failed => last,
             Some(last) => last.with_failed_anew(tx.conn, in_failed)?,
-            None => PutOffCounts::read(tx.conn, tx.now, in_failed)?,
+            None => PutOffCounts::read(tx.conn, tx.now, &states, &self.asked)?,
         };
         let failed = FailedBooks::read(tx.conn, tx.now, self.failed.as_ref())?;
         let pending: Option<String> = tx.conn.first(OLDEST_PENDING, &[], |row| row.at(0))?;
@@ -154,17 +158,14 @@ pub(super) fn pace(
     days: &[DayReport],
     put_off: PutOffCounts,
 ) -> Result<LibraryPace, CatalogError> {
-    let grin_states = counters::read(conn, CounterKind::GrinState)?;
-    let unscanned = grin_states
-        .iter()
-        .find(|(word, _)| word == GrinState::CheckedIn.as_str());
     let days = &days[..days.len().min(usize::try_from(SPEED_DAYS).unwrap_or(usize::MAX))];
     let past = CountedTime::until(now, began_at(conn)?);
+    let all = RemainingBooks::of(&states, checked_in(conn)?, [put_off.available, put_off.failed]);
     let inputs = ForecastInputs {
         now,
         stored_a_day: a_day(days.iter().map(|day| day.stored), past),
         converted_a_day: a_day(days.iter().map(|day| day.converted), past),
-        ..left(&states, unscanned.map_or(0, |(_, n)| *n), &put_off)
+        ..all.inputs(&states, put_off.unasked)
     };
     Ok(LibraryPace {
         states,
@@ -174,6 +175,15 @@ pub(super) fn pace(
         put_off,
         failed: FailedBooks::default(),
     })
+}
+
+/// Books that GRIN says it has not scanned, whatever state they are in with us.
+fn checked_in(conn: &SqlConnection) -> Result<u64, CatalogError> {
+    let grin_states = counters::read(conn, CounterKind::GrinState)?;
+    let checked_in = grin_states
+        .into_iter()
+        .find(|(word, _)| word == GrinState::CheckedIn.as_str());
+    Ok(checked_in.map_or(0, |(_, n)| n))
 }
 
 /// When the first list of this catalog was read.
@@ -193,16 +203,27 @@ pub struct PutOffCounts {
     failed: u64,
     /// All that had failed when these were counted: of others it would seem that they are given up.
     in_failed: u64,
+    /// Books that the configuration does not fetch.
+    unasked: RemainingBooks,
 }
 
 impl PutOffCounts {
-    /// `in_failed`: all books that have failed.
-    pub(super) fn read(conn: &SqlConnection, now: Timestamp, in_failed: u64) -> Result<Self, CatalogError> {
+    /// `asked`: the books that are fetched.
+    pub(super) fn read(
+        conn: &SqlConnection,
+        now: Timestamp,
+        states: &StateCounts,
+        asked: &WantedBooks,
+    ) -> Result<Self, CatalogError> {
+        let available = conn.one(PUT_OFF_AVAILABLE, &arguments! { now: stamp(now) }, |row| row.at(0))?;
+        let failed = conn.one(PUT_OFF_FAILED, &[], |row| row.at(0))?;
+        let all = RemainingBooks::of(states, checked_in(conn)?, [available, failed]);
         Ok(Self {
             counted_at: now,
-            available: conn.one(PUT_OFF_AVAILABLE, &arguments! { now: stamp(now) }, |row| row.at(0))?,
-            failed: conn.one(PUT_OFF_FAILED, &[], |row| row.at(0))?,
-            in_failed,
+            available,
+            failed,
+            in_failed: states.of(BookState::Failed),
+            unasked: asked.unasked(conn, now, all)?,
         })
     }
 
@@ -219,28 +240,6 @@ impl PutOffCounts {
     fn is_recent(&self, now: Timestamp) -> bool {
         let age = Duration::try_from(now.duration_since(self.counted_at));
         age.is_ok_and(|age| age < COUNTED_EVERY)
-    }
-}
-
-/// Which books are counted; `checked_in`: books that GRIN says it has not scanned, whatever state they are in with us.
-fn left(states: &StateCounts, checked_in: u64, put_off: &PutOffCounts) -> ForecastInputs {
-    use BookState as S;
-    let sum = |of: &[S]| of.iter().map(|state| states.of(*state)).sum::<u64>();
-    // A book that is not scanned can be in no other state than this.
-    let unscanned = checked_in.min(states.of(S::Known));
-    let unrequested = sum(&[S::Known, S::ConversionFailed]) - unscanned;
-    // The totals and the books are written together, but not always read together.
-    let later = put_off.available.min(states.of(S::Available));
-    let again = put_off.failed.min(states.of(S::Failed));
-    ForecastInputs {
-        ready: sum(&[S::Available, S::Checking, S::Downloading]) - later,
-        put_off: later + again,
-        given_up: states.of(S::Failed) - again,
-        unconverted: sum(&[S::Requested, S::InProcess]) + unrequested,
-        unrequested,
-        unscanned,
-        is_empty: states.total == 0,
-        ..ForecastInputs::default()
     }
 }
 
@@ -285,6 +284,7 @@ mod tests {
             available: 4,
             failed: 3,
             in_failed: 5,
+            unasked: RemainingBooks::default(),
         }
     }
 
@@ -333,39 +333,5 @@ mod tests {
         let time = CountedTime::until(midnight, Some("2026-11-20T00:00:00Z".parse().unwrap()));
         let told = a_day([1, 20, 0].into_iter(), time).unwrap();
         assert!((told - 21.0).abs() < 0.01, "{told}");
-    }
-
-    #[test]
-    fn books_that_grin_has_not_scanned_are_not_counted() {
-        use BookState as S;
-        let counts = [
-            (S::Known, 50),
-            (S::Requested, 3),
-            (S::ConversionFailed, 2),
-            (S::Available, 10),
-            (S::Downloading, 1),
-            (S::Stored, 40),
-            (S::Failed, 9),
-            (S::Unavailable, 4),
-            (S::Forgotten, 4),
-        ];
-        let states = StateCounts {
-            by_state: counts.into_iter().collect(),
-            total: 123,
-        };
-        for (checked_in, [ready, unconverted, unscanned]) in
-            [(0, [7, 55, 0]), (20, [7, 35, 20]), (50, [7, 5, 50]), (70, [7, 5, 50])]
-        {
-            let put_off = put_off_at(Timestamp::UNIX_EPOCH);
-            let inputs = left(&states, checked_in, &put_off);
-            assert_eq!(
-                [inputs.put_off, inputs.given_up, unconverted - inputs.unrequested],
-                [7, 6, 3]
-            );
-            assert_eq!(
-                [inputs.ready, inputs.unconverted, inputs.unscanned],
-                [ready, unconverted, unscanned]
-            );
-        }
     }
 }

@@ -13,13 +13,13 @@ use crate::catalog::lifecycle::counters;
 use crate::catalog::lifecycle::counters::CounterKind;
 use crate::catalog::observations::lists;
 use crate::catalog::queries::ask::StateCounts;
-use crate::catalog::queries::forecast::{ForecastInputs, LibraryForecast, forecast};
+use crate::catalog::queries::forecast::{LibraryForecast, forecast};
 use crate::catalog::queries::pace::{DayReport, LibraryPace, PutOffCounts, last_days, pace};
 use crate::catalog::queries::reader::CatalogReader;
 use crate::catalog::queries::verification::VerificationCounts;
+use crate::catalog::queries::wanted_books::WantedBooks;
 use crate::clock::stamp;
 use crate::grin::ListKind;
-use crate::vocabulary::{BookState, Queue};
 
 /// Days that the printed table looks back on.
 const DAYS: u64 = 14;
@@ -67,28 +67,24 @@ pub struct ListReport {
 }
 
 impl CatalogReader {
-    /// The report; from totals and indexes, so that it takes longer only for more books that are put off or whose conversion failed;
-    /// `queues`: those of the configuration.
-    pub fn report(&self, queues: &[Queue]) -> Result<LibraryReport, CatalogError> {
-        self.make_report(queues).map_err(|error| error.at(self.address()))
+    /// The report; from totals and indexes, so that it takes longer only for more books that are put off, not converted, or named;
+    /// `asked`: what the configuration fetches.
+    pub fn report(&self, asked: &WantedBooks) -> Result<LibraryReport, CatalogError> {
+        self.make_report(asked).map_err(|error| error.at(self.address()))
     }
 
-    fn make_report(&self, queues: &[Queue]) -> Result<LibraryReport, CatalogError> {
+    fn make_report(&self, asked: &WantedBooks) -> Result<LibraryReport, CatalogError> {
         let conn = self.conn();
         let now = self.clock().now();
         let states = StateCounts::read(conn)?;
         let days = last_days(conn, now, DAYS)?;
-        let put_off = PutOffCounts::read(conn, now, states.of(BookState::Failed))?;
+        let put_off = PutOffCounts::read(conn, now, &states, asked)?;
         let LibraryPace { states, inputs, .. } = pace(conn, now, states, &days, put_off)?;
-        let inputs = ForecastInputs {
-            are_conversions_off: !Queue::ask_for_conversions(queues),
-            ..inputs
-        };
         let mut failures = counters::read(conn, CounterKind::Failure)?;
         failures.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         Ok(LibraryReport {
             at: stamp(now),
-            forecast: forecast(&inputs),
+            forecast: forecast(&inputs.within(asked.limit)),
             grin_states: counters::read(conn, CounterKind::GrinState)?.into_iter().collect(),
             failures,
             verification: VerificationCounts::read(conn, &states)?,

@@ -310,7 +310,7 @@ fn a_book_that_waits_for_its_time_is_not_handed_out_before() {
     let at = shelf.now_plus(HOUR);
     assert_eq!(shelf.settle(&claimed[0], retry(at)).unwrap(), S::Available);
     assert_eq!(
-        shelf.reader().report(&[Queue::All]).unwrap().next_due,
+        shelf.reader().report(&WantedBooks::default()).unwrap().next_due,
         Some(crate::clock::stamp(at))
     );
     for (selection, due) in [
@@ -344,7 +344,7 @@ fn a_book_that_waits_for_its_time_is_not_handed_out_before() {
         "its time has come, and the other owner's leases have run out"
     );
     assert_eq!(again[0].attempts, 1);
-    assert_eq!(shelf.reader().report(&[Queue::All]).unwrap().next_due, None);
+    assert_eq!(shelf.reader().report(&WantedBooks::default()).unwrap().next_due, None);
 }
 
 #[test]

@@ -199,17 +199,24 @@ fn failed_books_are_tried_once_more_in_each_run() {
     shelf.settle(&claimed[0], given_up("checksum_mismatch")).unwrap();
     assert!(shelf.claim(&[Queue::Failed]).is_empty(), "it failed in this run");
     assert_eq!(
-        shelf.reader().report(&[Queue::All]).unwrap().failures,
+        shelf.reader().report(&WantedBooks::default()).unwrap().failures,
         [("checksum_mismatch".to_owned(), 1)]
     );
     shelf.reopen();
     let again = shelf.claim(&[Queue::Failed]);
     assert_eq!(codes(&again), ["TL0001"]);
-    assert!(shelf.reader().report(&[Queue::All]).unwrap().failures.is_empty());
+    assert!(
+        shelf
+            .reader()
+            .report(&WantedBooks::default())
+            .unwrap()
+            .failures
+            .is_empty()
+    );
     shelf.settle(&again[0], given_up("checksum_mismatch")).unwrap();
     assert!(shelf.claim(&[Queue::Failed]).is_empty());
     assert_eq!(
-        shelf.reader().report(&[Queue::All]).unwrap().failures,
+        shelf.reader().report(&WantedBooks::default()).unwrap().failures,
         [("checksum_mismatch".to_owned(), 1)]
     );
 }
@@ -224,7 +231,7 @@ fn a_failed_book_that_is_handed_back_is_failed_again() {
     let again = shelf.claim(&[Queue::Failed]);
     assert_eq!(shelf.settle(&again[0], ClaimSettlement::Released).unwrap(), S::Failed);
     assert_eq!(
-        shelf.reader().report(&[Queue::All]).unwrap().failures,
+        shelf.reader().report(&WantedBooks::default()).unwrap().failures,
         [("checksum_mismatch".to_owned(), 1)]
     );
 }

@@ -65,6 +65,17 @@ fn each_queue_has_its_books_oldest_first_by_priority() {
             expected,
             "{queues:?}"
         );
+        let asked = WantedBooks {
+            queues: queues.to_vec(),
+            ..WantedBooks::default()
+        };
+        let pace = AskPace {
+            asked,
+            ..AskPace::default()
+        };
+        let counted = shelf.ledger.execute(pace).unwrap().inputs;
+        assert_eq!(counted.unconverted, expected.len() as u64, "{queues:?}");
+        assert_eq!(counted.ready + counted.unconverted + counted.unasked, 6, "{queues:?}");
     }
     assert_eq!(plan(&mut shelf, &[Queue::Unconverted], 1), [barcode("TL0006")]);
 }
@@ -204,7 +215,7 @@ fn failed_conversions_come_due_in_their_queue_and_in_failed_once_a_run() {
     assert_eq!(plan(&mut shelf, &[Queue::Failed], 9).len(), 1);
     shelf.clock.advance(DAY);
     assert_eq!(plan(&mut shelf, &[Queue::Unconverted], 9).len(), 1);
-    let report = shelf.reader().report(&[Queue::All]).unwrap();
+    let report = shelf.reader().report(&WantedBooks::default()).unwrap();
     assert_eq!(report.conversion_failures, [("Bad pages".to_owned(), 1)]);
 }
 

@@ -66,7 +66,13 @@ fn the_status_counts_the_books_put_off_once_a_minute() {
     let mut shelf = Shelf::new();
     three(&mut shelf);
     let put_off = |shelf: &mut Shelf, last| {
-        let pace = shelf.ledger.execute(AskPace { last, failed: None }).unwrap();
+        let pace = shelf
+            .ledger
+            .execute(AskPace {
+                last,
+                ..AskPace::default()
+            })
+            .unwrap();
         (pace.inputs.put_off, pace.put_off)
     };
     let (none, last) = put_off(&mut shelf, None);
@@ -93,7 +99,7 @@ fn a_book_that_fails_and_is_tried_again_is_at_no_moment_told_as_given_up() {
         shelf.settle(&claimed[0], given_up(reason)).unwrap();
         let asked = AskPace {
             last: Some(last),
-            failed: None,
+            ..AskPace::default()
         };
         let pace = shelf.ledger.execute(asked).unwrap();
         assert_eq!((pace.inputs.given_up, pace.inputs.put_off), expected, "{code}");
@@ -132,6 +138,7 @@ fn what_each_claim_status_and_report_asks_is_answered_from_small_indexes() {
     use crate::catalog::planning::select::{FAILED_DUE, UNRECORDED};
     use crate::catalog::queries::failures::LAST_FAILED;
     use crate::catalog::queries::pace::{OLDEST_PENDING, PUT_OFF_AVAILABLE, PUT_OFF_FAILED};
+    use crate::catalog::queries::wanted_books::{LOST, NOT_CONVERTED, PREVIOUS};
     let shelf = Shelf::in_file();
     let unverified = "SELECT sum(verified IS NULL) FROM books WHERE sync_timestamp IS NOT NULL AND verified IS NOT 1";
     let cases = [
@@ -140,6 +147,9 @@ fn what_each_claim_status_and_report_asks_is_answered_from_small_indexes() {
         (PUT_OFF_AVAILABLE, "INDEX books_put_off"),
         (PUT_OFF_FAILED, "INDEX books_failed_due"),
         (LAST_FAILED, "INDEX books_last_failed"),
+        (LOST, "INDEX books_pushed_out"),
+        (PREVIOUS, "COVERING INDEX books_previous"),
+        (NOT_CONVERTED, "INDEX books_conversion_failed"),
         (OLDEST_PENDING, "COVERING INDEX books_pending"),
         (unverified, "COVERING INDEX books_unverified"),
     ];

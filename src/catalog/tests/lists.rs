@@ -245,5 +245,12 @@ fn a_given_up_book_comes_back_when_grin_has_a_newer_archive() {
     shelf.list(ListKind::Converted, vec![converted("TL0001", "2025/07/01 00:00")]);
     assert_eq!(shelf.state("TL0001"), S::Available);
     assert_eq!(shelf.value::<i64>("TL0001", "attempts"), 0);
-    assert!(shelf.reader().report(&[Queue::All]).unwrap().failures.is_empty());
+    assert!(
+        shelf
+            .reader()
+            .report(&WantedBooks::default())
+            .unwrap()
+            .failures
+            .is_empty()
+    );
 }

@@ -260,7 +260,7 @@ impl MonthOfWork {
         let (states, inputs) = (&pace.states, pace.inputs);
         let told = forecast(&inputs);
         let done = [BookState::Stored, BookState::Unavailable].map(|state| states.of(state));
-        let counted = told.remaining + told.unscanned + told.given_up + done.iter().sum::<u64>();
+        let counted = told.remaining + told.unasked + told.unscanned + told.given_up + done.iter().sum::<u64>();
         assert_eq!(counted, states.total);
         let nothing_is_left = told.remaining == 0 && states.total > 0;
         assert_eq!(told.limited_by == ForecastLimit::NothingToDo, nothing_is_left);

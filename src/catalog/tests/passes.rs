@@ -52,7 +52,7 @@ fn a_pass_that_misses_most_books_is_not_believed() {
     let end = shelf.complete_pass(ListKind::AllBooks, all(&["TL0001"]));
     assert_eq!((end.vanished, end.doubtful), (0, true));
     assert_eq!(shelf.text("TL0002", "vanished_at"), None);
-    let lists = shelf.reader().report(&[Queue::All]).unwrap().lists;
+    let lists = shelf.reader().report(&WantedBooks::default()).unwrap().lists;
     assert!(lists[0].note.as_deref().unwrap().contains("too few rows"));
 }
 

@@ -64,7 +64,7 @@ fn stored_writes_everything_at_once() {
     ] {
         assert_eq!(shelf.text("TL0001", column), None, "{column}");
     }
-    let day = &shelf.reader().report(&[Queue::All]).unwrap().days[0];
+    let day = &shelf.reader().report(&WantedBooks::default()).unwrap().days[0];
     assert_eq!((day.stored, day.bytes), (1, 1_000));
 }
 
@@ -112,7 +112,7 @@ fn how_well_a_book_is_proven_is_told_everywhere() {
         shelf.settle(&claimed, ClaimSettlement::Stored(book)).unwrap();
     }
     let reader = shelf.reader();
-    let report = reader.report(&[Queue::All]).unwrap();
+    let report = reader.report(&WantedBooks::default()).unwrap();
     let expected = VerificationCounts {
         verified: 1,
         unverified: 1,

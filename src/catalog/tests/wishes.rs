@@ -1,7 +1,9 @@
 //! What an operator wants of books that are named.
 
-use crate::catalog::tests::shelf::{DAY, Shelf, barcode, codes, given_up, only, queue, retry, stored, three};
+use crate::catalog::tests::shelf::{DAY, Shelf, barcode, codes, given_up, only, queue, retry, row, stored, three};
 use crate::catalog::*;
+use crate::grin::ListKind;
+use crate::vocabulary::UnrequestedBook;
 
 use BookState as S;
 
@@ -33,7 +35,7 @@ fn a_retry_resets_what_failed_or_waits_and_one_unknown_barcode_refuses_it_whole(
     assert_eq!(codes(&shelf.claim(&[Queue::Converted])).len(), 3, "all are due now");
     shelf.reopen();
     assert_eq!(
-        shelf.reader().report(&[Queue::All]).unwrap().failures,
+        shelf.reader().report(&WantedBooks::default()).unwrap().failures,
         [],
         "the totals follow"
     );
@@ -60,6 +62,47 @@ fn of_a_forgotten_book_that_waited_for_its_next_attempt_no_attempt_is_told() {
     shelf.ledger.execute(ChangeBooks { barcodes, wish }).unwrap();
     let told = meaning(&mut shelf);
     assert!(told.contains("left out") && !told.contains("tried again"), "{told}");
+}
+
+#[test]
+fn what_goes_before_others_is_due_and_what_has_nothing_to_fetch_is_named() {
+    let mut shelf = Shelf::new();
+    three(&mut shelf);
+    shelf.list(
+        ListKind::AllBooks,
+        vec![
+            row("TL0005", "NEW"),
+            row("TL0006", "PREVIOUSLY_DOWNLOADED"),
+            row("TL0007", "CHECKED_IN"),
+        ],
+    );
+    shelf.store("TL0001", "\"a\"");
+    let claimed = shelf.claim_of("one", only(&["TL0002"]), 1);
+    let later = shelf.now_plus(DAY);
+    shelf.settle(&claimed[0], retry(later)).unwrap();
+    let claimed = shelf.claim_of("one", only(&["TL0003"]), 1);
+    shelf.settle(&claimed[0], given_up("checksum_mismatch")).unwrap();
+    let codes_of = ["TL0001", "TL0002", "TL0003", "TL0005", "TL0006", "TL0007"];
+    let first = ChangeBooks {
+        barcodes: codes_of.map(barcode).into(),
+        wish: BookWish::First,
+    };
+    let done = shelf.ledger.execute(first).unwrap();
+    assert_eq!(
+        (done.changed, done.unchanged),
+        (5, vec![(barcode("TL0001"), S::Stored)])
+    );
+    assert_eq!(
+        done.unrequested,
+        [
+            (barcode("TL0005"), Some(UnrequestedBook::Unconverted)),
+            (barcode("TL0006"), Some(UnrequestedBook::Previous)),
+            (barcode("TL0007"), None),
+        ]
+    );
+    let claimed = shelf.claim(&[Queue::Converted]);
+    assert_eq!(codes(&claimed), ["TL0002", "TL0003"], "both are due");
+    assert_eq!([claimed[0].attempts, claimed[1].attempts], [0, 0], "as after a retry");
 }
 
 #[test]

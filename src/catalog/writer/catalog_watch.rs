@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::catalog::writer::lock_holder::lock_holder;
 use crate::catalog::{CatalogAddress, CatalogError};
@@ -104,7 +104,7 @@ impl CatalogWatch {
             (Some(CatalogError::Busy), _) => Some(locked(address, began, now)),
             (error, before) => {
                 if let Some(CatalogTrouble::Locked { since, .. }) = before {
-                    info!(seconds = age(*since, now).as_secs(), "the catalog is free again");
+                    warn!(seconds = age(*since, now).as_secs(), "the catalog is free again");
                 }
                 error.map(|error| refuses(error, before.as_ref(), now))
             }

@@ -29,6 +29,7 @@ use crate::cli::support_bundle::pseudonyms::{BookPseudonyms, ELSEWHERE};
 use crate::cli::{load, output, reading, status};
 use crate::diagnostics::{UnrecognisedAnswer, kept_answers, without_secrets};
 use crate::grin::{Barcode, LibraryDirectory};
+use crate::pipeline::wanted_books;
 use crate::settings::{Settings, diagnostics_folder};
 
 /// Bytes of the log's end.
@@ -116,7 +117,7 @@ fn gather(args: &SupportBundleArgs, settings: &Settings) -> Result<Vec<BundledFi
     let reader = reading::existing(&settings.catalog.url).ok().flatten();
     let report = reader
         .as_ref()
-        .and_then(|reader| reader.report(&settings.work.queues).ok());
+        .and_then(|reader| reader.report(&wanted_books(settings)).ok());
     let gathered = Gathered {
         answers,
         status: args

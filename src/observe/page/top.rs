@@ -41,15 +41,18 @@ pub fn hero(daemon: &DaemonSnapshot, headline: &PlainHeadline, clock: &PageClock
 /// The books by what is to happen with them, in the order in which it does.
 fn parts(daemon: &DaemonSnapshot) -> Vec<SharePart> {
     let of = |states: &[&str]| -> u64 { states.iter().filter_map(|state| daemon.barcodes.get(*state)).sum() };
-    let unscanned = daemon.forecast.as_ref().map_or(0, |forecast| forecast.unscanned);
+    let of_forecast = |of: fn(&LibraryForecast) -> u64| daemon.forecast.as_ref().map_or(0, of);
     let known = of(&["known"]);
+    let unscanned = of_forecast(|forecast| forecast.unscanned).min(known);
+    let unasked = of_forecast(|forecast| forecast.unasked).min(known - unscanned);
     let part = |class, name, count| SharePart { class, name, count };
     vec![
         part("stored", "stored", of(&["stored"])),
         part("ready", "ready at GRIN", of(&["available", "checking", "downloading"])),
         part("converting", "being converted", of(&["requested", "in_process"])),
-        part("known", "to be converted", known.saturating_sub(unscanned)),
-        part("unscanned", "not scanned yet", unscanned.min(known)),
+        part("known", "to be converted", known - unscanned - unasked),
+        part("left", "not asked for", unasked),
+        part("unscanned", "not scanned yet", unscanned),
         part("failed", "failed", of(&["failed", "conversion_failed"])),
         part("left", "not given out, or left out", of(&["unavailable", "forgotten"])),
     ]
@@ -87,12 +90,14 @@ fn percent(part: u64, whole: u64) -> String {
 fn forecast_words(forecast: &LibraryForecast) -> Markup {
     html! {
         @match (&forecast.day, forecast.days_left) {
+            _ if forecast.remaining == 0 && forecast.unasked > 0 => "Every book that is asked for is stored.",
             _ if forecast.remaining == 0 => "Every book that GRIN gives out is stored.",
             (Some(day), Some(days)) if days < 1.0 => { "All that GRIN gives out is stored " b { "within a day" } " (" (day) ")." }
             (Some(day), Some(days)) => { "All that GRIN gives out is stored on " b { (day) } ", in " (format!("{days:.0}")) (days_noun(days)) ", if it goes on like this." }
             _ => "Nobody can tell yet when all will be stored.",
         }
         @if forecast.remaining > 0 && !forecast.limit.is_empty() { " What limits it: " b { (forecast.limit) } "." }
+        @if forecast.unasked > 0 { " " (DisplayCount(forecast.unasked)) " more are not asked for, and not counted." }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::catalog::{
 use crate::grin::Barcode;
 use crate::pipeline::intake::{IntakeConfig, IntakeDecision};
 use crate::pipeline::membership::LibraryMembership;
-use crate::pipeline::workers::{CheckBook, CheckResult, DownloadBook, DownloadResult};
+use crate::pipeline::workers::{CheckBook, CheckResult, DownloadBook, DownloadResult, SecretStamps};
 use crate::session::{BodyError, SessionError};
 use crate::storage::StorageError;
 use crate::vocabulary::{BookOutcome, BookState, FailureReason, WaitCause};
@@ -110,6 +110,10 @@ impl BookServices for RunStub {
 
     async fn confirm_storage(&self) -> Result<(), BookFault> {
         Ok(())
+    }
+
+    fn secrets(&self) -> SecretStamps {
+        SecretStamps::of(&[])
     }
 
     fn workers(&self) -> usize {

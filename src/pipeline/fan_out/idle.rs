@@ -3,12 +3,17 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rand::{Rng, RngExt as _};
 use tokio::time::Instant;
 
 use crate::catalog::CatalogError;
 use crate::pipeline::book_services::BookServices;
-use crate::pipeline::fan_out::{FanOut, NextLook, SHORTEST, idle_pause, look_again};
+use crate::pipeline::fan_out::{FanOut, LOOK_AGAIN, NextLook, SHORTEST, look_again};
 use crate::pipeline::policy::longest_wait_once;
+use crate::vocabulary::WaitReason;
+
+/// As [`LOOK_AGAIN`], where others share the catalog: what they release, list and are told to do, nobody tells this program.
+const LOOK_AGAIN_SHARED: Duration = Duration::from_secs(5);
 
 impl<S: BookServices> FanOut<'_, S> {
     /// Paused; a run that ends by itself does not wait for the operator.
@@ -69,5 +74,19 @@ impl<S: BookServices> FanOut<'_, S> {
                 })
             }
         }
+    }
+}
+
+/// The same with the moment of the next attempt: where a book makes it, and each has a wait of its own, when the first of them is due.
+pub(super) fn with_next_attempt(wait: WaitReason, next_due: Option<Timestamp>) -> WaitReason {
+    let until = wait.until.max(next_due.filter(|_| wait.cause.is_tried_by_books()));
+    WaitReason { until, ..wait }
+}
+
+/// How long to sleep with nothing to claim, as one of so many members; drawn, so that they do not all look at once.
+pub(super) fn idle_pause(members: usize, rng: &mut impl Rng) -> Duration {
+    match members {
+        0 | 1 => LOOK_AGAIN,
+        _ => LOOK_AGAIN_SHARED.mul_f64(rng.random_range(0.8..1.2)),
     }
 }

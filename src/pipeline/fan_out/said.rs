@@ -1,7 +1,7 @@
 //! What the log says of waits: each cause once when it is first waited for, and once when nothing is waited for any more.
 
 use jiff::Timestamp;
-use tracing::{field, info, warn};
+use tracing::{field, warn};
 
 use crate::vocabulary::WaitReason;
 
@@ -29,10 +29,11 @@ impl SaidWaits {
                 warn!(error_kind = now.cause.as_str(), until, "no new book is begun: {now}");
             }
             (WaitNews::Over(waits), _) => {
+                // As loud as the trouble was: who sees only warnings is to see its end, too.
                 for wait in waits {
                     let (cause, reason) = (wait.cause.as_str(), wait.why);
                     let seconds = Timestamp::now().duration_since(wait.since).as_secs();
-                    info!(cause, reason, seconds, "intake resumed");
+                    warn!(cause, reason, seconds, "intake resumed");
                 }
             }
             _ => {}
@@ -59,7 +60,26 @@ impl SaidWaits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::WrittenLog;
     use crate::vocabulary::WaitCause;
+
+    #[test]
+    fn the_end_of_a_wait_is_a_warning_with_cause_and_duration_as_its_beginning_is_one() {
+        let log = WrittenLog::begin();
+        let since = Timestamp::now() - jiff::SignedDuration::from_secs(7_200);
+        let mut said = SaidWaits::default();
+        said.tell(Some(&WaitReason::new(WaitCause::Disk, "1 KiB is free", since)));
+        said.tell(None);
+        let lines = log.with("");
+        let [begun, over] = &lines[..] else { panic!("{lines:?}") };
+        assert!(begun.starts_with("<4>no new book is begun"), "{begun}");
+        assert!(over.starts_with("<4>intake resumed"), "{over}");
+        assert!(
+            over.contains("cause=disk_full") && over.contains("1 KiB is free"),
+            "{over}"
+        );
+        assert!(over.contains("seconds=720"), "{over}");
+    }
 
     #[test]
     fn two_causes_by_turns_are_named_once_each() {

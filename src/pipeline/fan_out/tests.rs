@@ -1,12 +1,14 @@
 mod ahead;
 mod drains;
 pub(in crate::pipeline) mod library;
+mod mended;
 mod month;
 mod refused;
 
 use futures::FutureExt;
 
 use super::*;
+use crate::pipeline::fan_out::idle::idle_pause;
 use crate::pipeline::fan_out::tests::library::{Fate, LibraryStub};
 use crate::session::SessionError;
 use crate::storage::StorageError;
@@ -21,8 +23,8 @@ pub(super) struct Run {
     pub cut: CancellationToken,
     pub report: Rc<RefCell<RunReport>>,
     pub progress: Arc<RunProgress>,
-    /// Kept open, so that nothing seems to have changed.
-    _wake: watch::Sender<()>,
+    pub wake: watch::Sender<()>,
+    pub mended: Rc<Cell<u64>>,
 }
 
 impl Run {
@@ -32,6 +34,7 @@ impl Run {
             progress: Arc::default(),
             options: Rc::new(RefCell::new(WorkOptions::of_tests())),
             wake: wake.subscribe(),
+            mended: Rc::default(),
             stop: CancellationToken::new(),
             cut: CancellationToken::new(),
             sources: Rc::default(),
@@ -43,7 +46,8 @@ impl Run {
             cut: control.cut.clone(),
             report: Rc::clone(&control.report),
             progress: Arc::clone(&control.progress),
-            _wake: wake,
+            wake,
+            mended: Rc::clone(&control.mended),
         };
         (run, control)
     }

@@ -31,6 +31,8 @@ pub(super) struct CircuitBreaker {
     /// Since when this breaker is open; `since` may be an earlier one's.
     opened: Instant,
     pub until: Instant,
+    /// Until then because somebody wanted it: a failure lengthens nothing.
+    is_early: bool,
     pub failures: ProbeFailures,
     pub why: String,
     pub needs_person: bool,
@@ -138,6 +140,7 @@ impl CircuitBreaker {
             since,
             opened: since,
             until: since,
+            is_early: false,
             failures: ProbeFailures::default(),
             why: trouble.why,
             needs_person: trouble.needs_person,
@@ -169,13 +172,16 @@ impl CircuitBreaker {
         match news {
             Some(ProbeNews::Everybodys) => self.note_failed_probe(false),
             Some(ProbeNews::MayBeOneBooks) => self.note_failed_probe(true),
-            Some(ProbeNews::RefusedAgain) => self.note_refused_again(barcode),
-            Some(ProbeNews::ThatBooks | ProbeNews::StillSo) | None => {}
+            Some(ProbeNews::RefusedAgain) if !self.is_early => self.note_refused_again(barcode),
+            Some(ProbeNews::RefusedAgain | ProbeNews::ThatBooks | ProbeNews::StillSo) | None => {}
         }
         news
     }
 
     pub fn note_failed_probe(&mut self, may_be_one_books: bool) {
+        if self.is_early {
+            return;
+        }
         let failures = &mut self.failures;
         if may_be_one_books && failures.of_one < REFUSED_IN_A_ROW {
             failures.of_one += 1;
@@ -209,7 +215,12 @@ impl CircuitBreaker {
         };
         let probe = if everybodys == 0 { of_one } else { everybodys };
         let pause = shared_pause(backoff, probe, now.duration_since(self.since), rng);
-        self.until = now + pause.min(longest);
+        (self.until, self.is_early) = (now + pause.min(longest), false);
+    }
+
+    /// Closed for no longer than until then, before the pause is over.
+    pub fn probe_early(&mut self, at: Instant) {
+        (self.until, self.is_early) = (at, true);
     }
 
     /// Closed for a moment: a book that arrives meanwhile, and may be served, waits for no longer.
@@ -218,7 +229,7 @@ impl CircuitBreaker {
             base: NEXT_BOOK,
             ..*backoff
         };
-        self.until = now + brief.pause(1, rng);
+        (self.until, self.is_early) = (now + brief.pause(1, rng), false);
     }
 
     /// Whether a book that was stored, and had begun then, leaves it open: one that GRIN had let have its archive before says nothing of

@@ -1,4 +1,5 @@
 mod disk;
+mod early;
 mod refused;
 
 use rand::SeedableRng;

@@ -30,6 +30,9 @@ impl ServeMessages<ChangePause> for Supervisor {
         _cx: AskContext,
     ) -> impl Future<Output = Option<WaitReason>> + 'static {
         self.state.pause(pause);
+        if pause.is_none() {
+            self.state.may_be_mended();
+        }
         std::future::ready(self.state.options.borrow().pause_reason())
     }
 }

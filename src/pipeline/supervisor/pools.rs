@@ -1,5 +1,8 @@
 //! Everybody the supervisor asks.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use crate::actor::WorkerPool;
 use crate::archive::PassOptions;
 use crate::catalog::Catalog;
@@ -38,6 +41,8 @@ pub struct WorkerPools {
     pub(crate) copies: CopyMaker,
     /// Opens archives as GRIN sent them.
     pub(crate) keys: ArchiveKeyFiles,
+    /// Files with secrets that are read again while the daemon runs.
+    pub secrets: Arc<[PathBuf]>,
     /// What is extracted from an archive that is stored already.
     pub options: PassOptions,
     /// Where GRIN's resources lie; batches are cut to its address length.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::catalog::{BookSelection, RENEW_FACTS_AFTER, ToEnrich};
+use crate::catalog::{BookSelection, RENEW_FACTS_AFTER, ToEnrich, WantedBooks};
 use crate::grin::{Barcode, ListKind};
 use crate::vocabulary::Queue;
 
@@ -74,6 +74,15 @@ impl RunScope {
             recheck_before: self.recheck.and_then(before),
             lost_only: self.lost_only,
             ..BookSelection::default()
+        }
+    }
+
+    /// The books that a forecast is of.
+    pub fn wanted_books(&self) -> WantedBooks {
+        WantedBooks {
+            queues: self.queues.clone(),
+            only: self.only.clone(),
+            limit: self.limit,
         }
     }
 

@@ -22,6 +22,8 @@ pub(in crate::pipeline) struct SupervisorState<S> {
     pub options: Rc<RefCell<WorkOptions>>,
     /// Something changed: look again whether there is work.
     pub wake: watch::Sender<()>,
+    /// How often somebody said that what is waited for may have been mended.
+    pub mended: Rc<Cell<u64>>,
     /// Cancelled: nothing more is begun.
     pub intake: CancellationToken,
     /// Cancelled: cut what runs.
@@ -46,6 +48,7 @@ impl<S: TaskServices> SupervisorState<S> {
             progress,
             options: Rc::new(RefCell::new(options)),
             wake: watch::Sender::new(()),
+            mended: Rc::default(),
             intake: CancellationToken::new(),
             cut: CancellationToken::new(),
             sources: Rc::default(),
@@ -70,6 +73,12 @@ impl<S: TaskServices> SupervisorState<S> {
     /// Notes for the report what was not done.
     pub fn incomplete(&self, what: String) {
         self.report.borrow_mut().add_incomplete(what);
+    }
+
+    /// Somebody says that what is waited for may have been mended: it is tried at once.
+    pub fn may_be_mended(&self) {
+        self.mended.update(|told| told + 1);
+        self.wake.send_replace(());
     }
 
     /// One task will bring nothing more.

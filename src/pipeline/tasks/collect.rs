@@ -6,7 +6,7 @@ use std::rc::Rc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::time::Instant;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use crate::catalog::SharedTask;
 use crate::grin::ListKind;
@@ -14,7 +14,7 @@ use crate::log::CountedNoun;
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::task_services::{TaskFault, TaskServices};
 use crate::pipeline::tasks::wait::TaskWait;
-use crate::pipeline::tasks::{EndedPass, TaskSchedule, finished, sleep_and_tell, trouble};
+use crate::pipeline::tasks::{EndedPass, EndedTrouble, TaskSchedule, finished, sleep_and_tell, trouble};
 use crate::pipeline::workers::{CollectList, CollectResult, MonthlyArrivals};
 use crate::vocabulary::{Queue, WaitCause, WaitReason};
 
@@ -50,11 +50,14 @@ struct CollectTask<'a, S> {
 
 impl<'a, S: TaskServices> CollectTask<'a, S> {
     fn new(state: &'a SupervisorState<S>, scope: &'a RunScope) -> Self {
+        let intervals = state.options.borrow().intervals;
+        // One delay for both, so that a full pass stays one of those that read the short lists.
+        let shorter = intervals.refresh.into_iter().chain(intervals.collect).min();
         Self {
             state,
             scope,
             wait: TaskWait::new(state, TASK, scope),
-            schedule: TaskSchedule::of(TASK),
+            schedule: TaskSchedule::spread(TASK, shorter),
             full_at: Some(Instant::now()),
             known_to: Timestamp::now(),
             after_complete: true,
@@ -227,8 +230,9 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
     }
 
     fn list_complete(&self, list: ListKind) {
-        if self.state.said.borrow_mut().is_over(list.path()) {
-            info!(%list, "list complete again");
+        let ended = self.state.said.borrow_mut().over(list.path());
+        if let Some(EndedTrouble { cause, seconds }) = ended {
+            warn!(%list, cause, seconds, "list complete again");
         }
         self.state.progress.tell_task(TASK, format!("{list} complete"));
         self.state.progress.list_read(list, None);

@@ -26,7 +26,7 @@ pub(in crate::pipeline) async fn convert<S: TaskServices>(state: &Rc<SupervisorS
     if !scope.convert {
         return;
     }
-    let mut schedule = TaskSchedule::of(TASK);
+    let mut schedule = TaskSchedule::spread(TASK, state.options.borrow().intervals.convert);
     let mut wait = TaskWait::new(&**state, TASK, scope);
     // Who reads the lists plans: they say what is in process already, so they come first.
     let lists: &[SharedTask] = if scope.by_hand { &[] } else { &[SharedTask::Lists] };

@@ -36,7 +36,7 @@ pub(in crate::pipeline) async fn copies_at_end<S: TaskServices>(state: &Rc<Super
         let mut task = CopyTask::new(state, scope, copy);
         let Some(interval) = task.interval() else { continue };
         let is_due = copy == KeptCopy::Export || task.is_due(interval).await;
-        if is_due && task.wait.leads(&[task.shared()]).await {
+        if is_due && task.wait.may_begin().await && task.wait.leads(&[task.shared()]).await {
             task.pass().await;
             task.wait.give_back(task.shared()).await;
         }
@@ -96,7 +96,8 @@ impl<'a, S: TaskServices> CopyTask<'a, S> {
                 }
                 continue;
             }
-            if !self.wait.leads(&[self.shared()]).await {
+            // Who pauses it may be moving the storage: one that was missed by that is made once afterwards.
+            if !self.wait.may_begin().await || !self.wait.leads(&[self.shared()]).await {
                 return;
             }
             // Another member may have made it while the task was waited for.

@@ -30,7 +30,7 @@ pub(in crate::pipeline) async fn enrich<S: TaskServices>(state: &Rc<SupervisorSt
         state: &**state,
         wait: TaskWait::new(&**state, TASK, scope),
     };
-    let mut schedule = TaskSchedule::of(TASK);
+    let mut schedule = TaskSchedule::spread(TASK, state.options.borrow().intervals.enrich);
     // Who reads the lists asks for facts.
     let tasks: &[SharedTask] = if scope.by_hand { &[] } else { &[SharedTask::Lists] };
     while task.wait.leads(tasks).await {

@@ -135,7 +135,7 @@ impl<'a, S: TaskServices> RereadTask<'a, S> {
         let began = Instant::now();
         self.state.progress.tell_task(TASK, "reading stored books again");
         loop {
-            if began.elapsed() >= SLICE || self.state.intake.is_cancelled() || self.wait.has_lost(SharedTask::Fixity) {
+            if began.elapsed() >= SLICE || self.wait.is_held() || self.wait.has_lost(SharedTask::Fixity) {
                 return SliceEnd::TimeOver;
             }
             let next = RereadNext {

@@ -37,7 +37,8 @@ pub(in crate::pipeline) async fn tell_hook<S: TaskServices>(state: &Rc<Superviso
 /// Tells of what is due once, at the end of a run.
 pub(in crate::pipeline) async fn tell_hook_at_end<S: TaskServices>(state: &Rc<SupervisorState<S>>, scope: &RunScope) {
     let mut failures = 0;
-    while state.services.has_hook() && scope.sync && scope.once && failures < MOST_AT_END {
+    let is_paused = || state.options.borrow().is_paused();
+    while state.services.has_hook() && scope.sync && scope.once && failures < MOST_AT_END && !is_paused() {
         let step = match take(state).await {
             Some(HookQueue { due: Some(due), .. }) => tell(state, due).await,
             Some(_) => return,
@@ -60,6 +61,8 @@ pub(in crate::pipeline) async fn tell_hook_at_end<S: TaskServices>(state: &Rc<Su
 struct HookTask<'a, S> {
     state: &'a SupervisorState<S>,
     stored: watch::Receiver<()>,
+    /// Of a pause, too.
+    changes: watch::Receiver<()>,
     /// When it is looked next whether a book is due.
     look_at: Instant,
     /// Until then nothing is begun: the hook failed.
@@ -76,6 +79,7 @@ impl<'a, S: TaskServices> HookTask<'a, S> {
         Self {
             state,
             stored: state.progress.stored_books(),
+            changes: state.wake.subscribe(),
             look_at: now,
             paused_till: now,
             failures: 0,
@@ -83,16 +87,20 @@ impl<'a, S: TaskServices> HookTask<'a, S> {
         }
     }
 
-    /// A few books at once; the next is looked for when one is stored, when the next is due, and where more may be due than are told at once.
+    /// A few books at once; the next is looked for when one is stored, when the next is due, and where more may be due than are told at
+    /// once. In a pause none is begun: a hook may read the storage, which somebody moves.
     async fn run(mut self) {
         let mut telling = FuturesUnordered::new();
         loop {
+            self.changes.mark_unchanged();
+            let is_paused = self.state.options.borrow().is_paused();
             while telling.len() < HOOKS_AT_ONCE
+                && !is_paused
                 && let Some(due) = self.look().await
             {
                 telling.push(tell(self.state, due));
             }
-            let has_room = telling.len() < HOOKS_AT_ONCE;
+            let has_room = telling.len() < HOOKS_AT_ONCE && !is_paused;
             tokio::select! {
                 Some(step) = telling.next() => self.ended(&step),
                 is_due = sleep_till(self.state, has_room.then_some(self.look_at)) => {
@@ -100,6 +108,7 @@ impl<'a, S: TaskServices> HookTask<'a, S> {
                         break;
                     }
                 }
+                Ok(()) = self.changes.changed(), if is_paused => {}
                 Ok(()) = self.stored.changed(), if has_room => self.look_at = self.paused_till.min(self.look_at),
             }
         }

@@ -2,26 +2,60 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tokio::time::Instant;
+
 /// Reasons remembered of one task or list; one that names other books in each round would fill the memory.
 const MOST_REASONS: usize = 16;
 
 /// Tasks and lists that are not done, and the reasons that the log has named since each was done last. Two that last are met by turns.
 #[derive(Debug, Default)]
-pub(in crate::pipeline) struct SaidTroubles(BTreeMap<String, BTreeSet<String>>);
+pub(in crate::pipeline) struct SaidTroubles(BTreeMap<String, SaidTrouble>);
+
+#[derive(Debug)]
+struct SaidTrouble {
+    since: Instant,
+    last: String,
+    reasons: BTreeSet<String>,
+}
+
+/// Trouble that is over.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::pipeline) struct EndedTrouble {
+    /// What it was, as it was said last.
+    pub cause: String,
+    /// How long it lasted.
+    pub seconds: u64,
+}
+
+impl SaidTrouble {
+    fn begun_now() -> Self {
+        Self {
+            since: Instant::now(),
+            last: String::new(),
+            reasons: BTreeSet::new(),
+        }
+    }
+}
 
 impl SaidTroubles {
     /// Whether the log has not named this reason since the task or list was done last; from now on it has.
     pub fn is_news(&mut self, what: &str, why: &str) -> bool {
-        let said = self.0.entry(what.to_owned()).or_default();
-        if said.len() >= MOST_REASONS && !said.contains(why) {
-            said.clear();
+        let said = self.0.entry(what.to_owned()).or_insert_with(SaidTrouble::begun_now);
+        why.clone_into(&mut said.last);
+        let reasons = &mut said.reasons;
+        if reasons.len() >= MOST_REASONS && !reasons.contains(why) {
+            reasons.clear();
         }
-        said.insert(why.to_owned())
+        reasons.insert(why.to_owned())
     }
 
-    /// It is done; `true` if the log has said that it was not.
-    pub fn is_over(&mut self, what: &str) -> bool {
-        self.0.remove(what).is_some()
+    /// It is done; what kept it, if the log has said that it was not.
+    pub fn over(&mut self, what: &str) -> Option<EndedTrouble> {
+        let SaidTrouble { since, last, .. } = self.0.remove(what)?;
+        Some(EndedTrouble {
+            cause: last,
+            seconds: since.elapsed().as_secs(),
+        })
     }
 }
 
@@ -29,8 +63,8 @@ impl SaidTroubles {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_reason_is_news_once_until_the_work_is_done() {
+    #[tokio::test(start_paused = true)]
+    async fn a_reason_is_news_once_until_the_work_is_done() {
         let mut said = SaidTroubles::default();
         for (what, why, is_news) in [
             ("_all_books", "signed out", true),
@@ -42,7 +76,13 @@ mod tests {
         ] {
             assert_eq!(said.is_news(what, why), is_news, "{what} {why}");
         }
-        assert!(said.is_over("_all_books") && !said.is_over("_all_books") && !said.is_over("_failed"));
+        tokio::time::advance(std::time::Duration::from_mins(90)).await;
+        let ended = EndedTrouble {
+            cause: "connection reset".into(),
+            seconds: 5_400,
+        };
+        assert_eq!(said.over("_all_books"), Some(ended));
+        assert_eq!((said.over("_all_books"), said.over("_failed")), (None, None));
         assert!(said.is_news("_all_books", "signed out"));
         assert!(!said.is_news("_converted", "signed out"));
     }
@@ -53,6 +93,6 @@ mod tests {
         for round in 0..1_000 {
             assert!(said.is_news("enrich", &format!("book {round} is not answered")));
         }
-        assert!(said.0["enrich"].len() <= MOST_REASONS);
+        assert!(said.0["enrich"].reasons.len() <= MOST_REASONS);
     }
 }

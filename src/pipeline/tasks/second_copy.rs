@@ -53,7 +53,10 @@ pub(in crate::pipeline) async fn copy_stored_at_end<S: TaskServices>(state: &Rc<
         return;
     };
     let mut task = CopyTask::new(state, scope, plan);
-    while plan.wait(&Zoned::now()).is_none() && task.wait.leads(&[SharedTask::SecondCopy]).await {
+    while plan.wait(&Zoned::now()).is_none()
+        && task.wait.may_begin().await
+        && task.wait.leads(&[SharedTask::SecondCopy]).await
+    {
         task.note_uncopied().await;
         let ended = task.slice().await;
         task.wait.give_back(SharedTask::SecondCopy).await;
@@ -194,7 +197,7 @@ impl<'a, S: TaskServices> CopyTask<'a, S> {
         loop {
             self.count().await;
             if began.elapsed() >= SLICE
-                || self.state.intake.is_cancelled()
+                || self.wait.is_held()
                 || self.plan.wait(&Zoned::now()).is_some()
                 || self.wait.has_lost(SharedTask::SecondCopy)
             {
@@ -229,7 +232,7 @@ impl<'a, S: TaskServices> CopyTask<'a, S> {
         let is_over = Cell::new(false);
         let is_over = &is_over;
         let one = |due| async move {
-            if is_over.get() || self.state.intake.is_cancelled() {
+            if is_over.get() || self.wait.is_held() {
                 return Ok(());
             }
             let copied = self.copy_one(due).await;

@@ -3,6 +3,7 @@
 mod conversions;
 mod copies;
 mod hooks;
+mod pauses;
 mod rereads;
 mod second_copies;
 pub(in crate::pipeline) mod stub;
@@ -17,6 +18,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::grin::{Barcode, ListKind};
+use crate::log::WrittenLog;
 use crate::pipeline::supervisor::WorkOptions;
 use crate::pipeline::task_services::TaskFault;
 use crate::pipeline::tasks::tests::stub::{AskedTask, TaskStub, books, fault, incomplete};
@@ -114,7 +116,67 @@ async fn in_ten_days_the_lists_are_read_no_later_than_on_the_first() {
         .services
         .asked_at(|asked| *asked == AskedTask::List(ListKind::Converted));
     assert_eq!(asked.len(), 240);
-    assert!(asked.iter().all(|second| second % 3_600 <= 1), "{asked:?}");
+    let later = asked[1] - 3_600;
+    assert!(later <= 181, "a twentieth at most: {later}");
+    assert!(
+        asked[1..]
+            .iter()
+            .all(|second| (later..=later + 1).contains(&(second % 3_600))),
+        "{asked:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_that_begin_together_go_on_at_moments_of_their_own() {
+    let began = Instant::now();
+    let backoff = WorkOptions::of_tests().retry.backoff;
+    let ended = EndedPass {
+        complete: true,
+        interval: Some(HOUR),
+    };
+    let mut moments: Vec<_> = (0..20)
+        .map(|_| {
+            TaskSchedule::spread("collect", ended.interval)
+                .next(&backoff, ended)
+                .unwrap()
+                - began
+        })
+        .collect();
+    moments.sort();
+    assert!(moments[0] >= HOUR && moments[19] <= HOUR + MINUTE * 3, "{moments:?}");
+    assert!(moments[19] - moments[0] > Duration::from_secs(20), "{moments:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_trouble_is_as_loud_as_the_trouble_with_its_cause_and_duration() {
+    let log = WrittenLog::begin();
+    let stub = TaskStub::new();
+    stub.answer_list(ListKind::AllBooks, incomplete("connection reset"));
+    *stub.batch_fault.borrow_mut() = Some(fault("connection refused", false));
+    for _ in 0..100 {
+        stub.to_enrich.borrow_mut().push_back(books(0..5));
+    }
+    let state = state(stub);
+    let scope = scope(false);
+    let healing = async {
+        tokio::time::sleep(MINUTE).await;
+        *state.services.batch_fault.borrow_mut() = None;
+    };
+    let work = async {
+        futures::join!(collect(&state, &scope), enrich(&state, &scope), healing);
+    };
+    for_so_long(&state, HOUR, work).await;
+    for (begun, over, cause, seconds) in [
+        ("list incomplete", "list complete again", "connection reset", 0..10),
+        ("not finished", "finished after trouble", "connection refused", 60..600),
+    ] {
+        let [begun, over] = [begun, over].map(|words| log.with(&format!("<4>{words}")));
+        assert_eq!((begun.len(), over.len()), (1, 1), "{begun:?} {over:?}");
+        assert!(over[0].contains(cause), "{over:?}");
+        let (_, told) = over[0].split_once("seconds=").unwrap();
+        let digits: String = told.chars().take_while(char::is_ascii_digit).collect();
+        assert!(seconds.contains(&digits.parse::<u64>().unwrap()), "{over:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -64,7 +64,12 @@ impl<'a, S: TaskServices> TaskWait<'a, S> {
         }
     }
 
-    /// Waits while the intake is paused by configuration; `false` when nothing shall be begun any more.
+    /// Nothing more is to be begun: the intake is closed or paused. What goes on in slices ends with the present part.
+    pub fn is_held(&self) -> bool {
+        self.state.intake.is_cancelled() || self.state.options.borrow().is_paused()
+    }
+
+    /// Waits while the work is paused; `false` when nothing shall be begun any more.
     pub async fn may_begin(&mut self) -> bool {
         loop {
             self.mark_seen();

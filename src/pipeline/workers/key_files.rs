@@ -21,7 +21,7 @@ pub struct ArchiveKeyFiles {
 
 struct KnownKeys {
     options: PassOptions,
-    stamps: Vec<Option<FileStamp>>,
+    stamps: SecretStamps,
 }
 
 /// Changes with what is in the file, who may read it, and which file it is.
@@ -47,6 +47,17 @@ impl FileStamp {
     }
 }
 
+/// How files with secrets look, one after the other; `None`: that one is not there, or its folder lets nobody in.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SecretStamps(Vec<Option<FileStamp>>);
+
+impl SecretStamps {
+    /// How these look now.
+    pub fn of(files: &[PathBuf]) -> Self {
+        Self(files.iter().map(|file| FileStamp::of(file)).collect())
+    }
+}
+
 impl ArchiveKeyFiles {
     /// Keys that `read` takes out of these files.
     ///
@@ -57,7 +68,7 @@ impl ArchiveKeyFiles {
         read: impl Fn() -> Result<PassOptions, UnusableSetting> + Send + Sync + 'static,
     ) -> Result<Self, UnusableSetting> {
         // Before the files are read, so that a change meanwhile is seen later.
-        let stamps = files.iter().map(|file| FileStamp::of(file)).collect();
+        let stamps = SecretStamps::of(&files);
         let options = read()?;
         Ok(Self {
             files: files.into(),
@@ -68,7 +79,7 @@ impl ArchiveKeyFiles {
 
     /// How the next archive is opened. Where changed files cannot be read, with the keys that are known.
     pub fn current(&self) -> PassOptions {
-        let stamps: Vec<_> = self.files.iter().map(|file| FileStamp::of(file)).collect();
+        let stamps = SecretStamps::of(&self.files);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if stamps != known.stamps {
             known.stamps = stamps;

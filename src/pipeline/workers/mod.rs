@@ -35,7 +35,7 @@ pub(crate) use download::{DownloadBook, DownloadError, DownloadResult, Downloade
 pub use enrich::EnrichWorker;
 pub(crate) use enrich::{EnrichAnswer, EnrichBarcodes, EnrichError};
 pub(crate) use grin_session::BatchParts;
-pub(crate) use key_files::ArchiveKeyFiles;
+pub(crate) use key_files::{ArchiveKeyFiles, SecretStamps};
 pub(crate) use transfers::{TransferTable, UnderWay};
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::session::token::decision::{DENIALS, TokenEvent, TokenStep, next_step,
 use crate::session::token::exchange::{PostForm, TokenDenied, TokenGranted, read_answer};
 pub(in crate::session) use crate::session::token::keeper::refusal::RefusedRequest;
 use crate::session::token::source;
-use crate::session::token::source::FileLook;
+use crate::session::token::source::FilesLook;
 use crate::session::{RetryBackoff, SessionCounters, SessionError, TokenSource};
 
 /// Between attempts while the token address does not answer: work resumes soon after it does. The intake's own pause, of up to 30 s, may
@@ -91,7 +91,7 @@ struct Current {
 
 struct SignedOut {
     why: String,
-    look: FileLook,
+    look: FilesLook,
     since: Instant,
     /// When the log said so last.
     told: Instant,
@@ -163,9 +163,21 @@ impl TokenKeeper {
         {
             current.unproven = false;
         }
-        if self.signed_out.take().is_some() {
-            tracing::info!("signed in again");
-            self.counters.set_signed_out(None);
+        if let Some(state) = self.signed_out.take() {
+            self.signed_in_again(&state);
+        }
+    }
+
+    /// As loud as the loss of the sign-in: who sees only errors is to see its end, too.
+    fn signed_in_again(&self, SignedOut { why, since, .. }: &SignedOut) {
+        tracing::error!(cause = why, seconds = since.elapsed().as_secs(), "signed in again");
+        self.counters.set_signed_out(None);
+    }
+
+    /// A person says that something may have been mended: the next request tries to sign in, without the rest of a pause.
+    pub(in crate::session) fn try_at_once(&self) {
+        if let Some(state) = self.signed_out.borrow_mut().as_mut() {
+            state.until = Instant::now();
         }
     }
 
@@ -245,16 +257,11 @@ impl TokenKeeper {
         });
         self.failures.set(0);
         self.not_before.set(None);
-        let mut signed_out = self.signed_out.borrow_mut();
-        match signed_out.as_mut() {
-            // Only GRIN itself can say that it accepts the account again.
-            Some(state) if state.by_grin => state.until = Instant::now(),
-            Some(_) => {
-                *signed_out = None;
-                tracing::info!("signed in again");
-                self.counters.set_signed_out(None);
-            }
-            None => {}
+        // Only GRIN itself can say that it accepts the account again.
+        if self.signed_out.borrow().as_ref().is_some_and(|state| state.by_grin) {
+            self.try_at_once();
+        } else if let Some(state) = self.signed_out.take() {
+            self.signed_in_again(&state);
         }
         Ok(())
     }
@@ -293,7 +300,7 @@ impl TokenKeeper {
         self.counters.set_signed_out(Some(&why));
         *state = Some(SignedOut {
             why: why.clone(),
-            look: source::watched(&self.source).map(FileLook::of).unwrap_or_default(),
+            look: FilesLook::of(&self.source),
             since,
             told: told.map_or(now, |before| before.told),
             until: now + signed_out_pause(now - since),
@@ -308,7 +315,7 @@ impl TokenKeeper {
         let Some(state) = signed_out.as_ref() else {
             return Ok(0);
         };
-        if source::watched(&self.source).is_some_and(|path| FileLook::of(path) != state.look) {
+        if FilesLook::of(&self.source) != state.look {
             return Ok(0);
         }
         if state.until <= Instant::now() {

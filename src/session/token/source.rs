@@ -21,20 +21,30 @@ pub(super) struct TokenRequest {
     pub(super) credentials: Option<CredentialsFile>,
 }
 
-/// How a file looked: a change, also of its permissions, means that a person has acted.
+/// How the files of a source looked: a change, also of their permissions, means that a person has acted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct FileLook(Option<(i64, i64, u64, u64)>);
+pub(super) struct FilesLook([Option<(i64, i64, u64, u64)>; 2]);
 
-impl FileLook {
-    pub(super) fn of(path: &Path) -> Self {
+impl FilesLook {
+    pub(super) fn of(source: &TokenSource) -> Self {
         use std::os::unix::fs::MetadataExt;
-        let look = std::fs::metadata(path).map(|file| (file.ctime(), file.ctime_nsec(), file.len(), file.ino()));
-        Self(look.ok())
+        let look = |path: &Path| {
+            let file = std::fs::metadata(path).ok()?;
+            Some((file.ctime(), file.ctime_nsec(), file.len(), file.ino()))
+        };
+        Self([watched(source), client_file(source)].map(|path| path.and_then(look)))
     }
 }
 
-/// The file whose change may end a signed-out state.
-pub(super) fn watched(source: &TokenSource) -> Option<&Path> {
+fn client_file(source: &TokenSource) -> Option<&Path> {
+    match source {
+        TokenSource::Installed { client_secret_file, .. } => client_secret_file.as_deref(),
+        TokenSource::None | TokenSource::Fixed(_) | TokenSource::ServiceAccount { .. } => None,
+    }
+}
+
+/// The file that says who signs in.
+fn watched(source: &TokenSource) -> Option<&Path> {
     match source {
         TokenSource::None | TokenSource::Fixed(_) => None,
         TokenSource::Installed { credentials_file, .. } => Some(credentials_file),

@@ -14,7 +14,6 @@ fn inputs(ready: u64, unconverted: u64, a_day: [Option<f64>; 2], load: DownloadL
         now: "2026-11-28T12:00:00Z".parse().unwrap(),
         ready,
         unconverted,
-        unrequested: unconverted,
         unscanned: 7,
         stored_a_day: a_day[0],
         converted_a_day: a_day[1],
@@ -113,7 +112,7 @@ fn the_day_and_what_limits_are_told_in_words() {
     );
 }
 
-fn ready() -> ForecastInputs {
+fn ready_books() -> ForecastInputs {
     ForecastInputs {
         now: "2026-11-28T12:00:00Z".parse().unwrap(),
         ready: 12,
@@ -130,7 +129,7 @@ fn told(cases: impl IntoIterator<Item = (ForecastInputs, &'static str)>) {
 #[test]
 fn what_limits_the_downloads_is_named() {
     use WaitCause as W;
-    let loaded = |load| ForecastInputs { load, ..ready() };
+    let loaded = |load| ForecastInputs { load, ..ready_books() };
     let waits = |cause| {
         loaded(DownloadLoad {
             waits_for: Some(cause),
@@ -139,7 +138,7 @@ fn what_limits_the_downloads_is_named() {
     };
     let used = |bandwidth| loaded(DownloadLoad { bandwidth, ..FREE });
     for (inputs, limit) in [
-        (ready(), "the speed of downloads (no book so far)"),
+        (ready_books(), "the speed of downloads (no book so far)"),
         (used(0.5), "the speed of downloads (no book so far)"),
         (used(0.95), "session.bandwidth (no book so far)"),
         (waits(W::Passphrase), "the wait for the passphrase"),
@@ -155,27 +154,54 @@ fn what_limits_the_downloads_is_named() {
 }
 
 #[test]
-fn conversions_that_nobody_asks_for_are_not_laid_on_grin() {
-    let off = |unrequested| ForecastInputs {
-        ready: 0,
-        unconverted: 9,
-        unrequested,
-        are_conversions_off: true,
-        ..ready()
+fn what_nobody_asks_for_is_named_and_neither_waited_for_nor_laid_on_grin() {
+    let inputs = |ready, unconverted, given_up| ForecastInputs {
+        ready,
+        unconverted,
+        given_up,
+        unasked: 50_000,
+        ..ready_books()
     };
-    let on = ForecastInputs {
-        are_conversions_off: false,
-        ..off(5)
+    told([
+        (
+            inputs(0, 0, 0),
+            "now, every book that is asked for; 50000 more are not asked for, and not counted",
+        ),
+        (
+            inputs(0, 0, 2),
+            "now, every other book that is asked for; 2 failed, see grind retry --failed; 50000 more are not asked for, and not counted",
+        ),
+        (
+            inputs(0, 9, 0),
+            "nobody can tell the day; 9 books still to be stored, 0 of them ready; limited by conversions at GRIN (no book so far); \
+             50000 more are not asked for, and not counted",
+        ),
+    ]);
+}
+
+#[test]
+fn a_run_with_a_limit_takes_what_is_ready_first() {
+    let inputs = ForecastInputs {
+        ready: 5,
+        put_off: 3,
+        unconverted: 10,
+        unasked: 100,
+        ..ForecastInputs::default()
     };
-    for (inputs, limit) in [
-        (off(5), "conversions, which work.queues does not ask for"),
-        // GRIN is asked for all of them already.
-        (off(0), "conversions at GRIN (no book so far)"),
-        (on, "conversions at GRIN (no book so far)"),
+    for (limit, left) in [
+        (None, [5, 3, 10, 100]),
+        (Some(100), [5, 3, 10, 100]),
+        (Some(10), [5, 3, 2, 108]),
+        (Some(7), [5, 2, 0, 111]),
+        (Some(4), [4, 0, 0, 114]),
+        (Some(0), [0, 0, 0, 118]),
     ] {
-        let words = forecast(&inputs).to_string();
-        let expected = "nobody can tell the day; 9 books still to be stored, 0 of them ready; limited by ";
-        assert_eq!(words.strip_prefix(expected), Some(limit), "{inputs:?}");
+        let told = inputs.within(limit);
+        assert_eq!(
+            [told.ready, told.put_off, told.unconverted, told.unasked],
+            left,
+            "{limit:?}"
+        );
     }
 }
 
@@ -183,7 +209,7 @@ fn conversions_that_nobody_asks_for_are_not_laid_on_grin() {
 fn books_that_are_tried_again_remain_and_those_given_up_are_told_apart() {
     let at = |stored_a_day| ForecastInputs {
         stored_a_day: Some(stored_a_day),
-        ..ready()
+        ..ready_books()
     };
     let failed = |put_off, given_up| ForecastInputs {
         ready: 0,

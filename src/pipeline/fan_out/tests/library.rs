@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
@@ -16,7 +17,7 @@ use crate::catalog::{
 use crate::grin::Barcode;
 use crate::pipeline::PublishedVolume;
 use crate::pipeline::membership::LibraryMembership;
-use crate::pipeline::workers::{CheckBook, CheckResult, DownloadBook, DownloadResult};
+use crate::pipeline::workers::{CheckBook, CheckResult, DownloadBook, DownloadResult, SecretStamps};
 use crate::vocabulary::{Blame, BookState};
 
 /// What becomes of each download of a book.
@@ -58,6 +59,7 @@ pub struct LibraryStub {
     pub refused: Cell<u32>,
     /// The catalog takes no end of a claim, and does not say so.
     pub keeps_claims: Cell<bool>,
+    pub secrets: Vec<PathBuf>,
     fence: RefCell<i64>,
     membership: LibraryMembership,
 }
@@ -70,6 +72,7 @@ impl LibraryStub {
             began: Instant::now(),
             refused: Cell::default(),
             keeps_claims: Cell::default(),
+            secrets: Vec::new(),
             fence: RefCell::default(),
             membership: LibraryMembership::of_tests(),
         }
@@ -408,6 +411,10 @@ impl BookServices for LibraryStub {
                 .into()),
             false => Ok(()),
         }
+    }
+
+    fn secrets(&self) -> SecretStamps {
+        SecretStamps::of(&self.secrets)
     }
 
     fn workers(&self) -> usize {

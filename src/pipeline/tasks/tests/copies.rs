@@ -7,6 +7,7 @@ use crate::catalog::{KeptCopy, MemberCard};
 use crate::clock::SystemClock;
 use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::tasks::copies::keep_copies;
+use crate::pipeline::tasks::tests::pauses::pause;
 
 /// Turns the catalog's clock as tokio's goes.
 async fn turn(clock: &SystemClock) {
@@ -34,14 +35,8 @@ async fn program(stub: TaskStub, clock: &SystemClock, time: Duration) -> TaskStu
     Rc::into_inner(state.services).unwrap()
 }
 
-/// Minutes since the interval began that a moment is in.
-fn into_interval(at: Timestamp, interval: Duration) -> u64 {
-    let seconds = u64::try_from(at.as_second()).unwrap();
-    seconds % interval.as_secs() / 60
-}
-
-/// A program whose catalog goes by this clock.
-fn stub_of(clock: &SystemClock) -> TaskStub {
+/// A stub whose catalog goes by this clock.
+fn stub_by(clock: &SystemClock) -> TaskStub {
     let card = MemberCard {
         instance: "test".into(),
         owner: "test:0".into(),
@@ -55,9 +50,47 @@ fn stub_of(clock: &SystemClock) -> TaskStub {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_copy_is_made_in_a_pause_and_one_of_each_after_it() {
+    let clock = SystemClock::manual("2026-11-01T12:00:00Z".parse().unwrap());
+    let state = state_with(stub_by(&clock), |options| {
+        options.intervals.backup = Some(HOUR);
+        options.intervals.export = Some(HOUR);
+    });
+    let scope = RunScope {
+        copies: true,
+        ..scope(false)
+    };
+    let made = |copy| {
+        let copies = state.services.copies.borrow();
+        copies.iter().filter(|(made, _)| *made == copy).count()
+    };
+    pause(&state);
+    let operator = async {
+        tokio::time::sleep(HOUR * 5).await;
+        assert_eq!([made(KeptCopy::Backup), made(KeptCopy::Export)], [0, 0]);
+        state.pause(None);
+        tokio::time::sleep(MINUTE).await;
+        assert_eq!([made(KeptCopy::Backup), made(KeptCopy::Export)], [1, 1]);
+    };
+    let work = async {
+        futures::join!(keep_copies(&state, &scope), operator);
+    };
+    tokio::select! {
+        () = for_so_long(&state, HOUR * 5 + MINUTE * 2, work) => {}
+        () = turn(&clock) => {}
+    }
+}
+
+/// Minutes since the interval began that a moment is in.
+fn into_interval(at: Timestamp, interval: Duration) -> u64 {
+    let seconds = u64::try_from(at.as_second()).unwrap();
+    seconds % interval.as_secs() / 60
+}
+
+#[tokio::test(start_paused = true)]
 async fn in_a_month_copies_keep_their_times_and_a_missed_one_is_made_once() {
     let clock = SystemClock::manual("2026-11-01T12:00:00Z".parse().unwrap());
-    let mut stub = stub_of(&clock);
+    let mut stub = stub_by(&clock);
     stub.copy_takes.set(MINUTE * 7);
     let mut starts = Vec::new();
     // Hours that a program runs, and hours until the next one is started.
@@ -99,7 +132,7 @@ async fn copies_go_on_when_a_clock_that_was_ahead_is_set_right() {
         let clock = SystemClock::manual("2026-11-29T12:00:00Z".parse().unwrap());
         let right = clock.now();
         clock.advance(HOUR * 24 * 365 * 5);
-        let stub = stub_of(&clock);
+        let stub = stub_by(&clock);
         if was_copied_before {
             let copies = [KeptCopy::Backup, KeptCopy::Export].map(|copy| (copy, right - HOUR * 24));
             stub.copies.borrow_mut().extend(copies);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::catalog::{DueCopy, RecordedBook, SharedTask, StoredArchive};
 use crate::pipeline::second_copy::SecondCopyPlan;
+use crate::pipeline::tasks::tests::pauses::pause;
 use crate::settings::DailyHours;
 use crate::vocabulary::BookOutcome;
 
@@ -133,4 +134,26 @@ async fn a_run_that_ends_by_itself_copies_what_is_due_and_gives_up_where_the_pla
         assert_eq!(copied(&state), expected);
         assert_eq!(report(&state).len(), usize::from(is_away));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_amid_many_books_begins_no_other_one_until_it_is_over() {
+    let stub = TaskStub::new();
+    stub.to_copy.borrow_mut().extend(due(1..200));
+    let (state, scope) = with_plan(stub, false);
+    let operator = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        pause(&state);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let amid = copied(&state);
+        tokio::time::sleep(MINUTE).await;
+        assert_eq!(copied(&state), amid);
+        assert!((20..60).contains(&amid), "two each 100 ms: {amid}");
+        state.pause(None);
+    };
+    for_so_long(&state, MINUTE * 2, async {
+        futures::join!(copy_stored(&state, &scope), operator);
+    })
+    .await;
+    assert_eq!(copied(&state), 199);
 }

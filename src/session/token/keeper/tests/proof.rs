@@ -202,3 +202,47 @@ async fn a_dead_refresh_token_is_tried_slowly_and_after_a_new_login_at_once() {
         (1, 1)
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_says_that_it_is_mended_waits_for_no_pause() {
+    let fixture = installed(&credentials("old", "r", PAST));
+    let denied = (400, r#"{"error": "invalid_grant"}"#);
+    let address = Address::says(&[denied, denied, denied, (200, &grant("new"))]);
+    let keeper = &fixture.keeper;
+    for _ in 0..2 {
+        assert!(keeper.bearer(&address).await.is_err());
+    }
+    assert_eq!(address.asked(), 3);
+    keeper.try_at_once();
+    assert_eq!(token(keeper, &address).await, "Bearer new");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_client_secret_is_tried_at_once() {
+    let mut fixture = installed(&credentials("old", "r", PAST));
+    let client_file = fixture.path.with_file_name("client_secret.json");
+    let client = |secret: &str| {
+        let content = format!(
+            r#"{{"installed": {{"client_id": "c", "client_secret": "{secret}", "auth_uri": "https://accounts.google.com/o/oauth2/auth",
+            "token_uri": "https://oauth2.googleapis.com/token"}}}}"#
+        );
+        write_secret_file(&client_file, &content).unwrap();
+    };
+    client("wrong");
+    let source = TokenSource::Installed {
+        client_secret_file: Some(client_file.clone()),
+        credentials_file: fixture.path.clone(),
+        policy: TokenUriPolicy::default(),
+    };
+    fixture.keeper = TokenKeeper::new(source, &Arc::default());
+    let denied = (401, r#"{"error": "invalid_client"}"#);
+    let address = Address::says(&[denied, denied, denied, (200, &grant("new"))]);
+    let keeper = &fixture.keeper;
+    for _ in 0..2 {
+        assert!(keeper.bearer(&address).await.is_err());
+    }
+    assert_eq!(address.asked(), 3);
+    client("correct");
+    assert_eq!(token(keeper, &address).await, "Bearer new");
+    assert!(address.forms.borrow()[3].contains("client_secret=correct"));
+}
