@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::init::InitArgs;
+use crate::cli::own_folder::not_its_own;
 use crate::cli::preflight;
 use crate::grin::{
     ClientSecretFile, LibraryDirectory, ServiceAccountKey, TokenUriPolicy, read_passphrase, read_secret_bytes,
@@ -40,9 +41,12 @@ fn layouts(present: &SettingsSources) -> Vec<StorageLayout> {
     layouts.filter_map(Result::ok).collect()
 }
 
-/// Refuses a folder that has other things in it than a library: it is given to the daemon's user, who alone may enter it then. Of one that
-/// cannot be read, what is tried in it tells.
+/// Refuses a folder that is somebody's home, or has other things in it than a library: it is given to the daemon's user, who alone may enter
+/// it then. Of one that cannot be read, what is tried in it tells.
 fn own_folder(folder: &Path, layouts: &[StorageLayout]) -> Result<(), String> {
+    if let Some(why) = not_its_own(folder, true) {
+        return Err(why);
+    }
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Ok(());
     };
@@ -51,7 +55,7 @@ fn own_folder(folder: &Path, layouts: &[StorageLayout]) -> Result<(), String> {
         .collect();
     let is_fit = |name: &String| layouts.iter().any(|layout| layout.is_of_root(name));
     let other = names.iter().find(|name| !is_fit(name));
-    match other.filter(|_| folder.parent().is_none() || !names.iter().any(|name| name == MARKER_NAME)) {
+    match other.filter(|_| !names.iter().any(|name| name == MARKER_NAME)) {
         Some(other) => Err(format!(
             "{} holds other things ({other}), and a library has a folder of its own: name one below it, which may be new",
             folder.display()
@@ -157,6 +161,7 @@ mod tests {
             (&[MARKER_NAME, "raw", "notes"], true),
             (&["bin", "lib"], false),
             (&["raw", "notes"], false),
+            (&[".bashrc", ".ssh"], false),
         ] {
             let folder = tempfile::tempdir().unwrap();
             for entry in entries {

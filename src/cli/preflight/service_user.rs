@@ -63,6 +63,14 @@ pub fn check(settings: &Settings) -> Vec<CheckLine> {
     lines
 }
 
+/// Whether the daemon of the unit is asked about: by root, or by its user. Others run the program for themselves.
+pub fn is_asked_for() -> bool {
+    let caller = rustix::process::geteuid();
+    let text = |file: &str| fs::read_to_string(file).unwrap_or_default();
+    let user = ServiceUser::find(&text("/etc/passwd"), &text("/etc/group"));
+    user.is_some_and(|user| caller.is_root() || caller.as_raw() == user.id)
+}
+
 fn catalog_folder(settings: &Settings) -> Option<PathBuf> {
     let address = CatalogAddress::parse(&settings.catalog.url).ok()?;
     Some(address.file()?.parent()?.to_owned())
