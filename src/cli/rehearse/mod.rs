@@ -9,7 +9,7 @@ use clap::Args;
 use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
-use crate::cli::first_contact::{GrinContact, judge_summary};
+use crate::cli::first_contact::{GrinContact, SummaryVerdict, speaks_for_itself_alone};
 use crate::cli::grin_line::GrinLine;
 use crate::cli::rehearse::step::{RehearsalStep, exit_of};
 use crate::cli::{grin_line, load, output};
@@ -43,6 +43,7 @@ pub fn run(args: &RehearseArgs) -> CommandResult {
             settings: &settings,
             steps: Vec::new(),
             rows: Vec::new(),
+            of_summary: None,
         };
         rehearsal.sign_in().await?;
         rehearsal.lists().await?;
@@ -58,6 +59,8 @@ struct Rehearsal<'a> {
     steps: Vec<RehearsalStep>,
     /// Rows of the lists, archives that are ready first.
     rows: Vec<ListRow>,
+    /// What it would mean that there is no summary.
+    of_summary: Option<ExitStatus>,
 }
 
 impl Rehearsal<'_> {
@@ -83,14 +86,21 @@ impl Rehearsal<'_> {
         Ok(may)
     }
 
-    /// Without a sign-in nothing else can be seen.
+    /// Without a sign-in nothing else can be seen. The daemon never asks for the summary: what is not understood of it keeps from nothing.
     async fn sign_in(&mut self) -> Result<(), CliError> {
-        let summary = self.contact.summary().await;
-        judge_summary(&summary.map_err(|error| grin_line::failed(&error))?)?;
-        self.note(RehearsalStep::recognised(
-            "the summary of the directory: GRIN accepts the sign-in",
-            "",
-        ))
+        const WHAT: &str = "the summary of the directory";
+        let missing = match self.contact.summary().await {
+            Ok(answer) => SummaryVerdict::of(&answer).into_error(&answer),
+            Err(error) if speaks_for_itself_alone(&error) => Some(grin_line::failed(&error)),
+            Err(error) => return Err(grin_line::failed(&error)),
+        };
+        let Some(error) = missing else {
+            let seen = format!("{WHAT}: GRIN accepts the sign-in");
+            return self.note(RehearsalStep::recognised(seen, ""));
+        };
+        self.of_summary = Some(error.exit());
+        let seen = format!("{WHAT}: {}", error.in_one_line());
+        self.note(RehearsalStep::not_recognised(seen, "The daemon does not ask for it."))
     }
 
     async fn lists(&mut self) -> Result<(), CliError> {
@@ -187,7 +197,7 @@ impl Rehearsal<'_> {
     }
 
     fn conclude(&self) -> CommandResult {
-        let exit = exit_of(&self.steps);
+        let exit = exit_of(&self.steps, self.of_summary);
         let verdict = match exit {
             ExitStatus::Done => "Everything that was looked at was recognised.",
             ExitStatus::Failed => "Something was not recognised; please report the lines above.",

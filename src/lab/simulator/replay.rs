@@ -118,10 +118,10 @@ impl ReplayedAnswer {
         let url = answer.url.as_deref().and_then(|url| Url::parse(url).ok());
         let url = url.ok_or("its address was not kept")?;
         let name = url.path_segments().and_then(|mut parts| parts.next_back());
-        // Lists, searches and requests for conversion begin so; an archive was not kept.
-        let name = name.filter(|name| name.starts_with('_'));
+        // Lists, searches and requests for conversion begin so, and the summary of the directory has no name; an archive was not kept.
+        let name = name.filter(|name| name.starts_with('_') || name.is_empty());
         let name = name
-            .ok_or("it is no list, search or request for conversion")?
+            .ok_or("it is no list, search, summary or request for conversion")?
             .to_owned();
         let location = answer.redirected_to.as_ref().map(|host| format!("https://{host}/"));
         let usual = if location.is_some() { 302 } else { 200 };
