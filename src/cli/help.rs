@@ -118,8 +118,9 @@ first bytes of one archive; one small object is stored, read back and removed.",
         path: "rehearse",
         notes: "\
 For the first contact with the real GRIN: one page of each list and the beginning of its text, one search, one HEAD, and the first and last
-megabyte of one archive. Of each answer it says what was recognised, what was not (exit code 1), and what the daemon would do. Nothing is
-stored, nothing is asked for conversion, and no catalog is made.",
+megabyte of one archive. Of each answer it says what was recognised, what was not (exit code 1), and what the daemon would do. No book
+is stored, nothing is asked for conversion, and no catalog is made. Its lines name books: to report what was not recognised there is
+grind support-bundle.",
         examples: &["grind rehearse", "grind rehearse --config /etc/grind/grind.toml"],
         exits: &[Done, Failed, Usage, Unavailable, CannotCreate, NotPermitted, Config],
     },

@@ -4,6 +4,8 @@ mod archive;
 mod lists;
 mod step;
 
+use std::path::Path;
+
 use clap::Args;
 
 use crate::cli::args::ConfigArgs;
@@ -198,15 +200,56 @@ impl Rehearsal<'_> {
 
     fn conclude(&self) -> CommandResult {
         let exit = exit_of(&self.steps, self.of_summary);
-        let verdict = match exit {
-            ExitStatus::Done => "Everything that was looked at was recognised.",
-            ExitStatus::Failed => "Something was not recognised; please report the lines above.",
-            _ => "Not everything could be looked at.",
-        };
+        let is_to_report = self.steps.iter().any(RehearsalStep::is_unrecognised);
+        let folder = self.contact.line.session.diagnostics().folder();
         let asked = self.asked();
         output::print(&format!(
-            "\n{verdict} {asked} requests were made; nothing was stored, and nothing asked for conversion.\n"
+            "\n{}{asked} requests were made; no book was stored, and nothing asked for conversion.\n",
+            verdict(exit, is_to_report, folder)
         ))?;
         Ok(exit)
+    }
+}
+
+/// What came of it. The lines of the steps name books: what is to be sent is the bundle.
+fn verdict(exit: ExitStatus, is_to_report: bool, folder: Option<&Path>) -> String {
+    let came_of_it = match (exit, is_to_report) {
+        (ExitStatus::Done, false) => "Everything that was looked at was recognised.",
+        (_, true) => "Something was not recognised.",
+        (_, false) => "Not everything could be looked at.",
+    };
+    let folder = folder.map_or_else(String::new, |folder| format!(" in {}", folder.display()));
+    match is_to_report {
+        true => format!(
+            "{came_of_it} What could be kept of it is{folder}. To report it, run `grind support-bundle` as you ran this: it packs that with \
+             other letters for barcodes and titles. The lines above name books, and are for you alone.\n"
+        ),
+        false => format!("{came_of_it} "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_reported_is_the_bundle_and_never_the_lines() {
+        let folder = Path::new("/var/lib/grind/diagnostics");
+        for (exit, is_to_report, begins) in [
+            (
+                ExitStatus::Done,
+                false,
+                "Everything that was looked at was recognised. ",
+            ),
+            (ExitStatus::Failed, true, "Something was not recognised. What"),
+            (ExitStatus::NotPermitted, true, "Something was not recognised. What"),
+            (ExitStatus::Unavailable, false, "Not everything could be looked at. "),
+        ] {
+            let said = verdict(exit, is_to_report, Some(folder));
+            assert!(said.starts_with(begins) && !said.contains("report the lines"), "{said}");
+            for words in ["`grind support-bundle`", "/var/lib/grind/diagnostics", "for you alone"] {
+                assert_eq!(said.contains(words), is_to_report, "{said}");
+            }
+        }
     }
 }

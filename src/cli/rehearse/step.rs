@@ -72,6 +72,11 @@ impl RehearsalStep {
         Self::new(verdict, seen, then)
     }
 
+    /// Whether something of the answer was not understood, so that there is something to report.
+    pub fn is_unrecognised(&self) -> bool {
+        self.verdict == StepVerdict::NotRecognised
+    }
+
     fn new(verdict: StepVerdict, seen: impl Into<String>, then: impl Into<String>) -> Self {
         Self {
             verdict,

@@ -64,6 +64,10 @@ fn a_page_and_an_archive_that_are_not_recognised_are_said_with_what_would_follow
         ended.out
     );
     assert!(ended.out.contains("The daemon would not store it"), "{}", ended.out);
+    assert!(!ended.out.contains("report the lines"), "{}", ended.out);
+    assert!(ended.out.contains("`grind support-bundle`"), "{}", ended.out);
+    let folder = home.folder.path().join("diagnostics").display().to_string();
+    assert!(ended.out.contains(&folder), "{folder}: {}", ended.out);
 }
 
 #[test]
