@@ -102,8 +102,9 @@ pub fn run(args: &InitArgs) -> CommandResult {
             mode: 0o644,
         },
     ];
-    let loaded = proven(&answers, &files[0].text)?;
+    let mut loaded = proven(&answers, &files[0].text)?;
     write_all(&files, args.force)?;
+    loaded.files = vec![files[0].path.clone()];
     for file in &files {
         output::print(&format!("written: {}\n", file.path.display()))?;
     }
