@@ -1,9 +1,11 @@
 //! `grind support-bundle`: what GRIN answered and was not recognised, with what helps to understand it, without books and secrets.
 
 mod answers;
+mod cells;
 mod config;
 mod names;
 mod pseudonyms;
+mod unread;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -171,7 +173,8 @@ fn last_lines(path: &Path) -> io::Result<String> {
 impl Gathered {
     /// Names that may be barcodes, wherever they stand.
     fn suspects(&self) -> Vec<Barcode> {
-        let mut texts: Vec<String> = self.answers.iter().map(|answer| answer.body.clone()).collect();
+        let of_answer = |answer: &UnrecognisedAnswer| [answer.body.clone(), answer.shape.clone()];
+        let mut texts: Vec<String> = self.answers.iter().flat_map(of_answer).collect();
         texts.extend(self.answers.iter().filter_map(|answer| answer.url.clone()));
         texts.extend(self.log.clone());
         texts.extend([&self.status, &self.report].into_iter().flatten().map(Value::to_string));
@@ -213,8 +216,12 @@ impl Gathered {
         files.extend(json("report.json", "counts of the catalog", self.report.as_ref()));
         let log = self.log.as_deref().map(|log| names.log(log));
         files.extend(log.map(|log| BundledFile::new("log.txt", "the last lines of the log", log)));
+        let library = LibraryDirectory::parse(&settings.library.directory).ok();
         for (number, answer) in self.answers.iter().enumerate() {
-            let answer = without_books(answer, &words, &names);
+            let is_read = library
+                .as_ref()
+                .is_some_and(|library| !rows_of(answer, library).is_empty());
+            let answer = without_books(answer, is_read, &words, &names);
             let name = format!("answers/{number:03}-{}.json", answer.kind.as_str());
             let what = format!("not recognised: {}", answer.shape);
             files.extend(serde_json::to_string_pretty(&answer).map(|text| BundledFile::new(&name, &what, text)));
