@@ -29,7 +29,7 @@ pub struct CheckConfig {
     /// Where the config is.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Show the configuration in force, all layers merged; secrets as ***
+    /// Show the configuration in force, all layers merged; secrets and arguments of a command as ***, homes as ~
     #[arg(long)]
     pub print: bool,
     /// Ask the real services, too: sign-in, lists, storage, passphrase, disk, clock; at most some ten requests to GRIN

@@ -30,7 +30,7 @@ pub(crate) use crate::settings::change::{ChangeEffect, diff};
 #[cfg(test)]
 pub(crate) use crate::settings::choices::ScheduleInterval;
 pub(crate) use crate::settings::choices::{DiskReserve, LayoutChoice};
-pub(crate) use crate::settings::effective::masked_catalog_address;
+pub(crate) use crate::settings::effective::{masked_catalog_address, without_homes};
 pub use crate::settings::finding::SettingsFindingLevel;
 pub(crate) use crate::settings::finding::{SettingsError, SettingsFinding, UnusableSetting};
 pub(crate) use crate::settings::hook_target::HookTarget;

@@ -31,7 +31,7 @@ use crate::cli::support_bundle::pseudonyms::{BookPseudonyms, ELSEWHERE};
 use crate::cli::{load, output, reading, status};
 use crate::diagnostics::{UnrecognisedAnswer, kept_answers, without_secrets};
 use crate::grin::{Barcode, LibraryDirectory};
-use crate::settings::{Settings, diagnostics_folder};
+use crate::settings::{Settings, diagnostics_folder, without_homes};
 
 /// Bytes of the log's end.
 const LOG: u64 = 256 << 10;
@@ -127,7 +127,7 @@ fn gather(args: &SupportBundleArgs, settings: &Settings) -> Result<Vec<BundledFi
             .and_then(|endpoints| status::ask(&endpoints))
             .ok(),
         report: report.and_then(|report| serde_json::to_value(report).ok()),
-        log: log.transpose()?.map(|log| without_secrets(&log)),
+        log: log.transpose()?.map(|log| without_homes(&without_secrets(&log))),
     };
     let suspects = gathered.suspects();
     let known = match &reader {
@@ -254,7 +254,7 @@ fn about(settings: &Settings) -> String {
 fn without_names(value: &Value, names: &BookPseudonyms) -> Value {
     match value {
         Value::String(text) if text.parse::<jiff::Timestamp>().is_ok() => value.clone(),
-        Value::String(text) => Value::String(names.plain(&without_secrets(text), ELSEWHERE)),
+        Value::String(text) => Value::String(names.plain(&without_homes(&without_secrets(text)), ELSEWHERE)),
         Value::Array(values) => values.iter().map(|value| without_names(value, names)).collect(),
         Value::Object(fields) => {
             let fields = fields.iter();
