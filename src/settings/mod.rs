@@ -27,6 +27,7 @@ pub(crate) use crate::settings::address::{
 };
 pub(crate) use crate::settings::bandwidth::{BandwidthLimit, BandwidthNow, BandwidthTimetable};
 pub(crate) use crate::settings::change::{ChangeEffect, diff};
+pub(crate) use crate::settings::check::wrong_address;
 #[cfg(test)]
 pub(crate) use crate::settings::choices::ScheduleInterval;
 pub(crate) use crate::settings::choices::{DiskReserve, LayoutChoice};

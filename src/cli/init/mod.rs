@@ -36,13 +36,13 @@ pub struct InitArgs {
     /// Where books go: file:///path, s3://bucket/prefix, az://container/prefix or gs://bucket/prefix
     #[arg(long, value_name = "URL", help_heading = "Answers")]
     pub storage: Option<String>,
-    /// Address of an object store that is not its provider's own
+    /// Address of an object store that is not its provider's own [default: asked for on a terminal, else its provider's own]
     #[arg(long, value_name = "URL", help_heading = "Answers")]
     pub endpoint: Option<Url>,
-    /// Region of the bucket
+    /// Region of the bucket [default: asked for on a terminal, else that of the environment]
     #[arg(long, value_name = "NAME", help_heading = "Answers")]
     pub region: Option<String>,
-    /// Storage account of an Azure container
+    /// Storage account of an Azure container [default: asked for on a terminal, else that of the environment]
     #[arg(long, value_name = "NAME", help_heading = "Answers")]
     pub account: Option<String>,
     /// File with the keys of an object store [default: asked for on a terminal, else those of the environment, or this machine's own]
@@ -93,7 +93,7 @@ pub fn run(args: &InitArgs) -> CommandResult {
     let files = [
         NewFile {
             path: configuration,
-            text: answers.configuration(args)?,
+            text: answers.configuration()?,
             mode: 0o640,
         },
         NewFile {
@@ -231,6 +231,7 @@ fn as_word(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::init::answers::StoreAnswers;
 
     /// The commands of the steps, without the words before them.
     fn commands(config: Option<&str>, secrets: [&str; 2]) -> Vec<String> {
@@ -244,6 +245,7 @@ mod tests {
         let answers = InitAnswers {
             library: "Harvard".to_owned(),
             storage: "s3://bucket/books".to_owned(),
+            store: StoreAnswers::default(),
             storage_keys: Some("/root/it's keys/s3".into()),
             sign_in: SignInAnswer::ServiceAccount(key),
             passphrase,
@@ -288,6 +290,7 @@ mod tests {
         let of = |storage: &str| InitAnswers {
             library: "Harvard".to_owned(),
             storage: storage.to_owned(),
+            store: StoreAnswers::default(),
             storage_keys: None,
             sign_in: SignInAnswer::ServiceAccount("/etc/grind/key.json".into()),
             passphrase: "/etc/grind/gpg".into(),
