@@ -130,10 +130,12 @@ grind support-bundle.",
 What of GRIN's answers is not recognised is kept, the first of each shape, in diagnostics/ beside the catalog's file (in the state folder
 where the catalog is on a server). The bundle holds that, the configuration in force, versions, the status of a running daemon, the counts
 of the catalog, and the end of a log if one is named. Every barcode and title gets the same other letters and digits throughout; secrets are
-left out. No program can know every title and name, so a person should look at it before it is sent: it is text in a tar.gz.",
+left out. No program can know every title and name, so a person should look at it before it is sent: it is text in a tar.gz.
+Only the user of the daemon may read what was kept, and only who runs this may read the file that it makes. So that the file is yours:
+sudo -u grind grind support-bundle --output - > grind-support.tar.gz",
         examples: &[
-            "grind support-bundle --output /tmp/grind-support.tar.gz",
-            "grind support-bundle --log grind.log    with the end of a log, from `journalctl -u grind -n 2000 > grind.log`",
+            "grind support-bundle --output - > grind-support.tar.gz",
+            "grind support-bundle --log grind.log    with the end of a log, from `journalctl -u grind -n 2000 > grind.log`; - for a pipe",
         ],
         exits: &[Done, Usage, Internal, CannotCreate, NotPermitted, Config],
     },

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -195,4 +195,29 @@ fn a_bundle_names_no_book_and_no_secret_and_is_met_again_when_played_back() {
     STEPS.iter().for_each(|step| drop(replaying.grind(step)));
     assert_eq!(found(replaying.folder.path()), kept);
     replaying.stop();
+}
+
+#[test]
+fn a_bundle_goes_to_standard_output_and_a_log_comes_from_standard_input() {
+    let home = Home::new(SimulatorConfig::default(), "");
+    let bundle = home.folder.path().join("mine.tar.gz");
+    let mut child = home
+        .command(&["support-bundle", "--output", "-", "--log", "-"])
+        .stdin(Stdio::piped())
+        .stdout(fs::File::create(&bundle).unwrap())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = child.stdin.take().unwrap();
+    log.write_all(b"stored by /home/jane.doe/x\n").unwrap();
+    drop(log);
+    let ended = finish(child);
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.err);
+    assert!(ended.err.contains("look at it before you send it"), "{}", ended.err);
+    let text = unpacked(&bundle);
+    assert!(
+        text.contains("stored by ~/x") && text.contains("about.json"),
+        "{text}"
+    );
+    assert!(!home.folder.path().join("-").exists());
 }
