@@ -39,7 +39,7 @@ fn why_not(folder: &Path, is_of_unit: bool, users: &str, names: &[String]) -> Op
     if folder.parent().is_none() {
         return Some(format!("is the whole machine, {OWN}"));
     }
-    if let Some(hidden) = HIDDEN.iter().find(|hidden| is_of_unit && folder.starts_with(hidden)) {
+    if let Some(hidden) = hidden_from_unit(folder).filter(|_| is_of_unit) {
         return Some(format!(
             "lies in {hidden}, which the unit hides from the daemon (ProtectHome=): name one elsewhere, as in file:///srv/library"
         ));
@@ -53,8 +53,13 @@ fn why_not(folder: &Path, is_of_unit: bool, users: &str, names: &[String]) -> Op
     Some(format!("holds what lies in a person's home ({of_person}), {OWN}"))
 }
 
+/// The folder around a path that the unit hides from the daemon.
+pub fn hidden_from_unit(path: &Path) -> Option<&'static str> {
+    HIDDEN.into_iter().find(|hidden| path.starts_with(hidden))
+}
+
 /// Whether an entry of this name is a person's: its name begins with a dot, and no file system is known to make it.
-pub fn is_of_person(name: &str) -> bool {
+fn is_of_person(name: &str) -> bool {
     let is_of_file_system =
         OF_FILE_SYSTEMS.contains(&name) || BEGINNINGS_OF_FILE_SYSTEMS.iter().any(|begin| name.starts_with(begin));
     name.starts_with('.') && !is_of_file_system

@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::catalog::CatalogAddress;
 use crate::cli::exit::ExitStatus;
+use crate::cli::own_folder::hidden_from_unit;
 use crate::cli::preflight::line::CheckLine;
 use crate::settings::{LoadedSettings, Settings, SettingsFinding, StorageAddress};
 
@@ -42,9 +43,52 @@ struct OpenedFile {
     /// The key that names it; the path of the configuration's own.
     key: String,
     path: PathBuf,
-    wanted: u32,
-    /// systemd may hand it over, whatever its rights are.
-    may_be_handed: bool,
+    purpose: FilePurpose,
+}
+
+/// What a file is to the daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FilePurpose {
+    /// One of the configuration's own.
+    Configuration,
+    /// One that a key names. systemd may hand it over, whatever its rights are.
+    Named,
+    /// The catalog's.
+    Catalog,
+}
+
+/// Where the daemon of the unit has its configuration.
+const CONFIGURATION: &str = "/etc/grind";
+
+impl FilePurpose {
+    const fn wanted(self) -> u32 {
+        match self {
+            Self::Configuration | Self::Named => READ,
+            Self::Catalog => READ | WRITE,
+        }
+    }
+
+    /// Whether it is the daemon's of the unit for sure, where the check is made by hand; `is_its_own`: it lies in a folder of that user.
+    /// Root may have another library beside that, or try a configuration before it is put in place.
+    fn is_certain(self, path: &Path, is_its_own: bool) -> bool {
+        match self {
+            Self::Configuration => path.starts_with(CONFIGURATION),
+            Self::Named => false,
+            Self::Catalog => is_its_own,
+        }
+    }
+
+    fn advice(self, path: &Path, is_certain: bool) -> String {
+        let path = path.display();
+        match self {
+            Self::Configuration => format!("Let its group read it: chgrp grind {path} && chmod 640 {path}"),
+            Self::Named if is_certain => format!("Give it to that user: chown grind {path}"),
+            Self::Named => "Give it to that user (chown grind), or have systemd hand it over (LoadCredential=), which serves the daemon and \
+                            not commands run by hand."
+                .to_owned(),
+            Self::Catalog => format!("Give it to that user: chown grind:grind {path}"),
+        }
+    }
 }
 
 /// What root is told besides: nothing where the check runs as another user.
@@ -76,7 +120,8 @@ pub fn check(loaded: &LoadedSettings) -> Vec<CheckLine> {
 }
 
 /// The files that the daemon's user cannot open, by the rights that they have; nothing where the caller is not root, or there is no such
-/// user. The daemon would not start with what is an error among them, nor take a reload.
+/// user. The daemon would not start with what is an error among them, nor take a reload. By hand, where it is not known what systemd hands
+/// over, most are warnings.
 pub fn unopened(loaded: &LoadedSettings) -> Vec<SettingsFinding> {
     let user = ServiceUser::of_system().filter(|_| rustix::process::geteuid().is_root());
     let credentials = env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
@@ -90,8 +135,7 @@ fn opened_files(loaded: &LoadedSettings) -> Vec<OpenedFile> {
     let own = loaded.files.iter().map(|path| OpenedFile {
         key: path.display().to_string(),
         path: path.clone(),
-        wanted: READ,
-        may_be_handed: false,
+        purpose: FilePurpose::Configuration,
     });
     let others = [
         ("session.ca_file", settings.session.ca_file.as_deref()),
@@ -104,16 +148,14 @@ fn opened_files(loaded: &LoadedSettings) -> Vec<OpenedFile> {
     let named = named.map(|(key, path)| OpenedFile {
         key: key.to_owned(),
         path,
-        wanted: READ,
-        may_be_handed: true,
+        purpose: FilePurpose::Named,
     });
     let catalog = CatalogAddress::parse(&settings.catalog.url).ok();
     let catalog = catalog.and_then(|address| address.file().map(Path::to_owned));
     let catalog = catalog.map(|path| OpenedFile {
         key: "catalog.url".to_owned(),
         path,
-        wanted: READ | WRITE,
-        may_be_handed: false,
+        purpose: FilePurpose::Catalog,
     });
     own.chain(named).chain(catalog).collect()
 }
@@ -199,32 +241,30 @@ impl ServiceUser {
         folder.or_else(|| (!of(path, wanted)).then_some(path))
     }
 
-    /// Those of the files that this user cannot open. What systemd has handed over, in `credentials`, can be read. What it may hand over is an
-    /// error only where it is known what it does: in front of a reload.
+    /// Those of the files that this user cannot open. What systemd has handed over, in `credentials`, can be read.
     fn unopened(&self, files: &[OpenedFile], credentials: Option<&Path>) -> Vec<SettingsFinding> {
         let is_handed = |file: &&OpenedFile| credentials.is_some_and(|folder| file.path.starts_with(folder));
         let unopened = files.iter().filter(|file| !is_handed(file)).filter_map(|file| {
-            let place = self.kept_out(&file.path, file.wanted)?.display();
-            let (key, path) = (&file.key, file.path.display());
-            let what = match file.wanted {
-                READ => "read",
-                _ => "read and write",
+            let wanted = file.purpose.wanted();
+            let obstacle = match hidden_from_unit(&file.path) {
+                Some(hidden) => format!("because the unit hides {hidden} (ProtectHome=)"),
+                None => format!(
+                    "because of the rights of {}",
+                    self.kept_out(&file.path, wanted)?.display()
+                ),
             };
-            let said = format!("which the user grind cannot {what}, because of the rights of {place}");
-            Some(match file.may_be_handed {
-                false if *key == path.to_string() => {
-                    let what_to_do = format!("chgrp grind {path} && chmod 640 {path}");
-                    SettingsFinding::error(key, format!("{key}: a file of the configuration, {said}: {what_to_do}"))
-                }
-                false => SettingsFinding::error(key, format!("{key} names {path}, {said}: chown grind:grind {path}")),
-                true if credentials.is_some() => {
-                    SettingsFinding::error(key, format!("{key} names {path}, {said}: chown grind {path}"))
-                }
-                true => {
-                    let what_to_do = "Give it to that user (chown grind), or have systemd hand it over (LoadCredential=), which serves the \
-                                      daemon and not commands run by hand.";
-                    SettingsFinding::warning(key, format!("{key} names {path}, {said}. {what_to_do}"))
-                }
+            let is_its_own = file.path.parent().and_then(|folder| fs::metadata(folder).ok());
+            let is_its_own = is_its_own.is_some_and(|folder| folder.uid() == self.id);
+            let is_certain = credentials.is_some() || file.purpose.is_certain(&file.path, is_its_own);
+            let what = if wanted == READ { "read" } else { "read and write" };
+            let (key, path) = (&file.key, file.path.display());
+            let text = format!(
+                "{key}: the user grind cannot {what} {path}, {obstacle}. {}",
+                file.purpose.advice(&file.path, is_certain)
+            );
+            Some(match is_certain {
+                true => SettingsFinding::error(key, text),
+                false => SettingsFinding::warning(key, text),
             })
         });
         unopened.collect()
@@ -245,103 +285,4 @@ impl ServiceUser {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::settings::SettingsSources;
-    use std::os::unix::fs::PermissionsExt as _;
-
-    const USERS: &str = "root:x:0:0::/root:/bin/sh\ngrind:x:990:980::/var/lib/grind:/usr/sbin/nologin\n";
-    const GROUPS: &str = "root:x:0:\ngrind:x:980:\nscans:x:50:alice,grind\nothers:x:60:alice\n";
-
-    #[test]
-    fn the_user_is_found_with_all_groups() {
-        let found = ServiceUser::find(USERS, GROUPS).unwrap();
-        assert_eq!((found.id, found.groups), (990, vec![980, 50]));
-        assert_eq!(ServiceUser::find("", GROUPS), None);
-    }
-
-    #[test]
-    fn owner_group_and_others_are_told_apart_as_the_kernel_does() {
-        let user = ServiceUser::find(USERS, GROUPS).unwrap();
-        for (owner, group, mode, wanted, may) in [
-            (990, 0, 0o600, READ, true),
-            (0, 0, 0o600, READ, false),
-            (0, 980, 0o640, READ, true),
-            (0, 50, 0o770, WRITE | ENTER, true),
-            (0, 60, 0o770, WRITE, false),
-            (0, 0, 0o644, READ, true),
-            // What the owner may not, the group may not for them.
-            (990, 980, 0o070, READ, false),
-        ] {
-            let rights = FileRights { owner, group, mode };
-            assert_eq!(user.may(rights, wanted), may, "{rights:?} {wanted}");
-        }
-    }
-
-    #[test]
-    fn a_folder_on_the_way_keeps_out_too() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("secret");
-        fs::write(&file, "x").unwrap();
-        let user = ServiceUser {
-            id: u32::MAX - 1,
-            groups: Vec::new(),
-        };
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
-        assert_eq!(user.kept_out(&file, READ), Some(folder.path()));
-        assert!(user.unwritten("storage.url", &folder.path().join("new")).is_some());
-    }
-
-    #[test]
-    fn each_file_that_the_daemon_opens_is_looked_at() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let user = ServiceUser {
-            id: u32::MAX - 1,
-            groups: Vec::new(),
-        };
-        let file = |name: &str, mode: u32| {
-            let path = folder.path().join(name);
-            fs::write(&path, "").unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            path
-        };
-        let url = format!(
-            "postgres://me@db/grind?sslmode=verify-full&passfile={}&sslrootcert=db.pem",
-            file("pgpass", 0o600).display()
-        );
-        let sources = SettingsSources {
-            env: [("GRIND__LIBRARY__DIRECTORY".to_owned(), "TESTLIB".to_owned())].into(),
-            ..SettingsSources::default()
-        };
-        let mut loaded = Settings::load_without_secrets(&sources).unwrap();
-        loaded.files = vec![file("grind.toml", 0o600), file("open.toml", 0o644)];
-        loaded.settings.catalog.url = format!("sqlite://{}", file("catalog.db", 0o644).display());
-        loaded.settings.session.ca_file = Some(file("ca.pem", 0o600));
-        loaded.settings.work.barcodes_file = Some(file("chosen.txt", 0o600));
-        loaded.settings.auth.service_account_file = Some(file("key.json", 0o600));
-        let found = |loaded: &LoadedSettings, credentials: Option<&Path>| {
-            let found = user.unopened(&opened_files(loaded), credentials);
-            let name = |text: &str| text.rsplit('/').next().unwrap_or_default().to_owned();
-            let found = found.iter().map(|finding| (name(&finding.key), finding.is_warning()));
-            found.collect::<Vec<_>>()
-        };
-        let of = |named: bool| {
-            let named = ["auth.service_account_file", "session.ca_file", "work.barcodes_file"].map(|key| (key, named));
-            let all = [("grind.toml", false)]
-                .into_iter()
-                .chain(named)
-                .chain([("catalog.url", false)]);
-            all.map(|(key, is_warning)| (key.to_owned(), is_warning))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(found(&loaded, None), of(true), "systemd may hand some of them over");
-        assert_eq!(
-            found(&loaded, Some(Path::new("/run/credentials/grind.service"))),
-            of(false)
-        );
-        assert_eq!(found(&loaded, Some(folder.path())), [], "it has handed them over");
-        loaded.settings.catalog.url = url;
-        assert_eq!(found(&loaded, None).last().unwrap(), &("catalog.url".to_owned(), true));
-    }
-}
+mod tests;
