@@ -123,7 +123,7 @@ pub fn check(loaded: &LoadedSettings) -> Vec<CheckLine> {
 /// user. The daemon would not start with what is an error among them, nor take a reload. By hand, where it is not known what systemd hands
 /// over, most are warnings.
 pub fn unopened(loaded: &LoadedSettings) -> Vec<SettingsFinding> {
-    let user = ServiceUser::of_system().filter(|_| rustix::process::geteuid().is_root());
+    let user = ServiceUser::of_daemon().filter(|user| user.id != 0 && rustix::process::geteuid().is_root());
     let credentials = env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let unopened = |user: ServiceUser| user.unopened(&opened_files(loaded), credentials.as_deref());
     user.map(unopened).unwrap_or_default()
@@ -189,6 +189,31 @@ fn has_list_of_rights(path: &Path) -> bool {
 }
 
 impl ServiceUser {
+    /// The running daemon's in front of a reload, as a drop-in may name another user or further groups; else that of the packages.
+    fn of_daemon() -> Option<Self> {
+        let process = env::var("MAINPID").ok().and_then(|id| id.parse::<u32>().ok());
+        let status = process.and_then(|id| fs::read_to_string(format!("/proc/{id}/status")).ok());
+        status
+            .and_then(|status| Self::of_process(&status))
+            .or_else(Self::of_system)
+    }
+
+    /// The user of a process, by what the kernel says of it.
+    fn of_process(status: &str) -> Option<Self> {
+        let numbers = |name: &str| -> Vec<u32> {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let words = line.unwrap_or_default().split_whitespace();
+            words.filter_map(|number| number.parse().ok()).collect()
+        };
+        // The second is the effective one.
+        let id = *numbers("Uid:").get(1)?;
+        let group = numbers("Gid:").get(1).copied();
+        Some(Self {
+            id,
+            groups: group.into_iter().chain(numbers("Groups:")).collect(),
+        })
+    }
+
     fn of_system() -> Option<Self> {
         let text = |file: &str| fs::read_to_string(file).unwrap_or_default();
         Self::find(&text("/etc/passwd"), &text("/etc/group"))

@@ -15,6 +15,16 @@ fn the_user_is_found_with_all_groups() {
 }
 
 #[test]
+fn the_running_daemon_has_the_user_and_groups_that_the_kernel_tells() {
+    let status = "Name:\tgrind\nUid:\t1000\t991\t991\t991\nGid:\t1000\t981\t981\t981\nGroups:\t50 981 \nThreads:\t9\n";
+    let found = ServiceUser::of_process(status).unwrap();
+    assert_eq!((found.id, found.groups), (991, vec![981, 50, 981]));
+    assert_eq!(ServiceUser::of_process("Name:\tgrind\n"), None);
+    let own = ServiceUser::of_process(&fs::read_to_string("/proc/self/status").unwrap()).unwrap();
+    assert_eq!(own.id, rustix::process::geteuid().as_raw());
+}
+
+#[test]
 fn owner_group_and_others_are_told_apart_as_the_kernel_does() {
     let user = ServiceUser::find(USERS, GROUPS).unwrap();
     for (owner, group, mode, wanted, may) in [
