@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::catalog::{CatalogAddress, MarkedPlace};
 use crate::cli::args::ConfigArgs;
+use crate::cli::preflight::service_user;
 use crate::cli::{reading, root};
 use crate::grin::LibraryDirectory;
 use crate::pipeline::{archive_options, check_layout, scope_of};
@@ -28,7 +29,7 @@ pub struct CheckConfig {
     /// Where the config is.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Show the configuration in force, all layers merged; secrets as ***
+    /// Show the configuration in force, all layers merged; secrets and arguments of a command as ***, homes as ~
     #[arg(long)]
     pub print: bool,
     /// Ask the real services, too: sign-in, lists, storage, passphrase, disk, clock; at most some ten requests to GRIN
@@ -73,16 +74,17 @@ pub fn outcome(loaded: Result<LoadedSettings, SettingsError>, print: bool) -> Ch
     }
 }
 
-/// Makes of the settings what a run makes of them before it begins: files are read, and nobody is asked.
+/// Makes of the settings what a run makes of them before it begins: files are read, and nobody is asked. Root is told what the daemon's user
+/// could not read.
 fn usable(mut loaded: LoadedSettings) -> Result<LoadedSettings, SettingsError> {
-    let unusable = unusable(&loaded.settings);
-    if unusable.is_empty() {
-        return Ok(loaded);
+    loaded.findings.extend(unusable(&loaded.settings));
+    loaded.findings.extend(service_user::unopened(&loaded));
+    match loaded.findings.iter().all(SettingsFinding::is_warning) {
+        true => Ok(loaded),
+        false => Err(SettingsError {
+            findings: loaded.findings,
+        }),
     }
-    loaded.findings.extend(unusable);
-    Err(SettingsError {
-        findings: loaded.findings,
-    })
 }
 
 /// What the files that the settings name keep a run from.

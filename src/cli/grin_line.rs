@@ -102,6 +102,18 @@ pub fn failed(error: &SessionError) -> CliError {
         SessionError::Server { .. } => CliError::new(ExitStatus::Unavailable, "GRIN answers with a fault of its own")
             .because(error)
             .advise("Nothing was changed. Try again later; if that lasts, ask Google's partner manager."),
+        SessionError::Unexpected { .. }
+        | SessionError::NotFound
+        | SessionError::TooLarge { .. }
+        | SessionError::NoLength { .. }
+        | SessionError::Protocol(_) => {
+            CliError::new(ExitStatus::Unavailable, "GRIN gives another answer than is known here")
+                .because(error)
+                .advise(
+                    "Nothing was changed. `grind rehearse` looks at more of its answers, and `grind support-bundle` packs what was kept of \
+                     them, without books and secrets.",
+                )
+        }
         _ => CliError::new(ExitStatus::Unavailable, "a server could not be asked")
             .because(error)
             .advise("Nothing was changed. Look at the network and try again."),
@@ -128,6 +140,13 @@ mod tests {
             (
                 SessionError::Server { status: 500 },
                 "GRIN answers with a fault of its own",
+            ),
+            (
+                SessionError::Unexpected {
+                    status: 410,
+                    snippet: String::new(),
+                },
+                "GRIN gives another answer than is known here",
             ),
             (SessionError::Reset, "a server could not be asked"),
         ] {

@@ -119,8 +119,9 @@ first bytes of one archive; one small object is stored, read back and removed.",
         path: "rehearse",
         notes: "\
 For the first contact with the real GRIN: one page of each list and the beginning of its text, one search, one HEAD, and the first and last
-megabyte of one archive. Of each answer it says what was recognised, what was not (exit code 1), and what the daemon would do. Nothing is
-stored, nothing is asked for conversion, and no catalog is made.",
+megabyte of one archive. Of each answer it says what was recognised, what was not (exit code 1), and what the daemon would do. No book
+is stored, nothing is asked for conversion, and no catalog is made. Its lines name books: to report what was not recognised there is
+grind support-bundle.",
         examples: &["grind rehearse", "grind rehearse --config /etc/grind/grind.toml"],
         exits: &[Done, Failed, Usage, Unavailable, CannotCreate, NotPermitted, Config],
     },
@@ -130,10 +131,12 @@ stored, nothing is asked for conversion, and no catalog is made.",
 What of GRIN's answers is not recognised is kept, the first of each shape, in diagnostics/ beside the catalog's file (in the state folder
 where the catalog is on a server). The bundle holds that, the configuration in force, versions, the status of a running daemon, the counts
 of the catalog, and the end of a log if one is named. Every barcode and title gets the same other letters and digits throughout; secrets are
-left out. No program can know every title and name, so a person should look at it before it is sent: it is text in a tar.gz.",
+left out. No program can know every title and name, so a person should look at it before it is sent: it is text in a tar.gz.
+Only the user of the daemon may read what was kept, and only who runs this may read the file that it makes. So that the file is yours:
+sudo -u grind grind support-bundle --output - > grind-support.tar.gz",
         examples: &[
-            "grind support-bundle --output /tmp/grind-support.tar.gz",
-            "grind support-bundle --log grind.log    with the end of a log, from `journalctl -u grind -n 2000 > grind.log`",
+            "grind support-bundle --output - > grind-support.tar.gz",
+            "grind support-bundle --log grind.log    with the end of a log, from `journalctl -u grind -n 2000 > grind.log`; - for a pipe",
         ],
         exits: &[Done, Usage, Internal, CannotCreate, NotPermitted, Config],
     },

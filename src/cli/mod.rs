@@ -30,6 +30,7 @@ mod moment;
 pub(crate) mod output;
 mod output_file;
 mod output_place;
+mod own_folder;
 mod packages;
 pub mod parse;
 mod preflight;

@@ -99,6 +99,11 @@ impl DiagnosticsFolder {
         of_kind < MOST_KEPT && met.insert((answer.kind, answer.shape.clone()))
     }
 
+    /// Where answers are kept, if they are.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.0.folder.as_deref()
+    }
+
     /// How often each kind was met since the start.
     pub fn counts(&self) -> [(&'static str, u64); KINDS] {
         UnrecognisedKind::ALL.map(|kind| (kind.as_str(), self.0.counts[kind as usize].load(Ordering::Relaxed)))

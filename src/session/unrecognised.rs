@@ -21,7 +21,15 @@ pub(super) fn unrecognised(error: &SessionError) -> Option<UnrecognisedAnswer> {
                 ..answer
             });
         }
-        SessionError::NoLength { .. } | SessionError::Protocol(_) => UnrecognisedKind::Header,
+        // The status is what is needed to meet the same again.
+        SessionError::NoLength { status } => {
+            let answer = UnrecognisedAnswer::new(UnrecognisedKind::Header, &error.to_string());
+            return Some(UnrecognisedAnswer {
+                status: Some(*status),
+                ..answer
+            });
+        }
+        SessionError::Protocol(_) => UnrecognisedKind::Header,
         SessionError::Unexpected { status, snippet } => {
             let reason = StatusCode::from_u16(*status)
                 .ok()

@@ -59,6 +59,13 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// What is wrong with an address to which secrets are sent; `None`: nothing.
+pub(crate) fn wrong_address(key: &str, url: &Url) -> Option<String> {
+    let mut findings = Vec::new();
+    check_address(key, url, &mut findings);
+    findings.pop().map(|finding| finding.text)
+}
+
 /// Nothing secret travels in clear, and no address carries a password.
 fn check_address(key: &str, url: &Url, findings: &mut Vec<SettingsFinding>) {
     if !url.username().is_empty() || url.password().is_some() {

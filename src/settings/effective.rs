@@ -7,7 +7,8 @@ use crate::settings::section::ConfigKey;
 use crate::settings::sections::Settings;
 
 impl Settings {
-    /// Every key with its value as TOML; unset ones as comments, passwords inside addresses as `***`.
+    /// Every key with its value as TOML; unset ones as comments, passwords inside addresses and arguments of a command as `***`, homes of
+    /// persons as `~`.
     pub fn effective(&self) -> String {
         let mut text = String::new();
         let mut section = "";
@@ -30,9 +31,9 @@ impl Settings {
 pub(super) fn shown(key: &ConfigKey, value: &toml::Value) -> String {
     match value {
         toml::Value::String(text) if (key.section, key.name) == ("hooks", "on_stored") => {
-            toml::Value::String(whom(text)).to_string()
+            toml::Value::String(without_homes(&whom(text))).to_string()
         }
-        toml::Value::String(text) => toml::Value::String(masked(text)).to_string(),
+        toml::Value::String(text) => toml::Value::String(without_homes(&masked(text))).to_string(),
         toml::Value::Array(values) => {
             let values: Vec<_> = values.iter().map(|value| shown(key, value)).collect();
             format!("[{}]", values.join(", "))
@@ -41,14 +42,46 @@ pub(super) fn shown(key: &ConfigKey, value: &toml::Value) -> String {
     }
 }
 
-/// Whom a hook tells. Path and query of an address are often the key to it.
-fn whom(text: &str) -> String {
+/// Whom a hook tells, or is meant to. Path and query of an address are often the key to it, and so are arguments of a command.
+pub(super) fn whom(text: &str) -> String {
+    if !text.contains("://") || text.trim_start().starts_with('/') {
+        let (program, rest) = text.trim().split_once(char::is_whitespace).unwrap_or((text, ""));
+        return match rest.is_empty() {
+            true => program.to_owned(),
+            false => format!("{program} ***"),
+        };
+    }
     match HookTarget::parse(text) {
         Ok(HookTarget::Address(url)) if url.path() != "/" || url.query().is_some() => {
             format!("{}/***", url.origin().ascii_serialization())
         }
         _ => masked(text),
     }
+}
+
+/// Folders in which persons have their homes.
+const HOMES: [&str; 2] = ["/home/", "/Users/"];
+
+/// A text with `~` for each home of a person, whose name a path would tell.
+pub(crate) fn without_homes(text: &str) -> String {
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    let next = |text: &str| {
+        let found = HOMES.iter().filter_map(|homes| Some((text.find(homes)?, homes.len())));
+        found.min()
+    };
+    while let Some((at, length)) = next(rest) {
+        let (before, home) = rest.split_at(at);
+        let is_at_front = !before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'));
+        let ends = |c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\'' | ',' | ';' | ':' | ')' | '?' | '&');
+        let name = home[length..].find(ends).unwrap_or(home.len() - length);
+        out.push_str(before);
+        match is_at_front && name > 0 {
+            true => out.push('~'),
+            false => out.push_str(&home[..length + name]),
+        }
+        rest = &home[length + name..];
+    }
+    out + rest
 }
 
 /// An address whose user part is replaced by `***`, and on the web what follows the question mark; other texts as they are.
@@ -105,6 +138,35 @@ pub(crate) fn masked_catalog_address(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_command_the_program_is_shown_and_of_a_home_nobody() {
+        for (text, shown) in [
+            ("/usr/local/bin/told", "/usr/local/bin/told"),
+            ("/usr/local/bin/told --token S3CR3T", "/usr/local/bin/told ***"),
+            ("/bin/told https://k:hush@h.example/x", "/bin/told ***"),
+            ("/home/jane.doe/bin/told -v", "~/bin/told ***"),
+            ("told --token S3CR3T", "told ***"),
+        ] {
+            assert_eq!(without_homes(&whom(text)), shown, "{text}");
+        }
+        for (text, shown) in [
+            ("/home/jane.doe/key.json", "~/key.json"),
+            ("file:///home/jane/library", "file://~/library"),
+            ("/Users/jane", "~"),
+            ("cannot read \"/home/jane\": /home/joe/x", "cannot read \"~\": ~/x"),
+            (
+                "postgres://db/grind?passfile=/home/jane/pw",
+                "postgres://db/grind?passfile=~/pw",
+            ),
+            ("/home/", "/home/"),
+            ("/home", "/home"),
+            ("/srv/home/books", "/srv/home/books"),
+            ("https://h.example/home/page", "https://h.example/home/page"),
+        ] {
+            assert_eq!(without_homes(text), shown, "{text}");
+        }
+    }
 
     #[test]
     fn no_form_of_an_address_shows_a_password() {

@@ -27,10 +27,11 @@ pub(crate) use crate::settings::address::{
 };
 pub(crate) use crate::settings::bandwidth::{BandwidthLimit, BandwidthNow, BandwidthTimetable};
 pub(crate) use crate::settings::change::{ChangeEffect, diff};
+pub(crate) use crate::settings::check::wrong_address;
 #[cfg(test)]
 pub(crate) use crate::settings::choices::ScheduleInterval;
 pub(crate) use crate::settings::choices::{DiskReserve, LayoutChoice};
-pub(crate) use crate::settings::effective::masked_catalog_address;
+pub(crate) use crate::settings::effective::{masked_catalog_address, without_homes};
 pub use crate::settings::finding::SettingsFindingLevel;
 pub(crate) use crate::settings::finding::{SettingsError, SettingsFinding, UnusableSetting};
 pub(crate) use crate::settings::hook_target::HookTarget;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::cli::auth::login::unusable;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
-use crate::cli::first_contact::{GrinContact, judge_summary};
+use crate::cli::first_contact::{GrinContact, SummaryVerdict};
 use crate::cli::grin_line::GrinLine;
 use crate::cli::{grin_line, output};
 use crate::grin::{ClientSecretFile, CredentialsFile, SecretFileError, ServiceAccountKey, TokenUriPolicy};
@@ -173,7 +173,8 @@ fn expiry(settings: &Settings) -> Option<Timestamp> {
 fn ask(settings: &Settings) -> Result<(), CliError> {
     grin_line::with(grin_line::config(settings)?, async |line: &GrinLine| {
         let summary = GrinContact::new(line, settings)?.summary().await;
-        judge_summary(&summary.map_err(|error| grin_line::failed(&error))?)
+        let answer = summary.map_err(|error| grin_line::failed(&error))?;
+        SummaryVerdict::of(&answer).into_error(&answer).map_or(Ok(()), Err)
     })
 }
 

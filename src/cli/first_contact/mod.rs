@@ -1,10 +1,12 @@
 //! The few requests by which GRIN is met for the first time: by `grind check-config --connect` and `grind rehearse`.
 
 mod sample;
+mod summary;
 
 use futures::StreamExt as _;
 
 pub use sample::{ListSample, SampleEnd, ServedList};
+pub use summary::{SummaryVerdict, speaks_for_itself_alone};
 
 use crate::actor::AskContext;
 use crate::cli::error::CliError;
@@ -58,10 +60,14 @@ impl<'a> GrinContact<'a> {
         })
     }
 
-    /// The summary of the directory, the cheapest thing that needs a sign-in.
+    /// The summary of the directory, the cheapest thing that needs a sign-in. One that is not recognised is kept.
     pub async fn summary(&self) -> Result<SmallAnswer, SessionError> {
         let fetch = FetchAnswer::get(self.addresses.summary(), RequestKind::Other, SUMMARY);
-        self.line.session.ask(fetch, &self.cx).await
+        let answer = self.line.session.ask(fetch, &self.cx).await?;
+        if let Some(unrecognised) = SummaryVerdict::of(&answer).unrecognised(&answer) {
+            self.line.session.diagnostics().report(unrecognised);
+        }
+        Ok(answer)
     }
 
     /// The beginning of a list, in one form.
@@ -147,28 +153,4 @@ fn of_body(error: BodyError) -> SessionError {
         },
         BodyError::Restart | BodyError::TooSlow | BodyError::Cancelled => SessionError::Reset,
     }
-}
-
-/// Whether an answer to the request for the summary shows that GRIN accepts the sign-in.
-pub fn judge_summary(answer: &SmallAnswer) -> Result<(), CliError> {
-    match answer.status {
-        200 if !is_page(&answer.body) => Ok(()),
-        200 => Err(CliError::new(
-            ExitStatus::NotPermitted,
-            "GRIN answers with a page instead of the summary",
-        )
-        .cause("it looks like a sign-in page or a refusal")
-        .advise("Sign in with `grind auth login`; check grin.base_url and library.directory.")),
-        status => Err(
-            CliError::new(ExitStatus::NotPermitted, "GRIN has no such directory for this account")
-                .cause(format!("status {status} for {}", answer.url))
-                .advise("Check library.directory; upper and lower case count."),
-        ),
-    }
-}
-
-/// The summary is text; a page in its place is a sign-in page or a refusal, whatever its status.
-fn is_page(body: &[u8]) -> bool {
-    let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    text.trim_ascii_start().starts_with(b"<")
 }

@@ -3,10 +3,12 @@
 use std::io::{BufRead, Read as _, Write};
 use std::path::{Path, PathBuf};
 
+use url::Url;
+
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::init::{InitArgs, checks, places};
-use crate::settings::{SettingsSources, StorageAddress};
+use crate::settings::{SettingsSources, StorageAddress, StoreProvider};
 
 /// How often a person may answer a question wrongly.
 const TRIES: usize = 3;
@@ -22,6 +24,17 @@ pub enum SignInAnswer {
     Person(PathBuf),
 }
 
+/// By what an object store is reached, where its provider's own and the environment do not do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoreAnswers {
+    /// Its address.
+    pub endpoint: Option<Url>,
+    /// The region of an S3 bucket.
+    pub region: Option<String>,
+    /// The account of an Azure container.
+    pub account: Option<String>,
+}
+
 /// All answers, each found to be fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InitAnswers {
@@ -29,6 +42,8 @@ pub struct InitAnswers {
     pub library: String,
     /// `storage.url`.
     pub storage: String,
+    /// How its object store is reached.
+    pub store: StoreAnswers,
     /// The file with the keys of an object store; `None`: they come from elsewhere, or there is nothing to open.
     pub storage_keys: Option<PathBuf>,
     /// The sign-in.
@@ -91,8 +106,9 @@ impl InitAnswers {
             given: args.storage.as_deref(),
         };
         let present = SettingsSources::of_process(Some(&places(args)[0]));
-        let storage = source.answer(&storage, |url| checks::storage(url, args, &present))?;
-        let storage_keys = storage_keys(args, &storage, source)?;
+        let storage = source.answer(&storage, |url| checks::storage(url, &present))?;
+        let store = store(args, &storage, source)?;
+        let storage_keys = storage_keys(args, (&storage, &store), source)?;
         let sign_in = sign_in(args, source)?;
         let passphrase = Question {
             flag: "--passphrase-file",
@@ -103,6 +119,7 @@ impl InitAnswers {
         Ok(Self {
             library,
             storage,
+            store,
             storage_keys,
             sign_in,
             passphrase,
@@ -142,9 +159,47 @@ fn path(path: Option<&PathBuf>) -> Option<&str> {
     path.and_then(|path| path.to_str())
 }
 
-fn storage_keys<R: BufRead, W: Write>(
+/// What a flag gives is taken as it is; what else an object store may need is asked for on a terminal, before its keys are tried.
+fn store<R: BufRead, W: Write>(
     args: &InitArgs,
     url: &str,
+    source: &mut AnswerSource<R, W>,
+) -> Result<StoreAnswers, CliError> {
+    let mut answers = StoreAnswers {
+        endpoint: args.endpoint.clone(),
+        region: args.region.clone(),
+        account: args.account.clone(),
+    };
+    let Some(provider) = StorageAddress::provider_of(url) else {
+        return Ok(answers);
+    };
+    let endpoint = Question {
+        flag: "--endpoint",
+        words: "The address of the object store, as in https://minio.example.org:9000 (empty: its provider's own)",
+        given: args.endpoint.as_ref().map(Url::as_str),
+    };
+    answers.endpoint = source.answer_or_nothing(&endpoint, checks::endpoint)?;
+    let region = Question {
+        flag: "--region",
+        words: "The region of the bucket (empty: the one that the environment names)",
+        given: args.region.as_deref(),
+    };
+    let account = Question {
+        flag: "--account",
+        words: "The storage account of the container (empty: the one that the environment names)",
+        given: args.account.as_deref(),
+    };
+    match provider {
+        StoreProvider::S3 => answers.region = source.answer_or_nothing(&region, checks::name_at_store)?,
+        StoreProvider::Azure => answers.account = source.answer_or_nothing(&account, checks::name_at_store)?,
+        StoreProvider::Google => {}
+    }
+    Ok(answers)
+}
+
+fn storage_keys<R: BufRead, W: Write>(
+    args: &InitArgs,
+    (url, store): (&str, &StoreAnswers),
     source: &mut AnswerSource<R, W>,
 ) -> Result<Option<PathBuf>, CliError> {
     let question = Question {
@@ -155,7 +210,7 @@ fn storage_keys<R: BufRead, W: Write>(
     match (StorageAddress::provider_of(url), question.given) {
         (None, None) => Ok(None),
         (None, Some(_)) => Err(question.unfit(&format!("{url} is no object store and has no keys"))),
-        (Some(_), _) => source.answer_or_nothing(&question, |file| checks::storage_keys(file, url, args)),
+        (Some(_), _) => source.answer_or_nothing(&question, |file| checks::storage_keys(file, url, store)),
     }
 }
 
@@ -294,6 +349,49 @@ mod tests {
         assert_eq!((answer.unwrap_err().exit(), said.as_str()), (ExitStatus::Config, ""));
         let (answer, said) = asked(Some("/\n/\n/\n/\nTESTLIB\n"), None);
         assert_eq!(answer.unwrap_err().exit(), ExitStatus::Config, "{said}");
+    }
+
+    #[test]
+    fn an_object_store_is_asked_for_what_its_provider_does_not_tell() {
+        let args = InitArgs::default();
+        let given = InitArgs {
+            endpoint: Some("https://given.example.org".parse().unwrap()),
+            ..InitArgs::default()
+        };
+        for (url, args, typed, expected, questions) in [
+            (
+                "s3://b",
+                &args,
+                Some("https://minio.example.org:9000\nlocal\n"),
+                ["https://minio.example.org:9000/", "local", ""],
+                2,
+            ),
+            ("s3://b", &args, Some("http://minio.example.org\n\n\n"), ["", "", ""], 3),
+            (
+                "s3://b",
+                &given,
+                Some("eu-1\n"),
+                ["https://given.example.org/", "eu-1", ""],
+                1,
+            ),
+            ("az://c", &args, Some("\nbooks\n"), ["", "", "books"], 2),
+            ("file:///srv/library", &args, Some(""), ["", "", ""], 0),
+            ("s3://b", &given, None, ["https://given.example.org/", "", ""], 0),
+        ] {
+            let mut source = AnswerSource {
+                typed: typed.map(str::as_bytes),
+                asked: Vec::new(),
+            };
+            let StoreAnswers {
+                endpoint,
+                region,
+                account,
+            } = store(args, url, &mut source).unwrap();
+            let found = [endpoint.map(String::from), region, account].map(Option::unwrap_or_default);
+            let asked = String::from_utf8(source.asked).unwrap();
+            assert_eq!(found, expected, "{url} {typed:?}");
+            assert_eq!(asked.matches("(empty: ").count(), questions, "{asked}");
+        }
     }
 
     #[test]

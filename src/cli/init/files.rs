@@ -10,7 +10,6 @@ use tempfile::NamedTempFile;
 
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
-use crate::cli::init::InitArgs;
 use crate::cli::init::answers::{InitAnswers, SignInAnswer};
 use crate::settings::StorageAddress;
 
@@ -29,7 +28,7 @@ pub struct NewFile {
 
 impl InitAnswers {
     /// The configuration file.
-    pub fn configuration(&self, args: &InitArgs) -> Result<String, CliError> {
+    pub fn configuration(&self) -> Result<String, CliError> {
         let secrets = self.secrets()?;
         let mut text = String::from(
             "# Written by grind init. Every key with its default: grind check-config --print.\n\
@@ -50,12 +49,12 @@ impl InitAnswers {
         let credentials = matches!(self.sign_in, SignInAnswer::Person(_)).then_some(CREDENTIALS);
         section("auth", &[("credentials_file", credentials)]);
         section("archive", &[]);
-        let endpoint = args.endpoint.as_ref().map(url::Url::as_str);
+        let endpoint = self.store.endpoint.as_ref().map(url::Url::as_str);
         let place = [
             ("url", Some(self.storage.as_str())),
             ("endpoint", endpoint),
-            ("region", args.region.as_deref()),
-            ("account", args.account.as_deref()),
+            ("region", self.store.region.as_deref()),
+            ("account", self.store.account.as_deref()),
         ];
         section("storage", &place);
         let queues = match self.asks_for_conversions {
@@ -215,11 +214,13 @@ fn not_written(path: &Path, error: &io::Error) -> CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::init::answers::StoreAnswers;
 
     fn answers() -> InitAnswers {
         InitAnswers {
             library: "Harvard".to_owned(),
             storage: "file:///srv/library".to_owned(),
+            store: StoreAnswers::default(),
             storage_keys: None,
             sign_in: SignInAnswer::Person("/etc/grind/client.json".into()),
             passphrase: "/root/100%/gpg".into(),
@@ -229,7 +230,7 @@ mod tests {
 
     #[test]
     fn configuration_and_drop_in_name_the_same_credentials() {
-        let text = answers().configuration(&InitArgs::default()).unwrap();
+        let text = answers().configuration().unwrap();
         let read: toml::Table = text.parse().unwrap();
         assert_eq!(read["auth"]["client_secret_file"].as_str(), Some("client.json"));
         assert_eq!(read["auth"]["credentials_file"].as_str(), Some(CREDENTIALS));
@@ -247,14 +248,14 @@ mod tests {
     fn keys_of_an_object_store_are_a_credential_and_odd_folders_are_quoted() {
         let in_bucket = InitAnswers {
             storage: "s3://bucket".to_owned(),
+            store: StoreAnswers {
+                account: Some("books2".to_owned()),
+                ..StoreAnswers::default()
+            },
             storage_keys: Some("/root/s3 keys/aws".into()),
             ..answers()
         };
-        let args = InitArgs {
-            account: Some("books2".to_owned()),
-            ..InitArgs::default()
-        };
-        let read: toml::Table = in_bucket.configuration(&args).unwrap().parse().unwrap();
+        let read: toml::Table = in_bucket.configuration().unwrap().parse().unwrap();
         assert_eq!(read["storage"]["credentials_file"].as_str(), Some("aws"));
         assert_eq!(read["storage"]["account"].as_str(), Some("books2"));
         let unit = in_bucket.drop_in().unwrap();

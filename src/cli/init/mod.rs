@@ -36,13 +36,13 @@ pub struct InitArgs {
     /// Where books go: file:///path, s3://bucket/prefix, az://container/prefix or gs://bucket/prefix
     #[arg(long, value_name = "URL", help_heading = "Answers")]
     pub storage: Option<String>,
-    /// Address of an object store that is not its provider's own
+    /// Address of an object store that is not its provider's own [default: asked for on a terminal, else its provider's own]
     #[arg(long, value_name = "URL", help_heading = "Answers")]
     pub endpoint: Option<Url>,
-    /// Region of the bucket
+    /// Region of the bucket [default: asked for on a terminal, else that of the environment]
     #[arg(long, value_name = "NAME", help_heading = "Answers")]
     pub region: Option<String>,
-    /// Storage account of an Azure container
+    /// Storage account of an Azure container [default: asked for on a terminal, else that of the environment]
     #[arg(long, value_name = "NAME", help_heading = "Answers")]
     pub account: Option<String>,
     /// File with the keys of an object store [default: asked for on a terminal, else those of the environment, or this machine's own]
@@ -90,8 +90,8 @@ pub fn run(args: &InitArgs) -> CommandResult {
         asked: io::stdout(),
     };
     let answers = InitAnswers::gather(args, &mut source)?;
-    let text = answers.configuration(args)?;
-    let loaded = proven(&answers, &text)?;
+    let text = answers.configuration()?;
+    let mut loaded = proven(&answers, &text)?;
     let (answers, shown) = match &args.root {
         Some(root) => (answers.in_image(root), path_in_image(&configuration, root)),
         None => (answers, configuration.clone()),
@@ -109,6 +109,7 @@ pub fn run(args: &InitArgs) -> CommandResult {
         },
     ];
     write_all(&files, args.force)?;
+    loaded.files = vec![files[0].path.clone()];
     for file in &files {
         output::print(&format!("written: {}\n", file.path.display()))?;
     }
@@ -237,6 +238,7 @@ fn as_word(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::init::answers::StoreAnswers;
 
     /// The commands of the steps, without the words before them.
     fn commands(config: Option<&str>, secrets: [&str; 2]) -> Vec<String> {
@@ -250,6 +252,7 @@ mod tests {
         let answers = InitAnswers {
             library: "Harvard".to_owned(),
             storage: "s3://bucket/books".to_owned(),
+            store: StoreAnswers::default(),
             storage_keys: Some("/root/it's keys/s3".into()),
             sign_in: SignInAnswer::ServiceAccount(key),
             passphrase,
@@ -297,6 +300,7 @@ mod tests {
         let of = |storage: &str| InitAnswers {
             library: "Harvard".to_owned(),
             storage: storage.to_owned(),
+            store: StoreAnswers::default(),
             storage_keys: None,
             sign_in: SignInAnswer::ServiceAccount("/etc/grind/key.json".into()),
             passphrase: "/etc/grind/gpg".into(),

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::archive::{ArchiveError, try_keys};
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
-use crate::cli::first_contact::{GrinContact, ListSample, judge_summary};
+use crate::cli::first_contact::{GrinContact, ListSample, SummaryVerdict, speaks_for_itself_alone};
 use crate::cli::grin_line;
 use crate::cli::grin_line::GrinLine;
 use crate::cli::preflight::clock;
@@ -44,12 +44,15 @@ async fn ask(line: &GrinLine, settings: &Settings) -> Result<Vec<CheckLine>, Cli
     let contact = GrinContact::new(line, settings)?;
     let summary = contact.summary().await;
     let mut lines = vec![sign_in(&summary), certificate(settings, &summary)];
-    let Ok(answer) = summary else {
-        let rest = [CLOCK, LIST, PASSPHRASE].into_iter();
-        lines.extend(rest.map(|key| CheckLine::not_checked(key, "GRIN gave no answer to the sign-in")));
-        return Ok(lines);
-    };
-    lines.push(clock::compare(&answer, Timestamp::now()));
+    let unanswered = |key| CheckLine::not_checked(key, "GRIN gave no answer to the sign-in");
+    match &summary {
+        Ok(answer) => lines.push(clock::compare(answer, Timestamp::now())),
+        Err(error) if speaks_for_itself_alone(error) => lines.push(unanswered(CLOCK)),
+        Err(_) => {
+            lines.extend([CLOCK, LIST, PASSPHRASE].map(unanswered));
+            return Ok(lines);
+        }
+    }
     match contact.list(ListKind::Converted, ListForm::Html).await {
         Ok(sample) => {
             lines.push(list(&sample));
@@ -67,13 +70,19 @@ async fn ask(line: &GrinLine, settings: &Settings) -> Result<Vec<CheckLine>, Cli
 }
 
 fn sign_in(summary: &Result<SmallAnswer, SessionError>) -> CheckLine {
-    let judged = match summary {
-        Ok(answer) => judge_summary(answer),
-        Err(error) => Err(grin_line::failed(error)),
+    let (verdict, error) = match summary {
+        Ok(answer) => {
+            let verdict = SummaryVerdict::of(answer);
+            (verdict, verdict.into_error(answer))
+        }
+        // A status that nobody knows says as little of the sign-in as a page.
+        Err(error @ SessionError::Unexpected { .. }) => (SummaryVerdict::Unknown, Some(grin_line::failed(error))),
+        Err(error) => return CheckLine::of_error(SIGN_IN, &grin_line::failed(error)),
     };
-    match judged {
-        Ok(()) => CheckLine::passed(SIGN_IN, "GRIN accepts the sign-in, and knows the library's directory"),
-        Err(error) => CheckLine::of_error(SIGN_IN, &error),
+    match (verdict, error) {
+        (_, None) => CheckLine::passed(SIGN_IN, "GRIN accepts the sign-in, and knows the library's directory"),
+        (SummaryVerdict::Unknown, Some(error)) => CheckLine::doubtful(SIGN_IN, error.in_one_line()),
+        (_, Some(error)) => CheckLine::of_error(SIGN_IN, &error),
     }
 }
 

@@ -5,7 +5,7 @@ mod clock;
 mod grin;
 mod line;
 mod places;
-mod service_user;
+pub(super) mod service_user;
 
 pub use places::storage_fault;
 
@@ -55,7 +55,7 @@ pub fn check(loaded: &LoadedSettings, findings: &[SettingsFinding]) -> CommandRe
         printed
     };
     tell(of_config)?;
-    tell(service_user::check(settings))?;
+    tell(service_user::check(loaded))?;
     tell(grin::check(settings))?;
     tell(places::storage(settings))?;
     // Not twice: what is wrong with its address keeps from opening it.

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 
 use crate::catalog::{KeptStorageMark, MarkedPlace};
 use crate::cli::exit::ExitStatus;
+use crate::cli::own_folder::not_its_own;
 use crate::cli::preflight::line::CheckLine;
+use crate::cli::preflight::service_user;
 use crate::cli::reading;
 use crate::pipeline::{check_place, second_copy_config, storage_config};
 use crate::settings::{Settings, StorageAddress};
@@ -40,6 +42,10 @@ pub fn storage(settings: &Settings) -> Vec<CheckLine> {
         (Ok(main), Ok(copy)) => (main, copy),
         (Err(error), _) | (_, Err(error)) => return vec![CheckLine::not_checked(STORAGE, error.to_string())],
     };
+    let foreign = not_their_own(settings);
+    if !foreign.is_empty() {
+        return foreign;
+    }
     let made: Vec<_> = settings.book_places().map(|(_, url)| MadeFolders::below(url)).collect();
     let kept = |place| reading::storage_mark(&settings.catalog.url, place);
     let main = TriedStorage {
@@ -62,6 +68,20 @@ pub fn storage(settings: &Settings) -> Vec<CheckLine> {
         .flat_map(|storage| storage.lines())
         .collect();
     made.into_iter().for_each(MadeFolders::remove);
+    lines
+}
+
+/// Folders that cannot be a library's: nothing is tried in somebody's home.
+fn not_their_own(settings: &Settings) -> Vec<CheckLine> {
+    let is_of_unit = service_user::is_asked_for();
+    let lines = settings.book_places().filter_map(|(key, url)| {
+        let why = not_its_own(&StorageAddress::folder_of(url)?, is_of_unit)?;
+        Some(CheckLine::failed(key, ExitStatus::Config, why))
+    });
+    let mut lines: Vec<_> = lines.collect();
+    if !lines.is_empty() {
+        lines.push(CheckLine::not_checked(ROOM, "the storage cannot be there"));
+    }
     lines
 }
 

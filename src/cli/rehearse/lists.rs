@@ -19,7 +19,11 @@ pub fn list(sample: &ListSample) -> RehearsalStep {
         .into_iter()
         .filter(|words| !words.is_empty())
         .collect();
-    RehearsalStep::not_recognised(format!("{sample}: {}", trouble.join("; ")), in_spite(sample))
+    let seen = format!("{sample}: {}", trouble.join("; "));
+    match sample.refusal {
+        Some(AnswerRefusal::SignIn) => RehearsalStep::signed_out(seen, in_spite(sample)),
+        _ => RehearsalStep::not_recognised(seen, in_spite(sample)),
+    }
 }
 
 /// Words in the column of the state that are not known.
@@ -180,6 +184,12 @@ mod tests {
                 "<html>Welcome</html>",
                 "NOT RECOGNISED",
                 "do without this form",
+            ),
+            (
+                ListForm::Html,
+                "<html><form><input type=\"password\"></form></html>",
+                "no answer",
+                "another token",
             ),
             (
                 ListForm::Html,

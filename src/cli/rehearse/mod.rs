@@ -4,12 +4,14 @@ mod archive;
 mod lists;
 mod step;
 
+use std::path::Path;
+
 use clap::Args;
 
 use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
-use crate::cli::first_contact::{GrinContact, judge_summary};
+use crate::cli::first_contact::{GrinContact, SummaryVerdict, speaks_for_itself_alone};
 use crate::cli::grin_line::GrinLine;
 use crate::cli::rehearse::step::{RehearsalStep, exit_of};
 use crate::cli::{grin_line, load, output};
@@ -43,6 +45,7 @@ pub fn run(args: &RehearseArgs) -> CommandResult {
             settings: &settings,
             steps: Vec::new(),
             rows: Vec::new(),
+            of_summary: None,
         };
         rehearsal.sign_in().await?;
         rehearsal.lists().await?;
@@ -58,6 +61,8 @@ struct Rehearsal<'a> {
     steps: Vec<RehearsalStep>,
     /// Rows of the lists, archives that are ready first.
     rows: Vec<ListRow>,
+    /// What it would mean that there is no summary.
+    of_summary: Option<ExitStatus>,
 }
 
 impl Rehearsal<'_> {
@@ -83,14 +88,21 @@ impl Rehearsal<'_> {
         Ok(may)
     }
 
-    /// Without a sign-in nothing else can be seen.
+    /// Without a sign-in nothing else can be seen. The daemon never asks for the summary: what is not understood of it keeps from nothing.
     async fn sign_in(&mut self) -> Result<(), CliError> {
-        let summary = self.contact.summary().await;
-        judge_summary(&summary.map_err(|error| grin_line::failed(&error))?)?;
-        self.note(RehearsalStep::recognised(
-            "the summary of the directory: GRIN accepts the sign-in",
-            "",
-        ))
+        const WHAT: &str = "the summary of the directory";
+        let missing = match self.contact.summary().await {
+            Ok(answer) => SummaryVerdict::of(&answer).into_error(&answer),
+            Err(error) if speaks_for_itself_alone(&error) => Some(grin_line::failed(&error)),
+            Err(error) => return Err(grin_line::failed(&error)),
+        };
+        let Some(error) = missing else {
+            let seen = format!("{WHAT}: GRIN accepts the sign-in");
+            return self.note(RehearsalStep::recognised(seen, ""));
+        };
+        self.of_summary = Some(error.exit());
+        let seen = format!("{WHAT}: {}", error.in_one_line());
+        self.note(RehearsalStep::not_recognised(seen, "The daemon does not ask for it."))
     }
 
     async fn lists(&mut self) -> Result<(), CliError> {
@@ -187,16 +199,57 @@ impl Rehearsal<'_> {
     }
 
     fn conclude(&self) -> CommandResult {
-        let exit = exit_of(&self.steps);
-        let verdict = match exit {
-            ExitStatus::Done => "Everything that was looked at was recognised.",
-            ExitStatus::Failed => "Something was not recognised; please report the lines above.",
-            _ => "Not everything could be looked at.",
-        };
+        let exit = exit_of(&self.steps, self.of_summary);
+        let is_to_report = self.steps.iter().any(RehearsalStep::is_unrecognised);
+        let folder = self.contact.line.session.diagnostics().folder();
         let asked = self.asked();
         output::print(&format!(
-            "\n{verdict} {asked} requests were made; nothing was stored, and nothing asked for conversion.\n"
+            "\n{}{asked} requests were made; no book was stored, and nothing asked for conversion.\n",
+            verdict(exit, is_to_report, folder)
         ))?;
         Ok(exit)
+    }
+}
+
+/// What came of it. The lines of the steps name books: what is to be sent is the bundle.
+fn verdict(exit: ExitStatus, is_to_report: bool, folder: Option<&Path>) -> String {
+    let came_of_it = match (exit, is_to_report) {
+        (ExitStatus::Done, false) => "Everything that was looked at was recognised.",
+        (_, true) => "Something was not recognised.",
+        (_, false) => "Not everything could be looked at.",
+    };
+    let folder = folder.map_or_else(String::new, |folder| format!(" in {}", folder.display()));
+    match is_to_report {
+        true => format!(
+            "{came_of_it} What could be kept of it is{folder}. To report it, run `grind support-bundle` as you ran this: it packs that with \
+             other letters for barcodes and titles. The lines above name books, and are for you alone.\n"
+        ),
+        false => format!("{came_of_it} "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_reported_is_the_bundle_and_never_the_lines() {
+        let folder = Path::new("/var/lib/grind/diagnostics");
+        for (exit, is_to_report, begins) in [
+            (
+                ExitStatus::Done,
+                false,
+                "Everything that was looked at was recognised. ",
+            ),
+            (ExitStatus::Failed, true, "Something was not recognised. What"),
+            (ExitStatus::NotPermitted, true, "Something was not recognised. What"),
+            (ExitStatus::Unavailable, false, "Not everything could be looked at. "),
+        ] {
+            let said = verdict(exit, is_to_report, Some(folder));
+            assert!(said.starts_with(begins) && !said.contains("report the lines"), "{said}");
+            for words in ["`grind support-bundle`", "/var/lib/grind/diagnostics", "for you alone"] {
+                assert_eq!(said.contains(words), is_to_report, "{said}");
+            }
+        }
     }
 }

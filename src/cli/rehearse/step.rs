@@ -41,6 +41,11 @@ impl RehearsalStep {
         Self::new(StepVerdict::NotRecognised, seen, then)
     }
 
+    /// A sign-in page in place of the answer.
+    pub fn signed_out(seen: impl Into<String>, then: impl Into<String>) -> Self {
+        Self::new(StepVerdict::NotAnswered(ExitStatus::NotPermitted), seen, then)
+    }
+
     /// It was not made.
     pub fn left_out(what: &str, why: &str) -> Self {
         Self::new(StepVerdict::LeftOut, format!("{what}: {why}"), "")
@@ -65,6 +70,11 @@ impl RehearsalStep {
             ),
         };
         Self::new(verdict, seen, then)
+    }
+
+    /// Whether something of the answer was not understood, so that there is something to report.
+    pub fn is_unrecognised(&self) -> bool {
+        self.verdict == StepVerdict::NotRecognised
     }
 
     fn new(verdict: StepVerdict, seen: impl Into<String>, then: impl Into<String>) -> Self {
@@ -92,8 +102,9 @@ impl fmt::Display for RehearsalStep {
     }
 }
 
-/// What the shell is told: first what a person must act on, then what may pass, then what was not recognised.
-pub fn exit_of(steps: &[RehearsalStep]) -> ExitStatus {
+/// What the shell is told: first what a person must act on, then what may pass, then what was not recognised. `of_summary`, which a summary
+/// that is not there would mean, counts only where nothing else was recognised either.
+pub fn exit_of(steps: &[RehearsalStep], of_summary: Option<ExitStatus>) -> ExitStatus {
     let weight = |exit: &ExitStatus| match exit {
         ExitStatus::Config => 4,
         ExitStatus::NotPermitted => 3,
@@ -105,7 +116,9 @@ pub fn exit_of(steps: &[RehearsalStep]) -> ExitStatus {
         StepVerdict::NotRecognised => Some(ExitStatus::Failed),
         StepVerdict::Recognised | StepVerdict::LeftOut => None,
     });
-    exits.max_by_key(weight).unwrap_or(ExitStatus::Done)
+    let is_in_doubt = steps.iter().all(|step| step.verdict != StepVerdict::Recognised);
+    let of_summary = of_summary.filter(|_| is_in_doubt);
+    exits.chain(of_summary).max_by_key(weight).unwrap_or(ExitStatus::Done)
 }
 
 #[cfg(test)]
@@ -132,13 +145,29 @@ mod tests {
                 RehearsalStep::of_error("_failed as pages", &error),
                 RehearsalStep::left_out("HEAD", "no archive is ready"),
             ];
-            assert_eq!(exit_of(&steps), exit, "{error}");
+            assert_eq!(exit_of(&steps, None), exit, "{error}");
         }
         let worst = [
             RehearsalStep::not_recognised("a", ""),
             RehearsalStep::of_error("b", &SessionError::TokenWanted),
             RehearsalStep::of_error("c", &SessionError::Reset),
         ];
-        assert_eq!(exit_of(&worst), ExitStatus::NotPermitted);
+        assert_eq!(exit_of(&worst, None), ExitStatus::NotPermitted);
+    }
+
+    #[test]
+    fn a_summary_that_is_not_there_says_nothing_where_a_list_is() {
+        let summary = RehearsalStep::not_recognised("the summary", "");
+        let recognised = RehearsalStep::recognised("_failed as pages", "");
+        let away = RehearsalStep::of_error("_failed as pages", &SessionError::NotFound);
+        let of_summary = Some(ExitStatus::NotPermitted);
+        for (steps, exit) in [
+            (vec![summary.clone(), recognised.clone()], ExitStatus::Failed),
+            (vec![summary.clone(), recognised, away.clone()], ExitStatus::Failed),
+            (vec![summary.clone(), away], ExitStatus::NotPermitted),
+            (vec![summary], ExitStatus::NotPermitted),
+        ] {
+            assert_eq!(exit_of(&steps, of_summary), exit, "{steps:?}");
+        }
     }
 }

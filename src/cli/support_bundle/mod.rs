@@ -1,14 +1,16 @@
 //! `grind support-bundle`: what GRIN answered and was not recognised, with what helps to understand it, without books and secrets.
 
 mod answers;
+mod cells;
 mod config;
 mod names;
 mod pseudonyms;
+mod unread;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, IsTerminal as _, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -29,8 +31,9 @@ use crate::cli::support_bundle::pseudonyms::{BookPseudonyms, ELSEWHERE};
 use crate::cli::{load, output, reading, status};
 use crate::diagnostics::{UnrecognisedAnswer, kept_answers, without_secrets};
 use crate::grin::{Barcode, LibraryDirectory};
+use crate::log;
 use crate::pipeline::wanted_books;
-use crate::settings::{Settings, diagnostics_folder};
+use crate::settings::{Settings, diagnostics_folder, without_homes};
 
 /// Bytes of the log's end.
 const LOG: u64 = 256 << 10;
@@ -41,18 +44,32 @@ pub struct SupportBundleArgs {
     /// Where the daemon is, which tells its status; and its config.
     #[command(flatten)]
     pub reach: ReachArgs,
-    /// The bundle; a file that is there already is left alone [default: grind-support-DATE.tar.gz]
+    /// The bundle; a file that is there already is left alone; - for standard output, which a file of your own takes [default:
+    /// grind-support-DATE.tar.gz]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// A log whose last lines are packed, too, such as `journalctl -u grind -n 2000` writes it
+    /// A log whose last lines are packed, too, such as `journalctl -u grind -n 2000` writes it; - for standard input
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
 }
 
+/// In place of a file: standard output, or standard input.
+const STANDARD: &str = "-";
+
 /// Packs, and says what.
 pub fn run(args: &SupportBundleArgs) -> CommandResult {
+    let is_to_stdout = args.output.as_deref() == Some(Path::new(STANDARD));
+    if is_to_stdout && io::stdout().is_terminal() {
+        return Err(CliError::new(ExitStatus::Usage, "a bundle is nothing for a terminal")
+            .advise("Lead it into a file: grind support-bundle --output - > grind-support.tar.gz"));
+    }
     let settings = load::of_catalog(&args.reach.config)?;
     let bundle = gather(args, &settings)?;
+    if is_to_stdout {
+        output::write_to(&mut io::stdout().lock(), |out| pack(out, &bundle))?;
+        log::tell_failure(&said("the bundle", &bundle));
+        return Ok(ExitStatus::Done);
+    }
     let path = args.output.clone().unwrap_or_else(|| {
         let name = format!(
             "grind-support-{}.tar.gz",
@@ -60,23 +77,30 @@ pub fn run(args: &SupportBundleArgs) -> CommandResult {
         );
         PathBuf::from(name)
     });
-    pack(&path, &bundle).map_err(|error| {
+    // For its owner's eyes alone.
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+    file.and_then(|file| pack(file, &bundle)).map_err(|error| {
         CliError::new(
             ExitStatus::CannotCreate,
             format!("{} cannot be written", path.display()),
         )
         .because(&error)
         .advise(
-            "Name another file with --output, in a folder that you may write to; a file that is there is left alone.",
+            "Name another file with --output, in a folder that you may write to; a file that is there is left alone. With --output - a file \
+             of yours takes it: sudo -u grind grind support-bundle --output - > grind-support.tar.gz",
         )
     })?;
-    let mut said = format!("{} holds:\n", path.display());
-    for file in &bundle {
+    output::print(&said(&path.display().to_string(), &bundle))?;
+    Ok(ExitStatus::Done)
+}
+
+/// What a bundle holds.
+fn said(name: &str, bundle: &[BundledFile]) -> String {
+    let mut said = format!("{name} holds:\n");
+    for file in bundle {
         let _ = writeln!(said, "  {:<32}{}", file.name, file.what);
     }
-    said += "Barcodes and titles are replaced, secrets left out. A program cannot know them all: look at it before you send it.\n";
-    output::print(&said)?;
-    Ok(ExitStatus::Done)
+    said + "Barcodes and titles are replaced, secrets left out. A program cannot know them all: look at it before you send it.\n"
 }
 
 /// One file of a bundle.
@@ -126,7 +150,7 @@ fn gather(args: &SupportBundleArgs, settings: &Settings) -> Result<Vec<BundledFi
             .and_then(|endpoints| status::ask(&endpoints))
             .ok(),
         report: report.and_then(|report| serde_json::to_value(report).ok()),
-        log: log.transpose()?.map(|log| without_secrets(&log)),
+        log: log.transpose()?.map(|log| without_homes(&without_secrets(&log))),
     };
     let suspects = gathered.suspects();
     let known = match &reader {
@@ -150,14 +174,22 @@ fn with_digits(mut names: Vec<Barcode>) -> Vec<Barcode> {
 
 /// The last lines of a file, or of a pipe, which is read through.
 fn last_lines(path: &Path) -> io::Result<String> {
+    if path == Path::new(STANDARD) {
+        return last_lines_of(io::stdin().lock(), 0);
+    }
     let mut file = File::open(path)?;
     let metadata = file.metadata()?;
-    let mut left_out = 0;
-    if metadata.is_file() {
-        left_out = file.seek(SeekFrom::Start(metadata.len().saturating_sub(LOG)))?;
-    }
+    let left_out = match metadata.is_file() {
+        true => file.seek(SeekFrom::Start(metadata.len().saturating_sub(LOG)))?,
+        false => 0,
+    };
+    last_lines_of(file, left_out)
+}
+
+/// The last lines of what is read to its end, of which so many bytes were left out.
+fn last_lines_of(mut log: impl io::Read, mut left_out: u64) -> io::Result<String> {
     let mut text = Vec::new();
-    while (&mut file).take(LOG).read_to_end(&mut text)? > 0 {
+    while log.by_ref().take(LOG).read_to_end(&mut text)? > 0 {
         let too_many = (text.len() as u64).saturating_sub(LOG);
         left_out += too_many;
         text.drain(..usize::try_from(too_many).unwrap_or(text.len()));
@@ -172,7 +204,8 @@ fn last_lines(path: &Path) -> io::Result<String> {
 impl Gathered {
     /// Names that may be barcodes, wherever they stand.
     fn suspects(&self) -> Vec<Barcode> {
-        let mut texts: Vec<String> = self.answers.iter().map(|answer| answer.body.clone()).collect();
+        let of_answer = |answer: &UnrecognisedAnswer| [answer.body.clone(), answer.shape.clone()];
+        let mut texts: Vec<String> = self.answers.iter().flat_map(of_answer).collect();
         texts.extend(self.answers.iter().filter_map(|answer| answer.url.clone()));
         texts.extend(self.log.clone());
         texts.extend([&self.status, &self.report].into_iter().flatten().map(Value::to_string));
@@ -214,8 +247,12 @@ impl Gathered {
         files.extend(json("report.json", "counts of the catalog", self.report.as_ref()));
         let log = self.log.as_deref().map(|log| names.log(log));
         files.extend(log.map(|log| BundledFile::new("log.txt", "the last lines of the log", log)));
+        let library = LibraryDirectory::parse(&settings.library.directory).ok();
         for (number, answer) in self.answers.iter().enumerate() {
-            let answer = without_books(answer, &words, &names);
+            let is_read = library
+                .as_ref()
+                .is_some_and(|library| !rows_of(answer, library).is_empty());
+            let answer = without_books(answer, is_read, &words, &names);
             let name = format!("answers/{number:03}-{}.json", answer.kind.as_str());
             let what = format!("not recognised: {}", answer.shape);
             files.extend(serde_json::to_string_pretty(&answer).map(|text| BundledFile::new(&name, &what, text)));
@@ -248,7 +285,7 @@ fn about(settings: &Settings) -> String {
 fn without_names(value: &Value, names: &BookPseudonyms) -> Value {
     match value {
         Value::String(text) if text.parse::<jiff::Timestamp>().is_ok() => value.clone(),
-        Value::String(text) => Value::String(names.plain(&without_secrets(text), ELSEWHERE)),
+        Value::String(text) => Value::String(names.plain(&without_homes(&without_secrets(text)), ELSEWHERE)),
         Value::Array(values) => values.iter().map(|value| without_names(value, names)).collect(),
         Value::Object(fields) => {
             let fields = fields.iter();
@@ -262,10 +299,9 @@ fn without_names(value: &Value, names: &BookPseudonyms) -> Value {
     }
 }
 
-/// Writes the bundle, for its owner's eyes alone.
-fn pack(path: &Path, files: &[BundledFile]) -> io::Result<()> {
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    let mut archive = tar::Builder::new(GzEncoder::new(file, Compression::default()));
+/// Writes the bundle.
+fn pack(out: impl io::Write, files: &[BundledFile]) -> io::Result<()> {
+    let mut archive = tar::Builder::new(GzEncoder::new(out, Compression::default()));
     for file in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(file.text.len() as u64);
@@ -281,6 +317,7 @@ fn pack(path: &Path, files: &[BundledFile]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
     use std::os::fd::AsRawFd as _;
 
     use super::*;

@@ -12,7 +12,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use flate2::read::GzDecoder;
 use url::Url;
 
-use crate::diagnostics::UnrecognisedAnswer;
+use crate::diagnostics::{UnrecognisedAnswer, UnrecognisedKind};
+use crate::lab::simulator::faults::answer as whole_answer;
 use crate::lab::simulator::grin::query::{QueryPairs, split_barcodes};
 use crate::lab::simulator::shared::SimulatorState;
 
@@ -41,6 +42,8 @@ struct ReplayedAnswer {
     location: Option<String>,
     content_type: String,
     body: String,
+    /// Nothing in its head says where it ends.
+    is_unframed: bool,
     given: Arc<AtomicUsize>,
 }
 
@@ -118,16 +121,18 @@ impl ReplayedAnswer {
         let url = answer.url.as_deref().and_then(|url| Url::parse(url).ok());
         let url = url.ok_or("its address was not kept")?;
         let name = url.path_segments().and_then(|mut parts| parts.next_back());
-        // Lists, searches and requests for conversion begin so; an archive was not kept.
-        let name = name.filter(|name| name.starts_with('_'));
+        // Lists, searches and requests for conversion begin so, and the summary of the directory has no name; an archive was not kept.
+        let name = name.filter(|name| name.starts_with('_') || name.is_empty());
         let name = name
-            .ok_or("it is no list, search or request for conversion")?
+            .ok_or("it is no list, search, summary or request for conversion")?
             .to_owned();
         let location = answer.redirected_to.as_ref().map(|host| format!("https://{host}/"));
         let usual = if location.is_some() { 302 } else { 200 };
         let status =
             StatusCode::from_u16(answer.status.unwrap_or(usual)).map_err(|_| "its status is not one of HTTP")?;
-        if status == StatusCode::OK && (answer.body.is_empty() || answer.content_type.is_empty()) {
+        // Of such an answer nothing was read.
+        let is_unframed = answer.kind == UnrecognisedKind::Header && answer.status.is_some();
+        if status == StatusCode::OK && !is_unframed && (answer.body.is_empty() || answer.content_type.is_empty()) {
             return Err("its text or its type was not kept");
         }
         let content_type = Some(answer.content_type.as_str()).filter(|kept| !kept.is_empty());
@@ -135,8 +140,16 @@ impl ReplayedAnswer {
             name,
             status,
             location,
-            content_type: content_type.unwrap_or("text/html").to_owned(),
-            body: answer.body.clone(),
+            // A page would show its own end.
+            content_type: match is_unframed {
+                true => "text/plain".to_owned(),
+                false => content_type.unwrap_or("text/html").to_owned(),
+            },
+            body: match is_unframed {
+                true => "Barcode\n".to_owned(),
+                false => answer.body.clone(),
+            },
+            is_unframed,
             url,
             given: Arc::default(),
         })
@@ -175,13 +188,16 @@ pub(super) fn answer(shared: &SimulatorState, request: &HttpRequest, name: &str,
     if let Some(location) = &replayed.location {
         answer.insert_header((LOCATION, location.as_str()));
     }
-    Some(answer.content_type(replayed.content_type.as_str()).body(body))
+    let answer = answer.content_type(replayed.content_type.as_str()).body(body);
+    Some(match replayed.is_unframed {
+        true => whole_answer::unframed(answer),
+        false => answer,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnostics::UnrecognisedKind;
 
     fn kept(url: &str, body: &str) -> UnrecognisedAnswer {
         UnrecognisedAnswer::new(UnrecognisedKind::Column, body)

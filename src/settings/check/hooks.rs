@@ -1,7 +1,7 @@
 //! Can the hook be told?
 
 use crate::settings::check::{check_address, error};
-use crate::settings::effective::masked;
+use crate::settings::effective::whom;
 use crate::settings::finding::SettingsFinding;
 use crate::settings::hook_target::{HookTarget, not_runnable};
 use crate::settings::sections::HooksSettings;
@@ -14,7 +14,7 @@ pub(super) fn check(hooks: &HooksSettings, findings: &mut Vec<SettingsFinding>) 
     }
     let Some(text) = &hooks.on_stored else { return };
     match HookTarget::parse(text) {
-        Err(why) => error(findings, KEY, format!("= {:?} {why}", masked(text))),
+        Err(why) => error(findings, KEY, format!("= {:?} {why}", whom(text))),
         Ok(HookTarget::Address(url)) => check_address(KEY, &url, findings),
         Ok(HookTarget::Command(words)) => {
             let program = words.first().map_or("", String::as_str);

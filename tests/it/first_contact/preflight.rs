@@ -214,3 +214,17 @@ fn what_only_reads_the_catalog_needs_no_secrets() {
     by_environment.arg("report").env("GRIND_CONFIG", &home.config);
     assert!(by_environment.output().unwrap().status.success());
 }
+
+#[test]
+fn a_home_is_no_storage_and_nothing_is_tried_in_it() {
+    let home = Home::new(small(), "");
+    let folder = home.root();
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join(".bashrc"), "").unwrap();
+    let ended = connect(&home);
+    assert_eq!(verdict(&ended, "storage.url"), "error");
+    assert_eq!(verdict(&ended, "storage.disk_reserve"), "not checked");
+    assert!(ended.out.contains("(.bashrc)"), "{}", ended.out);
+    assert_eq!(ended.status.code(), Some(78), "{}", ended.out);
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+}

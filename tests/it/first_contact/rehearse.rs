@@ -1,6 +1,9 @@
 //! `grind rehearse`: few requests, nothing stored, and what is not recognised is said.
 
-use grind::lab::simulator::{FaultKind, ListConfig, PagerForm, SimulatorConfig, SimulatorRequest, StateMix};
+use grind::diagnostics::{UnrecognisedAnswer, UnrecognisedKind};
+use grind::lab::simulator::{
+    FaultKind, ListConfig, PagerForm, ReplayedAnswers, SimulatorConfig, SimulatorRequest, StateMix,
+};
 
 use super::{away, end_sign_in, library, requests, signed_in};
 use crate::support::Home;
@@ -61,6 +64,10 @@ fn a_page_and_an_archive_that_are_not_recognised_are_said_with_what_would_follow
         ended.out
     );
     assert!(ended.out.contains("The daemon would not store it"), "{}", ended.out);
+    assert!(!ended.out.contains("report the lines"), "{}", ended.out);
+    assert!(ended.out.contains("`grind support-bundle`"), "{}", ended.out);
+    let folder = home.folder.path().join("diagnostics").display().to_string();
+    assert!(ended.out.contains(&folder), "{folder}: {}", ended.out);
 }
 
 #[test]
@@ -125,4 +132,43 @@ fn a_sign_in_that_has_ended_and_a_grin_that_is_away_have_their_codes() {
     assert_eq!(ended.status.code(), Some(77), "{}", ended.err);
     let ended = Home::new(small(), &away()).grind(&["rehearse"]);
     assert_eq!(ended.status.code(), Some(69), "{}", ended.err);
+}
+
+/// A GRIN that answers its directory with this page and status, and the rest as always.
+fn with_summary(status: u16, page: &str) -> Home {
+    let url = "https://books.example/libraries/TESTLIB/?format=text&result_count=1";
+    let answer = UnrecognisedAnswer::new(UnrecognisedKind::Answer, "")
+        .asked_at(&url.parse().unwrap())
+        .answered("text/html", page.as_bytes());
+    let answer = UnrecognisedAnswer {
+        status: Some(status),
+        ..answer
+    };
+    signed_in(SimulatorConfig {
+        replay: ReplayedAnswers::of(vec![answer]),
+        ..small()
+    })
+}
+
+#[test]
+fn behind_a_summary_that_is_not_recognised_the_rest_is_rehearsed_and_it_is_kept() {
+    for (status, page) in [(200, "<html>Welcome</html>"), (410, "<html>Gone</html>")] {
+        let home = with_summary(status, page);
+        let ended = home.grind(&["rehearse"]);
+        assert_eq!(ended.status.code(), Some(1), "{} {}", ended.out, ended.err);
+        for words in [
+            "NOT RECOGNISED: the summary of the directory",
+            "recognised: _all_books as pages, 100 rows",
+            "the passphrase or key opens it",
+        ] {
+            assert!(ended.out.contains(words), "{words}: {}", ended.out);
+        }
+        assert!(!ended.out.contains("network"), "{}", ended.out);
+        let kept = std::fs::read_dir(home.folder.path().join("diagnostics")).unwrap();
+        assert_eq!(kept.count(), 1, "{status}");
+        let ended = home.grind(&["check-config", "--connect"]);
+        assert!(ended.out.contains("warning: auth: "), "{}", ended.out);
+        assert!(ended.out.contains("ok: grin._converted: "), "{}", ended.out);
+        assert_eq!(ended.status.code(), Some(0), "{}", ended.out);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -195,4 +195,61 @@ fn a_bundle_names_no_book_and_no_secret_and_is_met_again_when_played_back() {
     STEPS.iter().for_each(|step| drop(replaying.grind(step)));
     assert_eq!(found(replaying.folder.path()), kept);
     replaying.stop();
+}
+
+#[test]
+fn a_bundle_goes_to_standard_output_and_a_log_comes_from_standard_input() {
+    let home = Home::new(SimulatorConfig::default(), "");
+    let bundle = home.folder.path().join("mine.tar.gz");
+    let mut child = home
+        .command(&["support-bundle", "--output", "-", "--log", "-"])
+        .stdin(Stdio::piped())
+        .stdout(fs::File::create(&bundle).unwrap())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = child.stdin.take().unwrap();
+    log.write_all(b"stored by /home/jane.doe/x\n").unwrap();
+    drop(log);
+    let ended = finish(child);
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.err);
+    assert!(ended.err.contains("look at it before you send it"), "{}", ended.err);
+    let text = unpacked(&bundle);
+    assert!(text.contains("stored by ~/x") && text.contains("about.json"), "{text}");
+    assert!(!home.folder.path().join("-").exists());
+}
+
+/// What is kept after a rehearsal with a GRIN that gives these answers.
+fn kept_of(answers: Vec<UnrecognisedAnswer>) -> Vec<UnrecognisedAnswer> {
+    let config = SimulatorConfig {
+        replay: ReplayedAnswers::of(answers),
+        ..SimulatorConfig::default()
+    };
+    let home = Home::new(config, "");
+    drop(home.grind(&["rehearse"]));
+    let files = fs::read_dir(home.folder.path().join("diagnostics")).unwrap();
+    let read = files.map(|file| serde_json::from_slice(&fs::read(file.unwrap().path()).unwrap()).unwrap());
+    read.collect()
+}
+
+#[test]
+fn an_answer_whose_end_cannot_be_told_is_met_again() {
+    let url = "https://books.example/libraries/TESTLIB/_all_books?format=text&mode=all";
+    let answer = UnrecognisedAnswer::new(UnrecognisedKind::Header, "answer 200 without a length");
+    let answer = UnrecognisedAnswer {
+        status: Some(200),
+        ..answer.asked_at(&url.parse().unwrap())
+    };
+    let shapes = |kept: &[UnrecognisedAnswer]| -> Vec<String> {
+        let shapes = kept
+            .iter()
+            .map(|answer| format!("{}: {}", answer.kind.as_str(), answer.shape));
+        shapes.collect()
+    };
+    let first = kept_of(vec![answer]);
+    assert_eq!(
+        shapes(&first),
+        ["header: answer 0 without a length: its end cannot be told from a cut"]
+    );
+    assert_eq!(shapes(&kept_of(first.clone())), shapes(&first));
 }

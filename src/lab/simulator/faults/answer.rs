@@ -76,7 +76,7 @@ fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 /// Only the connection's end ends the body.
-fn unframed(mut answer: HttpResponse) -> HttpResponse {
+pub(crate) fn unframed(mut answer: HttpResponse) -> HttpResponse {
     answer.head_mut().no_chunking(true);
     answer.head_mut().set_connection_type(ConnectionType::Close);
     answer.map_body(|_, body| BoxBody::new(UnframedBody(body)))
