@@ -20,8 +20,17 @@ fn answer(shelf: &mut Shelf, code: &str, outcome: O, words: &str) -> Conversions
     shelf.ledger.execute(RecordConversions(answers)).unwrap()
 }
 
-#[test]
-fn each_queue_has_its_books_oldest_first_by_priority() {
+/// What a forecast counts where these are fetched.
+fn counted(shelf: &mut Shelf, asked: WantedBooks) -> ForecastInputs {
+    let pace = AskPace {
+        asked,
+        ..AskPace::default()
+    };
+    shelf.ledger.execute(pace).unwrap().inputs
+}
+
+/// Books in each of GRIN's states; TL0006 goes before others.
+fn of_every_word() -> Shelf {
     let mut shelf = Shelf::new();
     let words = [
         "NEW",
@@ -48,6 +57,12 @@ fn each_queue_has_its_books_oldest_first_by_priority() {
             wish: BookWish::First,
         })
         .unwrap();
+    shelf
+}
+
+#[test]
+fn each_queue_has_its_books_oldest_first_by_priority() {
+    let mut shelf = of_every_word();
     let cases: [(&[Queue], &[&str]); 5] = [
         (&[Queue::Unconverted], &["TL0006", "TL0008", "TL0000", "TL0004"]),
         (&[Queue::Previous], &["TL0001"]),
@@ -69,15 +84,31 @@ fn each_queue_has_its_books_oldest_first_by_priority() {
             queues: queues.to_vec(),
             ..WantedBooks::default()
         };
-        let pace = AskPace {
-            asked,
-            ..AskPace::default()
-        };
-        let counted = shelf.ledger.execute(pace).unwrap().inputs;
+        let counted = counted(&mut shelf, asked);
         assert_eq!(counted.unconverted, expected.len() as u64, "{queues:?}");
         assert_eq!(counted.ready + counted.unconverted + counted.unasked, 6, "{queues:?}");
     }
     assert_eq!(plan(&mut shelf, &[Queue::Unconverted], 1), [barcode("TL0006")]);
+}
+
+#[test]
+fn of_named_books_a_forecast_counts_those_that_are_fetched() {
+    let mut shelf = of_every_word();
+    let named = ["TL0000", "TL0001", "TL0002", "TL0005", "TL0404"].map(barcode);
+    for (queues, left) in [
+        // TL0005 is ready, TL0001 is looked for, GRIN has never scanned TL0002.
+        (vec![Queue::Converted], [1, 1, 1, 4]),
+        (vec![Queue::Converted, Queue::Unconverted], [1, 2, 1, 3]),
+    ] {
+        let asked = WantedBooks {
+            queues,
+            only: Some(named.clone().into()),
+            limit: None,
+        };
+        let counted = counted(&mut shelf, asked);
+        let told = [counted.ready, counted.unconverted, counted.unscanned, counted.unasked];
+        assert_eq!(told, left);
+    }
 }
 
 #[test]
