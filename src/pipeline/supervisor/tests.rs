@@ -1,5 +1,7 @@
 //! Whole runs over a stub of a library.
 
+mod month;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -12,8 +14,9 @@ use crate::catalog::{
     AskFixity, CatalogError, DueCopy, DueHook, EnrichBatch, HookQueue, KeptCopy, NotedSetting, PlanConversions,
     RecordConversions, RecordEnrichment, SecondCopyStanding, SharedTask, TaskAnswer, ToEnrich,
 };
-use crate::grin::{Barcode, GrinAddresses};
-use crate::pipeline::fan_out::tests::library::{Fate, LibraryStub};
+use crate::grin::{Barcode, GrinAddresses, ListKind};
+use crate::pipeline::book_services::BookServices;
+use crate::pipeline::fan_out::tests::library::{Fate, LibraryStub, StubTask};
 use crate::pipeline::fixity::{RereadBook, RereadNext};
 use crate::pipeline::hooks::HookStep;
 use crate::pipeline::membership::LibraryMembership;
@@ -46,7 +49,17 @@ fn what_cannot_be_released_is_not_said_to_be() {
 
 /// A library of which everything is known already.
 impl TaskServices for LibraryStub {
-    async fn collect(&self, _ask: CollectList, _cx: &AskContext) -> Result<CollectResult, TaskFault> {
+    async fn collect(&self, ask: CollectList, _cx: &AskContext) -> Result<CollectResult, TaskFault> {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        if self.is_out(WaitCause::Grin) {
+            return Err(TaskFault::lost("connection reset"));
+        }
+        self.catalog()?;
+        match ask.list {
+            ListKind::AllBooks => self.note(StubTask::AllBooks),
+            ListKind::Failed => self.note(StubTask::ShortList),
+            _ => {}
+        }
         Ok(CollectResult::default())
     }
 
@@ -71,10 +84,14 @@ impl TaskServices for LibraryStub {
     }
 
     async fn to_enrich(&self, _ask: ToEnrich, _cx: &AskContext) -> Result<EnrichBatch, CatalogError> {
+        self.catalog()?;
+        self.note(StubTask::Facts);
         Ok(EnrichBatch::default())
     }
 
     async fn plan_conversions(&self, _ask: PlanConversions, _cx: &AskContext) -> Result<Vec<Barcode>, CatalogError> {
+        self.catalog()?;
+        self.note(StubTask::Conversions);
         Ok(Vec::new())
     }
 
@@ -90,7 +107,9 @@ impl TaskServices for LibraryStub {
         unreachable!("no batch is cut")
     }
 
-    async fn acquire(&self, _task: SharedTask, _cx: &AskContext) -> Result<TaskAnswer, CatalogError> {
+    async fn acquire(&self, task: SharedTask, _cx: &AskContext) -> Result<TaskAnswer, CatalogError> {
+        self.catalog()?;
+        BookServices::membership(self).took(task);
         Ok(TaskAnswer::Held { fence: 1 })
     }
 
@@ -98,11 +117,19 @@ impl TaskServices for LibraryStub {
         Ok(())
     }
 
-    async fn last_copy(&self, _copy: KeptCopy, _cx: &AskContext) -> Result<Option<Timestamp>, CatalogError> {
-        Ok(None)
+    async fn last_copy(&self, copy: KeptCopy, _cx: &AskContext) -> Result<Option<Timestamp>, CatalogError> {
+        self.catalog()?;
+        let copies = self.copies.borrow();
+        Ok(copies.iter().rfind(|(made, _)| *made == copy).map(|(_, at)| *at))
     }
 
-    async fn make_copy(&self, _copy: KeptCopy, _cx: &AskContext) -> Result<(), TaskFault> {
+    async fn make_copy(&self, copy: KeptCopy, _cx: &AskContext) -> Result<(), TaskFault> {
+        self.catalog()?;
+        self.check_storage().await.map_err(|error| TaskFault::of(&error))?;
+        self.copies
+            .borrow_mut()
+            .push((copy, BookServices::membership(self).now()));
+        self.note(StubTask::Copy(copy));
         Ok(())
     }
 

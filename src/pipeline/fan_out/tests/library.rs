@@ -11,9 +11,10 @@ use tokio::time::{Instant, sleep};
 use super::*;
 use crate::archive::ArchiveError;
 use crate::catalog::{
-    BookSelection, ClaimBooks, ClaimSettlement, ClaimToken, PutOffBook, RecordDoubtfulPublication, RenewClaims,
-    SettleClaim, StoredBook,
+    BookSelection, ClaimBooks, ClaimSettlement, ClaimToken, KeptCopy, MemberCard, PutOffBook,
+    RecordDoubtfulPublication, RenewClaims, SettleClaim, StoredBook,
 };
+use crate::clock::SystemClock;
 use crate::grin::Barcode;
 use crate::pipeline::PublishedVolume;
 use crate::pipeline::membership::LibraryMembership;
@@ -62,6 +63,20 @@ pub struct LibraryStub {
     pub secrets: Vec<PathBuf>,
     fence: RefCell<i64>,
     membership: LibraryMembership,
+    /// What else a whole run did, by tokio's clock.
+    tasks: RefCell<Vec<(StubTask, Instant)>>,
+    /// The copies that were made, by the catalog's clock.
+    pub copies: RefCell<Vec<(KeptCopy, Timestamp)>>,
+}
+
+/// What a whole run does besides books, where it came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StubTask {
+    AllBooks,
+    ShortList,
+    Facts,
+    Conversions,
+    Copy(KeptCopy),
 }
 
 impl LibraryStub {
@@ -75,7 +90,44 @@ impl LibraryStub {
             secrets: Vec::new(),
             fence: RefCell::default(),
             membership: LibraryMembership::of_tests(),
+            tasks: RefCell::default(),
+            copies: RefCell::default(),
         }
+    }
+
+    /// The program of this clock begins, and is its only member.
+    pub fn join(&mut self, clock: &SystemClock) {
+        let card = MemberCard {
+            instance: "test".into(),
+            owner: "test:0".into(),
+            host: "host".into(),
+            program: "daemon".into(),
+            version: "0".into(),
+        };
+        let month = Duration::from_secs(40 * 24 * 3_600);
+        self.membership = LibraryMembership::joined(card, month, clock.clone(), clock.since_boot(), clock.now());
+    }
+
+    /// As the catalog does when a program has ended without a word.
+    pub fn free_claims(&self) {
+        self.books
+            .borrow_mut()
+            .values_mut()
+            .for_each(|book| book.claimed = None);
+    }
+
+    pub fn note(&self, task: StubTask) {
+        self.tasks.borrow_mut().push((task, Instant::now()));
+    }
+
+    /// When this was done.
+    pub fn done(&self, task: StubTask) -> Vec<Instant> {
+        let tasks = self.tasks.borrow();
+        tasks
+            .iter()
+            .filter(|(done, _)| *done == task)
+            .map(|(_, at)| *at)
+            .collect()
     }
 
     pub fn add(&self, code: &str, fate: Fate, after: Duration) {
@@ -100,7 +152,7 @@ impl LibraryStub {
         self.outages.borrow_mut().push((cause, from..from + length));
     }
 
-    fn is_out(&self, cause: WaitCause) -> bool {
+    pub fn is_out(&self, cause: WaitCause) -> bool {
         let now = Instant::now();
         let outages = self.outages.borrow();
         outages
@@ -134,7 +186,7 @@ impl LibraryStub {
         closed.map(|(_, range)| range.end).max()
     }
 
-    fn catalog(&self) -> Result<(), CatalogError> {
+    pub fn catalog(&self) -> Result<(), CatalogError> {
         match self.is_out(WaitCause::Catalog) {
             true => Err(CatalogError::Busy),
             false => Ok(()),
