@@ -1,12 +1,13 @@
 //! What must be known: each answer by a flag, else asked for on the terminal, and checked at once.
 
 use std::io::{BufRead, Read as _, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use url::Url;
 
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
+use crate::cli::init::secrets::refuse_unprintable;
 use crate::cli::init::{InitArgs, checks, places};
 use crate::settings::{SettingsSources, StorageAddress, StoreProvider};
 
@@ -77,20 +78,6 @@ impl Question<'_> {
 }
 
 impl InitAnswers {
-    /// The same as whoever runs in an image reads it whose root is this folder: what lies in the image is named as it is there.
-    pub fn in_image(mut self, root: &Path) -> Self {
-        let sign_in = match &mut self.sign_in {
-            SignInAnswer::ServiceAccount(file) | SignInAnswer::Person(file) => file,
-        };
-        for file in [sign_in, &mut self.passphrase]
-            .into_iter()
-            .chain(&mut self.storage_keys)
-        {
-            *file = path_in_image(file, root);
-        }
-        self
-    }
-
     /// Gathers them.
     pub fn gather<R: BufRead, W: Write>(args: &InitArgs, source: &mut AnswerSource<R, W>) -> Result<Self, CliError> {
         refuse_unprintable(args)?;
@@ -126,33 +113,6 @@ impl InitAnswers {
             asks_for_conversions: source.conversions(args.ask_for_conversions.as_deref())?,
         })
     }
-}
-
-/// The path as the image has it; another one stays, and is the image's business.
-pub fn path_in_image(path: &Path, root: &Path) -> PathBuf {
-    let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-    path.strip_prefix(root)
-        .map_or_else(|_| path.to_owned(), |below| Path::new("/").join(below))
-}
-
-/// A path that is no UTF-8 can stand in no configuration.
-fn refuse_unprintable(args: &InitArgs) -> Result<(), CliError> {
-    for (flag, path) in [
-        ("--storage-keys-file", &args.storage_keys_file),
-        ("--service-account-file", &args.service_account_file),
-        ("--client-secret-file", &args.client_secret_file),
-        ("--passphrase-file", &args.passphrase_file),
-    ] {
-        let question = Question {
-            flag,
-            words: "",
-            given: None,
-        };
-        if let Some(path) = path.as_ref().filter(|path| path.to_str().is_none()) {
-            return Err(question.unfit(&format!("{} is not UTF-8; give the file another name", path.display())));
-        }
-    }
-    Ok(())
 }
 
 fn path(path: Option<&PathBuf>) -> Option<&str> {

@@ -3,6 +3,7 @@
 mod answers;
 mod checks;
 mod files;
+mod image;
 mod secrets;
 
 use std::fmt::Write as _;
@@ -15,8 +16,9 @@ use url::Url;
 use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
-use crate::cli::init::answers::{AnswerSource, InitAnswers, SignInAnswer, path_in_image};
+use crate::cli::init::answers::{AnswerSource, InitAnswers, SignInAnswer};
 use crate::cli::init::files::{NewFile, refuse_existing, write_all};
+use crate::cli::init::image::path_in_image;
 use crate::cli::root::{as_daemon_user, shell_quoted};
 use crate::cli::{load, output, preflight};
 use crate::settings::{LoadedSettings, Settings, SettingsFinding, SettingsSources, StorageAddress};

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
+use crate::cli::init::InitArgs;
 use crate::cli::init::answers::{InitAnswers, SignInAnswer};
 
 /// A secret as configuration and unit name it: the name of the credential, and the file.
@@ -54,4 +55,22 @@ impl InitAnswers {
                 .advise("Give each a name of its own, of ASCII letters, digits, dots, - and _. Nothing was written."),
         )
     }
+}
+
+/// Refuses a path that is no UTF-8: it can stand in no configuration.
+pub fn refuse_unprintable(args: &InitArgs) -> Result<(), CliError> {
+    for (flag, file) in [
+        ("--storage-keys-file", &args.storage_keys_file),
+        ("--service-account-file", &args.service_account_file),
+        ("--client-secret-file", &args.client_secret_file),
+        ("--passphrase-file", &args.passphrase_file),
+    ] {
+        if let Some(file) = file.as_ref().filter(|file| file.to_str().is_none()) {
+            let what = format!("{flag}: {} is not UTF-8", file.display());
+            return Err(
+                CliError::new(ExitStatus::Config, what).advise("Give the file another name. Nothing was written.")
+            );
+        }
+    }
+    Ok(())
 }

@@ -2,6 +2,8 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write as _;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -9,6 +11,9 @@ use std::process::{Command, Stdio};
 
 use grind::settings::{DEMO_PASSPHRASE, Settings, SettingsSources};
 use grind::vocabulary::Queue;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use super::library;
 use crate::support::{Finished, Home, finish};
@@ -109,6 +114,56 @@ fn flags_alone_write_a_configuration_that_is_sound_and_never_over_another() {
         settings.work.queues,
         [Queue::Converted, Queue::Previous, Queue::Unconverted]
     );
+}
+
+/// Both ends of a terminal.
+fn terminal() -> (fs::File, OwnedFd) {
+    let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&person).unwrap();
+    unlockpt(&person).unwrap();
+    let path = ptsname(&person, Vec::new()).unwrap();
+    let program = rustix::fs::open(path, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).unwrap();
+    (fs::File::from(person), program)
+}
+
+#[test]
+fn on_a_terminal_each_answer_is_asked_for_and_a_wrong_one_again() {
+    let desk = Desk::new("secret\n");
+    let (mut person, program) = terminal();
+    let (client, passphrase) = (
+        desk.path("etc/grind/client.json"),
+        desk.path("etc/grind/gpg_passphrase"),
+    );
+    let library = format!("file://{}", desk.path("library").display());
+    let typed = [
+        "../x".to_owned(),
+        "TESTLIB".to_owned(),
+        library,
+        "2".to_owned(),
+        "/nowhere/client.json".to_owned(),
+        client.display().to_string(),
+        passphrase.display().to_string(),
+        "no".to_owned(),
+    ];
+    for line in typed {
+        writeln!(person, "{line}").unwrap();
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_grind"));
+    command.arg("init").arg("--root").arg(desk.folder.path());
+    command.stdin(program).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let ended = finish(command.spawn().unwrap());
+    assert_eq!(ended.status.code(), Some(0), "{} {}", ended.out, ended.err);
+    for (words, times) in [
+        ("GRIN's directory for your library", 2),
+        ("Where books go", 1),
+        ("The client secret file", 2),
+        ("The file with the passphrase", 1),
+        ("Ask it to convert", 1),
+        ("/nowhere/client.json", 1),
+    ] {
+        assert_eq!(ended.out.matches(words).count(), times, "{words}: {}", ended.out);
+    }
+    assert!(read(&desk.path("etc/grind/grind.toml")).contains("\"TESTLIB\""));
 }
 
 #[test]
