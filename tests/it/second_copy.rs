@@ -130,7 +130,7 @@ fn books_are_stored_while_the_second_place_is_away_and_copied_once_it_is_back() 
     service.signal(Signal::TERM);
     let ended = service.finish().succeeded();
     let said = |what: &str| ended.err.matches(what).count();
-    assert_eq!(said("cannot be written to the second place"), 1, "{}", ended.err);
+    assert_eq!(said(" why=\"cannot be written to the second place"), 1, "{}", ended.err);
     assert!(said("finished after trouble") > 0, "{}", ended.err);
     let book = service.home.simulator.barcodes().next().unwrap();
     let story = explained(&service.home, &book);

@@ -130,6 +130,12 @@ impl Terminal {
         !modes.intersects(LocalModes::ICANON | LocalModes::ECHO)
     }
 
+    /// Whether one of these was written behind the last of the others.
+    fn is_last(&self, one: &[u8], other: &[u8]) -> bool {
+        let last = |what: &[u8]| self.written.windows(what.len()).rposition(|part| part == what);
+        last(one) > last(other)
+    }
+
     /// Waits for its end; the terminal is as it was before.
     fn ended(mut self) -> i32 {
         let end = Instant::now() + PATIENCE;
@@ -143,14 +149,14 @@ impl Terminal {
                 self.written.extend(bytes);
             }
         };
-        self.written.extend(self.output.try_iter().flatten());
         assert!(!self.is_raw(), "the modes of the terminal are put back");
-        let last = |what: &[u8]| self.written.windows(what.len()).rposition(|part| part == what);
-        assert!(
-            last(b"\x1b[?1049l") > last(b"\x1b[?1049h"),
-            "the first screen is shown again"
-        );
-        assert!(last(b"\x1b[?25h") > last(b"\x1b[?25l"), "the cursor is shown again");
+        // The last bytes may still be on their way to this end.
+        while !self.is_last(b"\x1b[?1049l", b"\x1b[?1049h") || !self.is_last(b"\x1b[?25h", b"\x1b[?25l") {
+            let left = end.saturating_duration_since(Instant::now());
+            let bytes = self.output.recv_timeout(left);
+            self.written
+                .extend(bytes.expect("the first screen and the cursor are shown again"));
+        }
         status.code().unwrap_or(-1)
     }
 }
