@@ -51,6 +51,7 @@ pub(super) async fn sync<S: BookServices>(state: &Rc<SupervisorState<S>>, scope:
         progress: Arc::clone(&state.progress),
         options: Rc::clone(&state.options),
         wake: state.wake.subscribe(),
+        changed: state.wake.clone(),
         mended: Rc::clone(&state.mended),
         stop: state.intake.clone(),
         cut: state.cut.clone(),
@@ -66,6 +67,8 @@ pub(super) struct RunControl {
     pub options: Rc<RefCell<WorkOptions>>,
     /// Something changed: look again whether there is work.
     pub wake: watch::Receiver<()>,
+    /// Tells others of it.
+    pub changed: watch::Sender<()>,
     /// How often somebody said that what is waited for may have been mended.
     pub mended: Rc<Cell<u64>>,
     /// Cancelled: nothing new is begun.

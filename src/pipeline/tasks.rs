@@ -33,6 +33,9 @@ pub(super) use crate::pipeline::tasks::noted::note_settings;
 pub(super) use crate::pipeline::tasks::said::{EndedTrouble, SaidTroubles};
 pub(super) use crate::pipeline::tasks::second_copy::{copy_stored, copy_stored_at_end};
 
+/// Between the end of a pass that is not complete and the next one at least, however often somebody says that something was mended.
+const MENDED_APART: Duration = Duration::from_secs(10);
+
 /// When a task begins again: after its interval, or sooner after a pass that went wrong, so that what a person mends
 /// (a sign-in, a full disk) is taken up without waiting a day. Intervals are counted from a moment at the task's beginning, however long
 /// its passes take; one that takes longer than its interval leaves out those that went by.
@@ -94,7 +97,8 @@ impl TaskSchedule {
     /// Waits for the next pass; `false` when there is none.
     async fn again<S>(&mut self, state: &SupervisorState<S>, scope: &RunScope, ended: EndedPass) -> bool {
         let backoff = state.options.borrow().retry.backoff;
-        !scope.once && sleep_and_tell(state, self.task, self.next(&backoff, ended)).await
+        let at = self.next(&backoff, ended);
+        !scope.once && sleep_and_tell(state, self.task, at, ended.complete).await
     }
 }
 
@@ -117,12 +121,29 @@ fn finished<S>(state: &SupervisorState<S>, task: &'static str) {
     }
 }
 
-/// Sleeps as [`sleep_till`] does, and shows meanwhile when the task goes on.
-async fn sleep_and_tell<S>(state: &SupervisorState<S>, task: &'static str, at: Option<Instant>) -> bool {
+/// Sleeps as [`sleep_till`] does, and shows meanwhile when the task goes on. Where its last pass is not `complete`, it does so as soon as
+/// what that met may have been mended.
+async fn sleep_and_tell<S>(
+    state: &SupervisorState<S>,
+    task: &'static str,
+    at: Option<Instant>,
+    complete: bool,
+) -> bool {
     state.progress.tell_next(task, at.map(moment));
-    let is_due = sleep_till(state, at).await;
+    let earliest = Instant::now() + MENDED_APART;
+    let is_due = tokio::select! {
+        biased;
+        is_due = sleep_till(state, at) => is_due,
+        () = mended(state), if !complete => sleep_till(state, at.min(Some(earliest)).or(Some(earliest))).await,
+    };
     state.progress.tell_next(task, None);
     is_due
+}
+
+/// Waits until somebody says that what is waited for may have been mended.
+async fn mended<S>(state: &SupervisorState<S>) {
+    let (told, mut changes) = (state.mended.get(), state.wake.subscribe());
+    while state.mended.get() == told && changes.changed().await.is_ok() {}
 }
 
 /// The time on the clock at this instant.

@@ -26,13 +26,19 @@ impl<S: BookServices> FanOut<'_, S> {
     pub(super) fn look_for_mended(&mut self) -> Option<Instant> {
         let now = Instant::now();
         let intake = &mut self.judgement.borrow_mut().intake;
-        let secrets = intake.waits_for_secret().then(|| self.services.secrets());
+        let unread = self.control.progress.snapshot().unread;
+        let is_wanted = intake.waits_for_secret() || unread.values().any(|wait| wait.needs_person);
+        let secrets = is_wanted.then(|| self.services.secrets());
         let told = self.control.mended.get();
         let before = std::mem::replace(&mut self.mended, MendedLook { told, secrets });
         let is_other =
             self.mended.secrets.is_some() && before.secrets.is_some() && before.secrets != self.mended.secrets;
         if is_other {
-            info!("a file with a secret changed; a book is tried at once");
+            info!("a file with a secret changed; what waits for it is tried at once");
+            // The lists that could not be read, too.
+            self.mended.told = told + 1;
+            self.control.mended.set(told + 1);
+            self.control.changed.send_replace(());
         }
         if is_other || before.told != told {
             intake.probe_early(now);

@@ -34,6 +34,7 @@ impl Run {
             progress: Arc::default(),
             options: Rc::new(RefCell::new(WorkOptions::of_tests())),
             wake: wake.subscribe(),
+            changed: wake.clone(),
             mended: Rc::default(),
             stop: CancellationToken::new(),
             cut: CancellationToken::new(),

@@ -72,7 +72,9 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
             false => &[SharedTask::Lists, SharedTask::Reading],
         };
         while self.wait.leads(tasks).await {
-            let full = self.full_at.is_some_and(|at| at <= Instant::now());
+            let is_due = self.full_at.is_some_and(|at| at <= Instant::now());
+            // One that broke off is resumed by whichever pass comes next, also before its time.
+            let full = is_due || !self.after_complete;
             self.state.progress.active(TASK, true);
             let complete = self.pass(full).await;
             self.state.progress.active(TASK, false);
@@ -81,7 +83,7 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
             self.state.collecting.set(false);
             self.state.wake.send_replace(());
             let next = self.next(full, complete);
-            if self.scope.once || !sleep_and_tell(self.state, TASK, next).await {
+            if self.scope.once || !sleep_and_tell(self.state, TASK, next, complete).await {
                 return;
             }
         }

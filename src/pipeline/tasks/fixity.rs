@@ -104,7 +104,7 @@ impl<'a, S: TaskServices> RereadTask<'a, S> {
                     }
                 }
             };
-            if !sleep_and_tell(self.state, TASK, Some(Instant::now() + wait)).await {
+            if !sleep_and_tell(self.state, TASK, Some(Instant::now() + wait), true).await {
                 return;
             }
         }

@@ -109,7 +109,7 @@ impl<'a, S: TaskServices> CopyTask<'a, S> {
         loop {
             if let Some(wait) = self.plan.wait(&Zoned::now()) {
                 self.state.progress.tell_task(TASK, "waits for its hours");
-                if !sleep_and_tell(self.state, TASK, Some(Instant::now() + wait)).await {
+                if !sleep_and_tell(self.state, TASK, Some(Instant::now() + wait), true).await {
                     return;
                 }
                 continue;

@@ -294,3 +294,38 @@ async fn news_of_the_members_is_none_of_books() {
     state.wake.send_replace(());
     wait.wait_for_books().await;
 }
+
+/// Signed out for hours; somebody signs in, and says so again and again.
+#[tokio::test(start_paused = true)]
+async fn a_list_that_waits_for_somebody_is_read_as_soon_as_somebody_has_mended_it() {
+    let stub = TaskStub::new();
+    let signed_out = TaskFault {
+        needs_person: true,
+        ..fault("not signed in", false)
+    };
+    stub.list_faults
+        .borrow_mut()
+        .extend(std::iter::repeat_n(signed_out, 500));
+    let state = state_with(stub, |options| options.intervals.collect = Some(HOUR * 24));
+    let scope = scope(false);
+    let asked = || state.services.asked_at(|_| true).len();
+    let mending = async {
+        tokio::time::sleep(HOUR * 6).await;
+        let waits = || state.progress.snapshot().unread.values().any(|wait| wait.needs_person);
+        assert!(waits());
+        let before = asked();
+        for _ in 0..60 {
+            state.may_be_mended();
+            tokio::time::sleep(MINUTE / 60).await;
+        }
+        assert!((4..=8).contains(&(asked() - before)), "{}", asked() - before);
+        state.services.list_faults.borrow_mut().clear();
+        state.may_be_mended();
+        tokio::time::sleep(MINUTE / 5).await;
+        assert!(!waits(), "all lists are read");
+    };
+    let work = async {
+        futures::join!(collect(&state, &scope), mending);
+    };
+    for_so_long(&state, HOUR * 7, work).await;
+}
