@@ -154,20 +154,17 @@ impl<'a, S: TaskServices> CopyTask<'a, S> {
 
     /// `false` when it was not made.
     async fn pass(&mut self) -> bool {
-        self.state
-            .progress
-            .tell_task(TASK, format!("making the {}", self.copy.as_str()));
+        let name = self.copy.as_str();
+        self.state.progress.tell_task(name, "being made");
         match self.state.services.make_copy(self.copy, &self.state.cx()).await {
             Ok(()) => {
-                finished(self.state, self.copy.as_str());
+                finished(self.state, name);
                 self.last().await;
-                self.state
-                    .progress
-                    .tell_task(TASK, format!("{} made", self.copy.as_str()));
+                self.state.progress.tell_task(name, "made");
                 true
             }
             Err(fault) => {
-                trouble(self.state, self.copy.as_str(), &fault.why);
+                trouble(self.state, name, &fault.why);
                 false
             }
         }
