@@ -69,7 +69,8 @@ fn may_be_file(found: &std::io::Result<fs::Metadata>) -> bool {
     }
 }
 
-fn dropins_of(file: &Path) -> PathBuf {
+/// The folder of the drop-ins of a configuration file.
+pub(crate) fn dropins_of(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".d");
     name.into()

@@ -36,8 +36,8 @@ pub use crate::settings::finding::SettingsFindingLevel;
 pub(crate) use crate::settings::finding::{SettingsError, SettingsFinding, UnusableSetting};
 pub(crate) use crate::settings::hook_target::HookTarget;
 pub(crate) use crate::settings::hours::DailyHours;
-pub(crate) use crate::settings::load::LoadedSettings;
 pub use crate::settings::load::SettingsSources;
+pub(crate) use crate::settings::load::{LoadedSettings, dropins_of};
 pub use crate::settings::sections::Settings;
 pub(crate) use crate::settings::sections::{RetrySettings, StorageSettings};
 

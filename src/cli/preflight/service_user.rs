@@ -12,7 +12,7 @@ use crate::catalog::CatalogAddress;
 use crate::cli::exit::ExitStatus;
 use crate::cli::own_folder::hidden_from_unit;
 use crate::cli::preflight::line::CheckLine;
-use crate::settings::{LoadedSettings, Settings, SettingsFinding, StorageAddress};
+use crate::settings::{LoadedSettings, Settings, SettingsFinding, StorageAddress, dropins_of};
 
 /// The user of the unit and of the packages.
 const NAME: &str = "grind";
@@ -51,6 +51,8 @@ struct OpenedFile {
 enum FilePurpose {
     /// One of the configuration's own.
     Configuration,
+    /// The folder of its drop-ins, which is listed.
+    DropIns,
     /// One that a key names. systemd may hand it over, whatever its rights are.
     Named,
     /// The catalog's.
@@ -64,6 +66,7 @@ impl FilePurpose {
     const fn wanted(self) -> u32 {
         match self {
             Self::Configuration | Self::Named => READ,
+            Self::DropIns => READ | ENTER,
             Self::Catalog => READ | WRITE,
         }
     }
@@ -72,7 +75,7 @@ impl FilePurpose {
     /// Root may have another library beside that, or try a configuration before it is put in place.
     fn is_certain(self, path: &Path, is_its_own: bool) -> bool {
         match self {
-            Self::Configuration => path.starts_with(CONFIGURATION),
+            Self::Configuration | Self::DropIns => path.starts_with(CONFIGURATION),
             Self::Named => false,
             Self::Catalog => is_its_own,
         }
@@ -82,6 +85,7 @@ impl FilePurpose {
         let path = path.display();
         match self {
             Self::Configuration => format!("Let its group read it: chgrp grind {path} && chmod 640 {path}"),
+            Self::DropIns => format!("Let its group list it: chgrp grind {path} && chmod 750 {path}"),
             Self::Named if is_certain => format!("Give it to that user: chown grind {path}"),
             Self::Named => "Give it to that user (chown grind), or have systemd hand it over (LoadCredential=), which serves the daemon and \
                             not commands run by hand."
@@ -125,8 +129,27 @@ pub fn check(loaded: &LoadedSettings) -> Vec<CheckLine> {
 pub fn unopened(loaded: &LoadedSettings) -> Vec<SettingsFinding> {
     let user = ServiceUser::of_daemon().filter(|user| user.id != 0 && rustix::process::geteuid().is_root());
     let credentials = env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    let unopened = |user: ServiceUser| user.unopened(&opened_files(loaded), credentials.as_deref());
+    let mut files = opened_files(loaded);
+    if let Some(handed) = credentials.as_deref().and_then(seen_by_daemon) {
+        files.retain(|file| !file.is_among(&handed));
+    }
+    let unopened = |user: ServiceUser| user.unopened(&files, credentials.as_deref());
     user.map(unopened).unwrap_or_default()
+}
+
+/// The folder of credentials as the running daemon sees it: systemd shows it to no other process.
+fn seen_by_daemon(credentials: &Path) -> Option<PathBuf> {
+    let process: u32 = env::var("MAINPID").ok()?.parse().ok()?;
+    let below = credentials.strip_prefix("/").ok()?;
+    Some(PathBuf::from(format!("/proc/{process}/root")).join(below))
+}
+
+impl OpenedFile {
+    /// Whether systemd has handed it over under its name, into this folder.
+    fn is_among(&self, handed: &Path) -> bool {
+        let name = self.path.file_name().filter(|_| self.purpose == FilePurpose::Named);
+        name.is_some_and(|name| handed.join(name).symlink_metadata().is_ok())
+    }
 }
 
 /// The configuration's own files, those that it names, and the catalog's.
@@ -137,6 +160,15 @@ fn opened_files(loaded: &LoadedSettings) -> Vec<OpenedFile> {
         path: path.clone(),
         purpose: FilePurpose::Configuration,
     });
+    let dropins = loaded
+        .files
+        .first()
+        .map(|file| dropins_of(file))
+        .map(|path| OpenedFile {
+            key: path.display().to_string(),
+            path,
+            purpose: FilePurpose::DropIns,
+        });
     let others = [
         ("session.ca_file", settings.session.ca_file.as_deref()),
         ("work.barcodes_file", settings.work.barcodes_file.as_deref()),
@@ -157,7 +189,7 @@ fn opened_files(loaded: &LoadedSettings) -> Vec<OpenedFile> {
         path,
         purpose: FilePurpose::Catalog,
     });
-    own.chain(named).chain(catalog).collect()
+    own.chain(dropins).chain(named).chain(catalog).collect()
 }
 
 /// The files in the address of a server. A relative one is looked for among what systemd hands over.
@@ -281,7 +313,7 @@ impl ServiceUser {
             let is_its_own = file.path.parent().and_then(|folder| fs::metadata(folder).ok());
             let is_its_own = is_its_own.is_some_and(|folder| folder.uid() == self.id);
             let is_certain = credentials.is_some() || file.purpose.is_certain(&file.path, is_its_own);
-            let what = if wanted == READ { "read" } else { "read and write" };
+            let what = if wanted & WRITE == 0 { "read" } else { "read and write" };
             let (key, path) = (&file.key, file.path.display());
             let text = format!(
                 "{key}: the user grind cannot {what} {path}, {obstacle}. {}",

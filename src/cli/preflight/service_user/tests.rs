@@ -80,6 +80,9 @@ fn each_file_that_the_daemon_opens_is_looked_at() {
     };
     let mut loaded = Settings::load_without_secrets(&sources).unwrap();
     loaded.files = vec![file("grind.toml", 0o600), file("open.toml", 0o644)];
+    let dropins = folder.path().join("grind.toml.d");
+    fs::create_dir(&dropins).unwrap();
+    fs::set_permissions(&dropins, fs::Permissions::from_mode(0o700)).unwrap();
     loaded.settings.catalog.url = format!("sqlite://{}", file("catalog.db", 0o644).display());
     loaded.settings.session.ca_file = Some(file("ca.pem", 0o600));
     loaded.settings.work.barcodes_file = Some(file("chosen.txt", 0o600));
@@ -92,6 +95,7 @@ fn each_file_that_the_daemon_opens_is_looked_at() {
     };
     let keys = [
         "grind.toml",
+        "grind.toml.d",
         "auth.service_account_file",
         "session.ca_file",
         "work.barcodes_file",
@@ -108,6 +112,7 @@ fn each_file_that_the_daemon_opens_is_looked_at() {
         all(false),
         "in front of a reload"
     );
+    fs::set_permissions(&dropins, fs::Permissions::from_mode(0o755)).unwrap();
     assert_eq!(found(&loaded, Some(folder.path())), [], "it has handed them over");
     loaded.settings.catalog.url = url;
     assert_eq!(found(&loaded, None).last().unwrap(), &("catalog.url".to_owned(), true));
@@ -148,4 +153,28 @@ fn what_the_unit_hides_is_not_read_whatever_its_rights_are() {
         found[0].text.contains("the unit hides /home (ProtectHome=)"),
         "{found:?}"
     );
+}
+
+/// A copy may lie beside the configuration, for root alone.
+#[test]
+fn what_systemd_has_handed_over_is_not_looked_at_beside_the_configuration() {
+    let handed = tempfile::tempdir().unwrap();
+    std::fs::write(handed.path().join("key.json"), "{}").unwrap();
+    let file = |path: &str, purpose| OpenedFile {
+        key: "a.key".to_owned(),
+        path: path.into(),
+        purpose,
+    };
+    for (path, purpose, expected) in [
+        ("/etc/grind/key.json", FilePurpose::Named, true),
+        ("/etc/grind/other.json", FilePurpose::Named, false),
+        ("/etc/grind/key.json", FilePurpose::Configuration, false),
+        ("/etc/grind/key.json", FilePurpose::Catalog, false),
+    ] {
+        assert_eq!(
+            file(path, purpose).is_among(handed.path()),
+            expected,
+            "{path} {purpose:?}"
+        );
+    }
 }
