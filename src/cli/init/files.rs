@@ -252,14 +252,14 @@ mod tests {
                 account: Some("books2".to_owned()),
                 ..StoreAnswers::default()
             },
-            storage_keys: Some("/root/s3 keys/aws".into()),
+            storage_keys: Some("/root/s3-keys/aws".into()),
             ..answers()
         };
         let read: toml::Table = in_bucket.configuration().unwrap().parse().unwrap();
         assert_eq!(read["storage"]["credentials_file"].as_str(), Some("aws"));
         assert_eq!(read["storage"]["account"].as_str(), Some("books2"));
         let unit = in_bucket.drop_in().unwrap();
-        assert!(unit.contains("\nLoadCredential=aws:/root/s3 keys/aws\n"), "{unit}");
+        assert!(unit.contains("\nLoadCredential=aws:/root/s3-keys/aws\n"), "{unit}");
         assert!(!unit.contains("ReadWritePaths"), "{unit}");
         let odd = InitAnswers {
             storage: r#"file:///srv/a "b" \c"#.to_owned(),
@@ -271,7 +271,13 @@ mod tests {
 
     #[test]
     fn files_of_one_name_or_of_names_that_systemd_reads_otherwise_are_refused() {
-        for (client, passphrase) in [("/a/secret", "/b/secret"), ("/a/x:y", "/b/z"), ("/a/x", "/b/100%")] {
+        for (client, passphrase) in [
+            ("/a/secret", "/b/secret"),
+            ("/a/x:y", "/b/z"),
+            ("/a/x", "/b/100%"),
+            ("/a/x", "/my keys/z"),
+            ("/it's/x", "/b/z"),
+        ] {
             let answers = InitAnswers {
                 sign_in: SignInAnswer::ServiceAccount(client.into()),
                 passphrase: passphrase.into(),

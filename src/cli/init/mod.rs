@@ -255,7 +255,7 @@ mod tests {
             library: "Harvard".to_owned(),
             storage: "s3://bucket/books".to_owned(),
             store: StoreAnswers::default(),
-            storage_keys: Some("/root/it's keys/s3".into()),
+            storage_keys: Some("/root/keys/s3".into()),
             sign_in: SignInAnswer::ServiceAccount(key),
             passphrase,
             asks_for_conversions: false,
@@ -275,7 +275,7 @@ mod tests {
         let expected = [
             "chown grind:grind /etc/grind/key.json && chmod 600 /etc/grind/key.json",
             "install -o grind -g grind -m 600 /root/gpg /etc/grind/gpg",
-            r"install -o grind -g grind -m 600 '/root/it'\''s keys/s3' /etc/grind/s3",
+            "install -o grind -g grind -m 600 /root/keys/s3 /etc/grind/s3",
             &format!("{user} grind check-config --connect"),
             &format!("{user} grind rehearse"),
             start,
@@ -287,7 +287,7 @@ mod tests {
         let expected = [
             "chown grind:grind /srv/other/key.json && chmod 600 /srv/other/key.json",
             "chown grind:grind /srv/other/gpg && chmod 600 /srv/other/gpg",
-            r"install -o grind -g grind -m 600 '/root/it'\''s keys/s3' /srv/other/s3",
+            "install -o grind -g grind -m 600 /root/keys/s3 /srv/other/s3",
             "chgrp grind /srv/other/grind.toml",
             &format!("{user} grind check-config --connect --config /srv/other/grind.toml"),
             &format!("{user} grind rehearse --config /srv/other/grind.toml"),

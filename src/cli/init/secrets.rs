@@ -33,7 +33,8 @@ impl<'a> NamedSecret<'a> {
 }
 
 impl InitAnswers {
-    /// Its secrets; two files of one name cannot both be credentials.
+    /// Its secrets; two files of one name cannot both be credentials, and systemd 257 starts no service whose credential has a blank or a
+    /// quote in its path.
     pub fn secrets(&self) -> Result<Vec<NamedSecret<'_>>, CliError> {
         let sign_in = match &self.sign_in {
             SignInAnswer::ServiceAccount(file) => NamedSecret::of("auth", "service_account_file", file),
@@ -45,6 +46,16 @@ impl InitAnswers {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         let is_name = |name: &str| !name.is_empty() && name.chars().all(is_plain);
         let names: BTreeSet<&str> = secrets.iter().map(|secret| secret.name.as_str()).collect();
+        let is_odd = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '\\');
+        let odd = secrets
+            .iter()
+            .find(|secret| secret.file.to_string_lossy().contains(is_odd));
+        if let Some(odd) = odd {
+            let what = "systemd cannot hand over a file with a blank, a quote or a backslash in its path";
+            return Err(CliError::new(ExitStatus::Config, what)
+                .cause(odd.file.display().to_string())
+                .advise("Put it into /etc/grind, for instance, and name it there. Nothing was written."));
+        }
         if names.len() == secrets.len() && names.into_iter().all(is_name) {
             return Ok(secrets);
         }
