@@ -1,5 +1,6 @@
 //! What an operator asks of the running daemon: done by its actors, recorded in the catalog's history.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -81,7 +82,9 @@ impl DaemonControl {
 
     /// Of books that are to go before others those that are not fetched, and why.
     fn unserved(&self, mut named: Vec<Barcode>, done: &ChangedBooks) -> Vec<(Barcode, String)> {
-        let is_wanted = |barcode: &Barcode| self.asked.only.as_ref().is_none_or(|only| only.contains(barcode));
+        // As many as the library may have.
+        let only: Option<BTreeSet<&Barcode>> = self.asked.only.as_ref().map(|only| only.iter().collect());
+        let is_wanted = |barcode: &Barcode| only.as_ref().is_none_or(|only| only.contains(barcode));
         let has_nothing = |barcode: &Barcode| {
             done.unchanged
                 .iter()

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::catalog::CatalogError;
-use crate::catalog::engine::SqlConnection;
-use crate::catalog::engine::value::arguments;
+use crate::catalog::engine::value::{arguments, json_list};
+use crate::catalog::engine::{SqlConnection, SqlRow};
 use crate::catalog::planning::queue_filter::ready_of;
 use crate::catalog::queries::remaining::RemainingBooks;
 use crate::clock::stamp;
@@ -20,6 +20,9 @@ pub(crate) const PREVIOUS: &str =
 pub(crate) const NOT_CONVERTED: &str = "SELECT CASE WHEN next_attempt_at IS NULL THEN 'for_good' \
      WHEN requested_for = 'previous' THEN 'previous' ELSE 'unconverted' END, count(*) \
      FROM books WHERE state = 'conversion_failed' GROUP BY 1";
+
+/// Named books that the catalog is asked for at once.
+const NAMED_AT_ONCE: usize = 10_000;
 
 /// Which books are fetched.
 #[derive(Debug, Clone)]
@@ -44,12 +47,17 @@ impl Default for WantedBooks {
 }
 
 impl WantedBooks {
-    /// Whether GRIN is asked to convert such a book. Those that are named are asked for whichever queue it is, but `converted` alone.
+    /// Whether GRIN is asked to convert such a book.
     pub fn asks_for(&self, book: UnrequestedBook) -> bool {
         match &self.only {
-            Some(_) => book == UnrequestedBook::Lost || self.queues.iter().any(|queue| *queue != Queue::Converted),
+            Some(_) => book == UnrequestedBook::Lost || self.converts_named(),
             None => book.is_asked_for(&self.queues),
         }
+    }
+
+    /// Whether GRIN is asked to convert a book that is named: whichever queue it is of, unless `converted` alone is served.
+    fn converts_named(&self) -> bool {
+        self.queues.iter().any(|queue| *queue != Queue::Converted)
     }
 
     /// Of all that are left those that are not fetched.
@@ -59,11 +67,10 @@ impl WantedBooks {
         now: Timestamp,
         all: RemainingBooks,
     ) -> Result<RemainingBooks, CatalogError> {
-        let queues = Queue::resolve(&self.queues);
         let asked = match &self.only {
-            _ if queues.is_empty() && self.only.is_none() => RemainingBooks::default(),
-            Some(only) => named(conn, now, only, &queues)?,
-            None => of_queues(conn, now, &queues, all)?,
+            Some(only) => named(conn, now, only, self.converts_named())?,
+            None if self.queues.is_empty() => RemainingBooks::default(),
+            None => of_queues(conn, now, &Queue::resolve(&self.queues), all)?,
         };
         Ok(all.without(asked))
     }
@@ -129,31 +136,17 @@ struct NamedBook {
     grin_state: String,
 }
 
-/// Those of these books that are left and fetched, whatever queue they are of.
-fn named(
-    conn: &SqlConnection,
-    now: Timestamp,
-    only: &[Barcode],
-    queues: &[Queue],
-) -> Result<RemainingBooks, CatalogError> {
+/// Those of these books that are left and fetched, whatever queue they are of; `asks`: also what GRIN has to convert first. They may be as
+/// many as the library has, and a server is asked for many at once.
+fn named(conn: &SqlConnection, now: Timestamp, only: &[Barcode], asks: bool) -> Result<RemainingBooks, CatalogError> {
     let sql = "SELECT state, next_attempt_at IS NOT NULL AS has_due, ifnull(next_attempt_at > :now, FALSE) AS is_later, \
                pushed_out > 0 AS is_lost, absent_at IS NOT NULL AS is_absent, ifnull(grin_state, '') AS grin_state \
-               FROM books WHERE barcode = :barcode";
-    let asks = queues.iter().any(|queue| *queue != Queue::Converted);
-    let mut find = conn.prepare(sql)?;
+               FROM books WHERE barcode IN (SELECT value FROM json_each(:barcodes))";
     let (now, mut left) = (stamp(now), RemainingBooks::default());
-    for barcode in only {
-        let book = find.first(&arguments! { barcode: barcode, now: now }, |row| {
-            Ok(NamedBook {
-                state: row.get("state")?,
-                has_due: row.get("has_due")?,
-                is_later: row.get("is_later")?,
-                is_lost: row.get("is_lost")?,
-                is_absent: row.get("is_absent")?,
-                grin_state: row.get("grin_state")?,
-            })
-        })?;
-        if let Some(book) = book {
+    for part in only.chunks(NAMED_AT_ONCE) {
+        let barcodes = json_list(part.iter().map(Barcode::as_str));
+        let books = conn.all(sql, &arguments! { barcodes: barcodes, now: now }, NamedBook::read)?;
+        for book in books {
             left = left.map(book.counted(asks), |sum, one| sum + one);
         }
     }
@@ -161,6 +154,17 @@ fn named(
 }
 
 impl NamedBook {
+    fn read(row: &SqlRow<'_>) -> Result<Self, CatalogError> {
+        Ok(Self {
+            state: row.get("state")?,
+            has_due: row.get("has_due")?,
+            is_later: row.get("is_later")?,
+            is_lost: row.get("is_lost")?,
+            is_absent: row.get("is_absent")?,
+            grin_state: row.get("grin_state")?,
+        })
+    }
+
     /// `asks`: GRIN is asked to convert what is named, also what never was ready.
     fn counted(&self, asks: bool) -> RemainingBooks {
         use BookState as S;
