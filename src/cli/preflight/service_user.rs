@@ -130,8 +130,9 @@ pub fn unopened(loaded: &LoadedSettings) -> Vec<SettingsFinding> {
     let user = ServiceUser::of_daemon().filter(|user| user.id != 0 && rustix::process::geteuid().is_root());
     let credentials = env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let mut files = opened_files(loaded);
-    if let Some(handed) = credentials.as_deref().and_then(seen_by_daemon) {
-        files.retain(|file| !file.is_among(&handed));
+    let beside = loaded.files.first().and_then(|file| file.parent());
+    if let (Some(handed), Some(beside)) = (credentials.as_deref().and_then(seen_by_daemon), beside) {
+        files.retain(|file| !file.is_among(&handed, beside));
     }
     let unopened = |user: ServiceUser| user.unopened(&files, credentials.as_deref());
     user.map(unopened).unwrap_or_default()
@@ -145,9 +146,11 @@ fn seen_by_daemon(credentials: &Path) -> Option<PathBuf> {
 }
 
 impl OpenedFile {
-    /// Whether systemd has handed it over under its name, into this folder.
-    fn is_among(&self, handed: &Path) -> bool {
-        let name = self.path.file_name().filter(|_| self.purpose == FilePurpose::Named);
+    /// Whether systemd has handed it over under its name, into this folder. Only a name without a folder is looked for there, and then beside
+    /// the configuration.
+    fn is_among(&self, handed: &Path, beside: &Path) -> bool {
+        let is_by_name = self.purpose == FilePurpose::Named && self.path.parent() == Some(beside);
+        let name = self.path.file_name().filter(|_| is_by_name);
         name.is_some_and(|name| handed.join(name).symlink_metadata().is_ok())
     }
 }

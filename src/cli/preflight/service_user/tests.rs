@@ -168,11 +168,12 @@ fn what_systemd_has_handed_over_is_not_looked_at_beside_the_configuration() {
     for (path, purpose, expected) in [
         ("/etc/grind/key.json", FilePurpose::Named, true),
         ("/etc/grind/other.json", FilePurpose::Named, false),
+        ("/srv/keys/key.json", FilePurpose::Named, false),
         ("/etc/grind/key.json", FilePurpose::Configuration, false),
         ("/etc/grind/key.json", FilePurpose::Catalog, false),
     ] {
         assert_eq!(
-            file(path, purpose).is_among(handed.path()),
+            file(path, purpose).is_among(handed.path(), Path::new("/etc/grind")),
             expected,
             "{path} {purpose:?}"
         );
