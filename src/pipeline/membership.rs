@@ -291,16 +291,13 @@ impl LibraryMembership {
 
     /// The same, by this clock.
     pub fn of_tests_by(clock: SystemClock) -> Self {
-        let card = MemberCard {
-            instance: "test".into(),
-            owner: "test:0".into(),
-            host: "host".into(),
-            program: "daemon".into(),
-            version: "0".into(),
-        };
-        let asked = clock.since_boot();
-        let now = clock.now();
-        Self::joined(card, Duration::from_secs(30), clock, asked, now)
+        Self::of_tests_for(clock, Duration::from_secs(30))
+    }
+
+    /// The same, for so long without being renewed.
+    pub fn of_tests_for(clock: SystemClock, lease: Duration) -> Self {
+        let (asked, now) = (clock.since_boot(), clock.now());
+        Self::joined(MemberCard::of_tests(), lease, clock, asked, now)
     }
 
     /// As if a round had told of these members.

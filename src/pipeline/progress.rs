@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -264,7 +264,7 @@ impl RunProgress {
 
     /// A list was asked for: it was read to its end, or was not for this reason, which may last since an earlier time.
     pub(super) fn list_read(&self, list: ListKind, trouble: Option<WaitReason>) {
-        let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unread = self.unread();
         let Some(trouble) = trouble else {
             unread.remove(&list);
             return;
@@ -275,7 +275,11 @@ impl RunProgress {
 
     /// Another member reads the lists now, and knows what came of it.
     pub(super) fn lists_left(&self) {
-        self.unread.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.unread().clear();
+    }
+
+    pub(super) fn unread(&self) -> MutexGuard<'_, BTreeMap<ListKind, WaitReason>> {
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn active(&self, task: &'static str, active: bool) {
@@ -368,7 +372,7 @@ impl RunProgress {
             paused: self.paused.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             ahead: self.ahead.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             waiting: self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            unread: self.unread.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            unread: self.unread().clone(),
             tasks: self.tasks.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             next: self.next.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             active: self.active.lock().unwrap_or_else(PoisonError::into_inner).clone(),

@@ -34,6 +34,21 @@ pub struct MemberCard {
     pub version: String,
 }
 
+#[cfg(test)]
+impl MemberCard {
+    /// Of a member of tests.
+    pub fn of_tests() -> Self {
+        let [instance, owner, host, program, version] = ["test", "test:0", "host", "daemon", "0"].map(str::to_owned);
+        Self {
+            instance,
+            owner,
+            host,
+            program,
+            version,
+        }
+    }
+}
+
 /// A member as the catalog knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberRow {

@@ -95,7 +95,7 @@ impl InitAnswers {
         let present = SettingsSources::of_process(Some(&places(args)[0]));
         let storage = source.answer(&storage, |url| checks::storage(url, &present))?;
         let store = store(args, &storage, source)?;
-        let storage_keys = storage_keys(args, (&storage, &store), source)?;
+        let storage_keys = storage_keys(args, &storage, &store, source)?;
         let sign_in = sign_in(args, source)?;
         let passphrase = Question {
             flag: "--passphrase-file",
@@ -159,7 +159,8 @@ fn store<R: BufRead, W: Write>(
 
 fn storage_keys<R: BufRead, W: Write>(
     args: &InitArgs,
-    (url, store): (&str, &StoreAnswers),
+    url: &str,
+    store: &StoreAnswers,
     source: &mut AnswerSource<R, W>,
 ) -> Result<Option<PathBuf>, CliError> {
     let question = Question {

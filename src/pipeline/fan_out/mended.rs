@@ -26,8 +26,8 @@ impl<S: BookServices> FanOut<'_, S> {
     pub(super) fn look_for_mended(&mut self) -> Option<Instant> {
         let now = Instant::now();
         let intake = &mut self.judgement.borrow_mut().intake;
-        let unread = self.control.progress.snapshot().unread;
-        let is_wanted = intake.waits_for_secret() || unread.values().any(|wait| wait.needs_person);
+        let of_lists = || self.control.progress.unread().values().any(|wait| wait.needs_person);
+        let is_wanted = intake.waits_for_secret() || of_lists();
         let secrets = is_wanted.then(|| self.services.secrets());
         let told = self.control.mended.get();
         let before = std::mem::replace(&mut self.mended, MendedLook { told, secrets });

@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep};
 use super::*;
 use crate::archive::ArchiveError;
 use crate::catalog::{
-    BookSelection, ClaimBooks, ClaimSettlement, ClaimToken, KeptCopy, MemberCard, PutOffBook,
-    RecordDoubtfulPublication, RenewClaims, SettleClaim, StoredBook,
+    BookSelection, ClaimBooks, ClaimSettlement, ClaimToken, KeptCopy, PutOffBook, RecordDoubtfulPublication,
+    RenewClaims, SettleClaim, StoredBook,
 };
 use crate::clock::SystemClock;
 use crate::grin::Barcode;
@@ -97,15 +97,8 @@ impl LibraryStub {
 
     /// The program of this clock begins, and is its only member.
     pub fn join(&mut self, clock: &SystemClock) {
-        let card = MemberCard {
-            instance: "test".into(),
-            owner: "test:0".into(),
-            host: "host".into(),
-            program: "daemon".into(),
-            version: "0".into(),
-        };
         let month = Duration::from_secs(40 * 24 * 3_600);
-        self.membership = LibraryMembership::joined(card, month, clock.clone(), clock.since_boot(), clock.now());
+        self.membership = LibraryMembership::of_tests_for(clock.clone(), month);
     }
 
     /// As the catalog does when a program has ended without a word.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::*;
-use crate::catalog::{KeptCopy, MemberCard};
+use crate::catalog::KeptCopy;
 use crate::clock::SystemClock;
 use crate::pipeline::membership::LibraryMembership;
 use crate::pipeline::tasks::copies::keep_copies;
@@ -37,15 +37,8 @@ async fn program(stub: TaskStub, clock: &SystemClock, time: Duration) -> TaskStu
 
 /// A stub whose catalog goes by this clock.
 fn stub_by(clock: &SystemClock) -> TaskStub {
-    let card = MemberCard {
-        instance: "test".into(),
-        owner: "test:0".into(),
-        host: "host".into(),
-        program: "daemon".into(),
-        version: "0".into(),
-    };
     let mut stub = TaskStub::new();
-    stub.membership = LibraryMembership::joined(card, HOUR, clock.clone(), clock.since_boot(), clock.now());
+    stub.membership = LibraryMembership::of_tests_for(clock.clone(), HOUR);
     stub
 }
 
