@@ -8,13 +8,16 @@ use std::time::Duration;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use crate::catalog::{CatalogAddress, CatalogCopy, CatalogError, ClaimBackups, check_backup};
+use crate::catalog::{
+    CatalogAddress, CatalogCopy, CatalogError, CatalogReader, CheckLibrary, ClaimBackups, check_backup,
+};
 use crate::cli::args::ConfigArgs;
 use crate::cli::error::{CliError, CommandResult};
 use crate::cli::exit::ExitStatus;
 use crate::cli::{catalog, execution, load, output, reading, storage};
 use crate::clock::SystemClock;
 use crate::daemon::{as_member, host};
+use crate::grin::LibraryDirectory;
 use crate::log::CountedNoun;
 use crate::pipeline::{
     CopyMaker, CopyScratch, DatedBackups, KeptCopyError, LibraryMembership, PublicationWindow, ReconcileError,
@@ -55,6 +58,7 @@ pub fn run(args: &RestoreArgs) -> CommandResult {
         Some(from) => named(from, &maker, &scratch)?,
         None => newest_whole(&maker, &scratch)?,
     };
+    of_this_library(&found, &settings)?;
     copy(&found.path, &maker.catalog)?;
     let remarks: String = found.remarks.iter().map(|remark| format!("{remark}\n")).collect();
     let books = CountedNoun(found.books, "book");
@@ -176,6 +180,29 @@ fn damage(error: &KeptCopyError) -> Option<String> {
 
 fn no_whole_backup(name: &str, why: &str) -> String {
     format!("{name} is no whole backup of a catalog: {why}")
+}
+
+/// Refuses a backup of another library before any of it is in the catalog.
+fn of_this_library(found: &FoundBackup, settings: &Settings) -> Result<(), CliError> {
+    let library = LibraryDirectory::parse(&settings.library.directory);
+    let library = library
+        .map_err(|error| CliError::new(ExitStatus::Config, "library.directory cannot be used").because(&error))?;
+    let catalog = CatalogReader::open_path(&found.path, SystemClock::system());
+    match catalog.and_then(|catalog| catalog.ask(&CheckLibrary(library))) {
+        Err(CatalogError::OtherLibrary { kept, configured }) => Err(other_library(&found.name, &kept, &configured)),
+        checked => checked.map_err(|error| refused(&error.into())),
+    }
+}
+
+fn other_library(backup: &str, kept: &str, configured: &str) -> CliError {
+    CliError::new(
+        ExitStatus::Config,
+        "this backup is another library's; nothing was restored",
+    )
+    .cause(format!(
+        "{backup} is of the library {kept}, and library.directory is {configured}"
+    ))
+    .advise("Correct library.directory, or name a backup of this library: `grind restore FROM`.")
 }
 
 /// Into the configured catalog, whichever engine has it: refused unless it is empty, and compared at the end.

@@ -174,6 +174,24 @@ fn nothing_is_concluded_from_a_storage_that_is_not_mounted() {
 }
 
 #[test]
+fn a_backup_of_another_library_is_refused_before_any_of_it_is_in_the_catalog() {
+    let home = Home::new(library(2), "");
+    home.done(&["run", "--once"]);
+    lose_the_catalog(&home);
+    let dropin = home.folder.path().join("grind.toml.d/30-other.toml");
+    fs::write(&dropin, "[library]\ndirectory = \"OTHERLIB\"\n").unwrap();
+    let refused = home.grind(&["restore"]);
+    assert_eq!(refused.status.code(), Some(78), "{}", refused.err);
+    for told in ["nothing was restored", "TESTLIB", "OTHERLIB"] {
+        assert!(refused.err.contains(told), "{}", refused.err);
+    }
+    fs::remove_file(&dropin).unwrap();
+    // Nothing of it is in the way of the right one.
+    let restored = home.done(&["restore"]);
+    assert!(restored.out.contains("2 books restored"), "{}", restored.out);
+}
+
+#[test]
 fn a_broken_newest_backup_is_named_and_the_one_before_it_is_taken() {
     let home = Home::new(library(3), "");
     home.done(&["run", "--once"]);

@@ -253,3 +253,23 @@ fn a_page_that_is_read_twice_counts_once() {
     let line = lines.find(|line| line.contains("list complete") && line.contains("_all_books"));
     assert!(line.is_some_and(|line| line.contains("rows=5000")), "{}", said.err);
 }
+
+#[test]
+fn a_list_read_as_far_as_a_limit_is_not_told_to_be_complete() {
+    let home = Home::new(library(ListConfig::default()), PAGES_OF_TEN);
+    let said = home.grind(&["collect", "--limit", "20"]);
+    assert!(said.status.success(), "{}", said.err);
+    let all = said.err.lines().filter(|line| line.contains("_all_books"));
+    let all: Vec<_> = all.filter(|line| line.contains("list ")).collect();
+    assert_eq!(all.len(), 1, "{}", said.err);
+    assert!(
+        all[0].contains("as far as the limit") && all[0].contains("rows=20"),
+        "{}",
+        all[0]
+    );
+    assert!(
+        !complete_passes(&home)
+            .iter()
+            .any(|pass| pass.0 == "all_books" && pass.1)
+    );
+}

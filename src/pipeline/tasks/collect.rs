@@ -195,6 +195,7 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
             Ok(collected) => collected.is_interrupted,
             Err(_) => true,
         };
+        let is_limited = read.as_ref().is_ok_and(|collected| collected.limited);
         let problem = match read {
             Ok(CollectResult {
                 unavailable: Some(why), ..
@@ -211,7 +212,7 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
             Err(fault) => Some(fault.why),
         };
         let Some(why) = problem else {
-            self.list_complete(list);
+            self.list_ends(list, is_limited);
             return ListRead::Complete;
         };
         self.list_incomplete(list, &why);
@@ -231,12 +232,18 @@ impl<'a, S: TaskServices> CollectTask<'a, S> {
         }
     }
 
-    fn list_complete(&self, list: ListKind) {
+    /// Tells of a list that was read to its end, or as far as the run's limit asks.
+    fn list_ends(&self, list: ListKind, is_limited: bool) {
         let ended = self.state.said.borrow_mut().over(list.path());
         if let Some(EndedTrouble { cause, seconds }) = ended {
             warn!(%list, cause, seconds, "list complete again");
         }
-        self.state.progress.tell_task(TASK, format!("{list} complete"));
+        let end = if is_limited {
+            "read as far as the limit"
+        } else {
+            "complete"
+        };
+        self.state.progress.tell_task(TASK, format!("{list} {end}"));
         self.state.progress.list_read(list, None);
     }
 

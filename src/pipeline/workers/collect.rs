@@ -174,7 +174,8 @@ fn report(list: ListKind, seen: &CollectResult, state: &PassState, concludes: bo
     } = seen;
     match state {
         PassState::Complete if !concludes => info!(%list, rows, new, pages, rejected, "list read"),
-        PassState::Complete | PassState::Limited => info!(%list, rows, new, pages, rejected, "list complete"),
+        PassState::Complete => info!(%list, rows, new, pages, rejected, "list complete"),
+        PassState::Limited => info!(%list, rows, new, pages, rejected, "list read as far as the limit of this run"),
         PassState::Interrupted(why) | PassState::Incomplete(why) => {
             // The task warns of it, unless the program is being stopped.
             debug!(%list, rows, new, pages, why, "list incomplete");
