@@ -108,8 +108,9 @@ pub(super) fn next_step(event: TokenEvent<'_>) -> TokenStep {
         TokenEvent::Refused(token) if !token.renewable => TokenStep::SignedOut,
         TokenEvent::Refused(token) => match token.account {
             AccountRecord::Recently if token.renewed_lately && token.addresses < ADDRESSES => TokenStep::AddressRefused,
-            _ if !token.second && !token.unproven => TokenStep::Renew,
-            AccountRecord::Never => TokenStep::SignedOut,
+            AccountRecord::Never if token.unproven => TokenStep::SignedOut,
+            // One out of a file, however many of them a request has met: it may be an old one.
+            AccountRecord::Never => TokenStep::Renew,
             _ if !token.second => TokenStep::Renew,
             AccountRecord::Recently if token.addresses >= ADDRESSES_OF_ALL => TokenStep::RetryLater,
             AccountRecord::Recently => TokenStep::AddressRefused,
@@ -184,6 +185,8 @@ mod tests {
             (false, false, Never, [0, 2], Renew),
             (false, false, Recently, [0, 2], Renew),
             (false, false, Before, [0, 2], Renew),
+            // Another one out of a file that a person has put back meanwhile.
+            (true, false, Never, [0, 2], Renew),
             // A new one for an account that GRIN has never accepted.
             (false, true, Never, [0, 2], SignedOut),
             (true, true, Never, [0, 2], SignedOut),

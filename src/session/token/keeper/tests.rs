@@ -146,6 +146,27 @@ async fn a_token_is_replaced_ahead_of_its_end_while_others_go_on_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_file_put_back_with_an_old_access_token_is_no_proof_of_anything() {
+    let fixture = installed(&credentials("old", "r", None));
+    let address = Address::says(&[(200, &grant("new"))]);
+    let keeper = &fixture.keeper;
+    let first = keeper.bearer(&address).await.unwrap().unwrap();
+    write_secret_file(&fixture.path, &credentials("older", "r", None)).unwrap();
+    keeper.refused(&first, asked(false), &address).await.unwrap();
+    let second = keeper.bearer(&address).await.unwrap().unwrap();
+    assert_eq!((second.value.to_str().unwrap(), address.asked()), ("Bearer older", 0));
+    keeper.refused(&second, asked(true), &address).await.unwrap();
+    assert_eq!(
+        (token(keeper, &address).await.as_str(), address.asked()),
+        ("Bearer new", 1)
+    );
+    // One that the address gave out is proof.
+    let third = keeper.bearer(&address).await.unwrap().unwrap();
+    let refused = keeper.refused(&third, asked(true), &address).await.unwrap_err();
+    assert!(matches!(refused, SessionError::SignedOut { .. }), "{refused}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_new_login_is_taken_from_the_file_without_asking() {
     let fixture = installed(&credentials("old", "dead", PAST));
     let denied = r#"{"error": "invalid_grant"}"#;
