@@ -4,6 +4,7 @@ use crate::cli::args::ConfigArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit::ExitStatus;
 use crate::cli::root;
+use crate::grin::LibraryDirectory;
 use crate::log;
 use crate::settings::{LoadedSettings, Settings, SettingsError, SettingsSources};
 
@@ -57,6 +58,12 @@ pub fn refused(sources: &SettingsSources, error: &SettingsError) -> CliError {
         Some(_) => "Correct what is named and try again; `grind check-config` checks without starting anything.",
         None => "No file of configuration was read: /etc/grind/grind.toml is not there. `grind init` writes it; --config FILE names another.",
     })
+}
+
+/// Whose books they are.
+pub fn library_directory(settings: &Settings) -> Result<LibraryDirectory, CliError> {
+    LibraryDirectory::parse(&settings.library.directory)
+        .map_err(|error| CliError::new(ExitStatus::Config, "library.directory cannot be used").because(&error))
 }
 
 fn configure_log(settings: &Settings) -> Result<(), CliError> {

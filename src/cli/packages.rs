@@ -20,7 +20,7 @@ use crate::cli::packages::premis::PremisArgs;
 use crate::cli::storage::{layout, refused};
 use crate::cli::{load, reading};
 use crate::daemon::{DaemonSignals, RunStage};
-use crate::grin::{Barcode, LibraryDirectory};
+use crate::grin::Barcode;
 use crate::pipeline::{BookPacker, PackageError, PackageForm, PackageOrder, storage_config};
 use crate::settings::Settings;
 use crate::storage::Storage;
@@ -141,18 +141,12 @@ fn packer(
         reader: CatalogReader::open(&settings.catalog.url).map_err(|error| reading::refused(&error))?,
         storage: Storage::open_to_read(&config).map_err(|error| refused(&error))?,
         layout: layout(settings)?,
-        library: library(settings)?,
+        library: load::library_directory(settings)?,
         form,
         into: args.output.clone(),
         cut: signals.stop_token(),
     };
     BookPacker::open(order).map_err(stopped)
-}
-
-/// Whose books they are.
-fn library(settings: &Settings) -> Result<LibraryDirectory, CliError> {
-    LibraryDirectory::parse(&settings.library.directory)
-        .map_err(|error| CliError::new(ExitStatus::Config, "library.directory cannot be used").because(&error))
 }
 
 /// Why no package can be made at all, with the code that the shell shall see.

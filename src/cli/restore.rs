@@ -17,7 +17,6 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::{catalog, execution, load, output, reading, storage};
 use crate::clock::SystemClock;
 use crate::daemon::{as_member, host};
-use crate::grin::LibraryDirectory;
 use crate::log::CountedNoun;
 use crate::pipeline::{
     CopyMaker, CopyScratch, DatedBackups, KeptCopyError, LibraryMembership, PublicationWindow, ReconcileError,
@@ -184,9 +183,7 @@ fn no_whole_backup(name: &str, why: &str) -> String {
 
 /// Refuses a backup of another library before any of it is in the catalog.
 fn of_this_library(found: &FoundBackup, settings: &Settings) -> Result<(), CliError> {
-    let library = LibraryDirectory::parse(&settings.library.directory);
-    let library = library
-        .map_err(|error| CliError::new(ExitStatus::Config, "library.directory cannot be used").because(&error))?;
+    let library = load::library_directory(settings)?;
     let catalog = CatalogReader::open_path(&found.path, SystemClock::system());
     match catalog.and_then(|catalog| catalog.ask(&CheckLibrary(library))) {
         Err(CatalogError::OtherLibrary { kept, configured }) => Err(other_library(&found.name, &kept, &configured)),

@@ -13,7 +13,7 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::export::refused;
 use crate::cli::output_file::OutputFile;
 use crate::cli::output_place::confirm_outside;
-use crate::cli::packages::{chosen, library};
+use crate::cli::packages::chosen;
 use crate::cli::{load, reading};
 use crate::grin::Barcode;
 
@@ -41,7 +41,7 @@ pub fn run(args: &PremisArgs) -> CommandResult {
         .as_ref()
         .map_or(Ok(()), |path| confirm_outside(&settings, path))?;
     let selection = PremisSelection {
-        library: library(&settings)?,
+        library: load::library_directory(&settings)?,
         barcodes: chosen(&args.named, &args.barcodes)?,
     };
     let reader = reading::open(&settings.catalog.url)?;
