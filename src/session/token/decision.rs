@@ -93,7 +93,8 @@ pub(super) enum TokenStep {
 /// Decides what an event means.
 ///
 /// A token that GRIN has accepted is stale when it is refused, not forbidden. Signed out is an account of which GRIN never accepted
-/// a token, or refused several new ones in a row at different addresses; and one to which the token address denied a new token several times.
+/// a token that the token address gave out, or refused several new ones in a row at different addresses; and one to which that address denied
+/// a new token several times.
 /// GRIN may refuse single archives to every token: for these one token a minute is replaced, and the others are the books' own trouble. A
 /// token that is stale all the same is known by the second address that refuses it while GRIN accepts nothing in between.
 pub(super) fn next_step(event: TokenEvent<'_>) -> TokenStep {
