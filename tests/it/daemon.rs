@@ -39,6 +39,23 @@ fn systemd_hears_ready_status_and_stopping_and_the_drain_ends_well() {
 }
 
 #[test]
+fn the_allocator_is_set_where_the_environment_says_nothing_about_it() {
+    let service = Service::with(Home::new(small(), ""), &[("MALLOC_ARENA_MAX", "3")]);
+    service.told("READY=1");
+    let mut set = service.environment();
+    set.retain(|variable| variable.starts_with("MALLOC_"));
+    set.sort();
+    assert_eq!(
+        set,
+        [
+            "MALLOC_ARENA_MAX=3",
+            "MALLOC_MMAP_THRESHOLD_=1048576",
+            "MALLOC_TRIM_THRESHOLD_=1048576"
+        ]
+    );
+}
+
+#[test]
 fn a_reload_is_taken_whole_or_refused_whole() {
     let mut service = Service::start(small(), "");
     service.told("READY=1");

@@ -119,6 +119,13 @@ impl Service {
         self.notify.set_read_timeout(Some(PATIENCE)).expect("a socket");
     }
 
+    /// The variables that the running program was begun with, each as `NAME=value`.
+    pub fn environment(&self) -> Vec<String> {
+        let variables = std::fs::read(format!("/proc/{}/environ", self.process.as_raw_nonzero()));
+        let variables = String::from_utf8(variables.expect("a program that runs")).expect("variables that are text");
+        variables.split_terminator('\0').map(str::to_owned).collect()
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill_process(self.process, signal).expect("a daemon that can be spoken with");
     }

@@ -65,7 +65,9 @@ impl ShellPipeline {
             .env("ARCHIVES", library.archives())
             .env("PASSPHRASE_FILE", library.passphrase_file())
             .env("GNUPGHOME", self.folder.join("gnupg"))
-            .env_remove("MALLOC_ARENA_MAX");
+            .env_remove("MALLOC_ARENA_MAX")
+            .env_remove("MALLOC_MMAP_THRESHOLD_")
+            .env_remove("MALLOC_TRIM_THRESHOLD_");
         let used = run(command, &self.folder.join("errors"))?;
         let stored = fs::read_dir(&out).map_err(BenchError::file(&out))?.count();
         if stored == barcodes.len() {
