@@ -330,8 +330,8 @@ fn replaced_by(by: &MemberRow) -> WaitReason {
     WaitReason::new(WaitCause::Members, why, jiff::Timestamp::now())
 }
 
-/// The counts come out of running totals, but for the books put off, which are counted once a minute; so this is cheap whatever the
-/// size of the catalog.
+/// The counts come out of running totals, but for the books put off, which are counted once a minute, and when many books changed; so
+/// this is cheap whatever the size of the catalog.
 async fn count(daemon: &Daemon, view: &LiveDaemonView) {
     match daemon.catalog.ask(view.ask_pace(), &AskContext::root("daemon")).await {
         Ok(pace) => view.counted(pace),

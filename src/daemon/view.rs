@@ -183,7 +183,7 @@ impl LiveDaemonView {
     pub fn ask_pace(&self) -> AskPace {
         let changing = self.changing();
         AskPace {
-            last: changing.pace.as_ref().map(|pace| pace.put_off),
+            last: changing.pace.as_ref().map(|pace| pace.put_off.clone()),
             failed: changing.pace.as_ref().map(|pace| pace.failed.clone()),
             asked: changing.asked.clone(),
         }

@@ -26,8 +26,10 @@ const SPEED_DAYS: u64 = 7;
 /// Days that are shown.
 const SHOWN_DAYS: u64 = 30;
 const DAY: Duration = Duration::from_hours(24);
-/// The books put off are counted one by one, which the status asks for no oftener than this.
+/// The books put off are counted one by one, which the status asks for no oftener than this, as long as few books came or went on.
 const COUNTED_EVERY: Duration = Duration::from_mins(1);
+/// Few: one in so many. The first lists of a library bring it within less than a minute.
+const FEW: u64 = 10;
 pub(crate) const PUT_OFF_AVAILABLE: &str =
     "SELECT count(*) FROM books WHERE state = 'available' AND next_attempt_at > :now";
 pub(crate) const PUT_OFF_FAILED: &str =
@@ -77,7 +79,7 @@ pub struct LibraryPace {
 /// Asks for the [`LibraryPace`]; of totals, so that it takes no longer for more books, but for those put off.
 #[derive(Debug, Clone, Default)]
 pub struct AskPace {
-    /// How many books were put off when this was asked last: they are counted anew only after a minute.
+    /// How many books were put off when this was asked last: they are counted anew only after a minute, or after many books changed.
     pub last: Option<PutOffCounts>,
     /// Which books had failed then: they are listed anew only after others failed.
     pub failed: Option<FailedBooks>,
@@ -93,7 +95,7 @@ impl CatalogOperation for AskPace {
         let states = StateCounts::read(tx.conn)?;
         let days = last_days(tx.conn, tx.now, SHOWN_DAYS)?;
         let in_failed = states.of(BookState::Failed);
-        let put_off = match self.last.filter(|last| last.is_recent(tx.now)) {
+        let put_off = match self.last.clone().filter(|last| last.is_recent(tx.now, &states)) {
             Some(last) if last.in_failed == in_failed => last,
             Some(last) => last.with_failed_anew(tx.conn, in_failed)?,
             None => PutOffCounts::read(tx.conn, tx.now, &states, &self.asked)?,
@@ -194,9 +196,11 @@ fn began_at(conn: &SqlConnection) -> Result<Option<Timestamp>, CatalogError> {
 }
 
 /// Books that have a due time.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PutOffCounts {
     counted_at: Timestamp,
+    /// All books, as they were then.
+    states: StateCounts,
     /// Ready at GRIN, and due later.
     available: u64,
     /// Failed, and tried again when it comes.
@@ -220,6 +224,7 @@ impl PutOffCounts {
         let all = RemainingBooks::of(states, checked_in(conn)?, [available, failed]);
         Ok(Self {
             counted_at: now,
+            states: states.clone(),
             available,
             failed,
             in_failed: states.of(BookState::Failed),
@@ -237,9 +242,10 @@ impl PutOffCounts {
     }
 
     /// A clock that was set back makes them old, too.
-    fn is_recent(&self, now: Timestamp) -> bool {
+    fn is_recent(&self, now: Timestamp, states: &StateCounts) -> bool {
         let age = Duration::try_from(now.duration_since(self.counted_at));
-        age.is_ok_and(|age| age < COUNTED_EVERY)
+        let moved = BookState::ALL.map(|state| self.states.of(state).abs_diff(states.of(state)));
+        age.is_ok_and(|age| age < COUNTED_EVERY) && moved.iter().sum::<u64>() * FEW <= states.total
     }
 }
 
@@ -278,9 +284,17 @@ fn a_day(counts: impl Iterator<Item = u64>, time: CountedTime) -> Option<f64> {
 mod tests {
     use super::*;
 
+    fn ready_books(ready: u64, stored: u64) -> StateCounts {
+        StateCounts {
+            by_state: [(BookState::Available, ready), (BookState::Stored, stored)].into(),
+            total: ready + stored,
+        }
+    }
+
     fn put_off_at(counted_at: Timestamp) -> PutOffCounts {
         PutOffCounts {
             counted_at,
+            states: ready_books(100, 0),
             available: 4,
             failed: 3,
             in_failed: 5,
@@ -292,7 +306,25 @@ mod tests {
     fn the_books_put_off_are_counted_anew_after_a_minute_or_when_the_clock_was_set_back() {
         for (age, is_recent) in [(-1, false), (0, true), (59, true), (60, false)] {
             let at = |second| Timestamp::from_second(second).unwrap();
-            assert_eq!(put_off_at(at(1_000)).is_recent(at(1_000 + age)), is_recent, "{age}");
+            let last = put_off_at(at(1_000));
+            assert_eq!(last.is_recent(at(1_000 + age), &last.states), is_recent, "{age}");
+        }
+    }
+
+    #[test]
+    fn they_are_counted_anew_at_once_after_many_books_came_or_went_on() {
+        let last = put_off_at(Timestamp::UNIX_EPOCH);
+        for ([ready, stored], is_recent) in [
+            ([100, 0], true),
+            ([95, 5], true),
+            ([94, 6], false),
+            ([110, 0], true),
+            ([112, 0], false),
+            ([1_000_000, 0], false),
+            ([0, 0], false),
+        ] {
+            let states = ready_books(ready, stored);
+            assert_eq!(last.is_recent(last.counted_at, &states), is_recent, "{ready} {stored}");
         }
     }
 
