@@ -19,6 +19,7 @@ use crate::clock::SystemClock;
 use crate::daemon::build_error::BuildError;
 use crate::daemon::notify;
 use crate::grin::LibraryDirectory;
+use crate::log::{EndedTrouble, LastingTrouble};
 use crate::observe::PROGRAM_VERSION;
 use crate::pipeline::{LibraryMembership, RoundResult, RunProgress};
 use crate::settings::Settings;
@@ -179,7 +180,7 @@ impl MembershipTask {
             catalog: catalog.clone(),
             progress: Arc::clone(progress),
             replaced_by,
-            in_trouble: false,
+            trouble: LastingTrouble::default(),
             told: String::new(),
         };
         Self {
@@ -228,7 +229,7 @@ struct MemberRounds {
     catalog: Catalog,
     progress: Arc<RunProgress>,
     replaced_by: watch::Sender<Option<MemberRow>>,
-    in_trouble: bool,
+    trouble: LastingTrouble,
     /// What was told last. A round that fails is a change, too, each time, and may change nothing of this.
     told: String,
 }
@@ -250,7 +251,11 @@ impl MemberRounds {
             }
             let every = self.membership.every();
             // Soon again after trouble: others hold it against a member when it is silent for longer than they were.
-            let pause = if self.in_trouble { every.min(ASK_AGAIN) } else { every };
+            let pause = if self.trouble.is_met() {
+                every.min(ASK_AGAIN)
+            } else {
+                every
+            };
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
@@ -261,13 +266,13 @@ impl MemberRounds {
     async fn round(&mut self) {
         let result = self.membership.renew(&self.catalog, &AskContext::root("daemon")).await;
         if let Err(error) = &result {
-            if !std::mem::replace(&mut self.in_trouble, true) {
+            if self.trouble.met(error) {
                 warn!(%error, "the membership could not be renewed; what is claimed goes on, and no shared task begins meanwhile");
             }
             return;
         }
-        if std::mem::replace(&mut self.in_trouble, false) {
-            info!("the membership is renewed again");
+        if let Some(EndedTrouble { cause, seconds }) = self.trouble.over() {
+            warn!(cause, seconds, "the membership is renewed again");
         }
         match result {
             Ok(RoundResult::Rejoined) => {

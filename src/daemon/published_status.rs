@@ -15,6 +15,7 @@ use crate::daemon::build_error::BuildError;
 use crate::daemon::membership::instance;
 use crate::dapr::{DeleteState, GetState, KeyState, SaveState, StateError, StateItem, StateStore, StateStoreConfig};
 use crate::grin::{Secret, read_secret_text};
+use crate::log::{EndedTrouble, LastingTrouble};
 use crate::observe::{DaemonSnapshot, DaemonView};
 use crate::session::Session;
 use crate::settings::Settings;
@@ -82,10 +83,10 @@ impl StatusPublisher {
 async fn publish(store: StateStore, key: String, view: Arc<dyn DaemonView>, stop: CancellationToken) {
     let work = async {
         read_predecessor(&store, &key).await;
-        let mut away = false;
+        let mut trouble = LastingTrouble::default();
         loop {
             let saved = save(&store, &key, &view.daemon()).await;
-            note(&mut away, saved);
+            note(&mut trouble, saved);
             tokio::time::sleep(EVERY).await;
         }
     };
@@ -117,11 +118,14 @@ async fn save(store: &StateStore, key: &str, status: &DaemonSnapshot) -> Result<
 }
 
 /// Says when the store goes away, and when it is back, once each.
-fn note(away: &mut bool, saved: Result<(), StateError>) {
+fn note(trouble: &mut LastingTrouble, saved: Result<(), StateError>) {
     match saved {
-        Ok(()) if std::mem::take(away) => info!("the status is published in the state store again"),
-        Ok(()) => {}
-        Err(error) if !std::mem::replace(away, true) => {
+        Ok(()) => {
+            if let Some(EndedTrouble { cause, seconds }) = trouble.over() {
+                warn!(cause, seconds, "the status is published in the state store again");
+            }
+        }
+        Err(error) if trouble.met(&error) => {
             warn!(%error, "the status cannot be published in the state store; work goes on, and it is tried every 15 s");
         }
         Err(_) => {}
@@ -150,4 +154,32 @@ fn api_token(settings: &Settings) -> Result<Option<Secret>, BuildError> {
     };
     let token = text.trim();
     Ok((!token.is_empty()).then(|| Secret::new(token)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::WrittenLog;
+
+    #[test]
+    fn a_store_that_is_away_is_told_once_and_its_return_as_loud() {
+        let log = WrittenLog::begin();
+        let mut trouble = LastingTrouble::default();
+        for saved in [
+            Ok(()),
+            Err(StateError::Conflict),
+            Err(StateError::Conflict),
+            Ok(()),
+            Ok(()),
+        ] {
+            note(&mut trouble, saved);
+        }
+        let lines = log.with("");
+        let [away, back] = &lines[..] else { panic!("{lines:?}") };
+        assert!(away.starts_with("<4>the status cannot be published"), "{away}");
+        assert!(
+            back.starts_with("<4>the status is published") && back.contains("changed meanwhile"),
+            "{back}"
+        );
+    }
 }

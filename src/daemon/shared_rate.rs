@@ -12,7 +12,7 @@ use crate::session::{GrantedSlice, RateSource, WantedSlice};
 pub(super) struct CatalogRate(pub Catalog);
 
 impl RateSource for CatalogRate {
-    fn slice(&self, wanted: WantedSlice) -> LocalBoxFuture<'_, Option<GrantedSlice>> {
+    fn slice(&self, wanted: WantedSlice) -> LocalBoxFuture<'_, Result<GrantedSlice, String>> {
         Box::pin(async move {
             let cx = AskContext::root("rate");
             let WantedSlice {
@@ -27,19 +27,17 @@ impl RateSource for CatalogRate {
                 ahead,
                 behind,
             };
-            match self.0.ask(slice, &cx).await {
-                Ok(slice) => Some(GrantedSlice {
-                    given_at: slice.given_at,
-                    begins_in: slice.begins_in,
-                    turns: slice.turns,
-                    every: slice.every,
-                    closed_for: slice.closed_for,
-                }),
-                Err(error) => {
-                    tracing::debug!(%error, "no turns from the catalog");
-                    None
-                }
-            }
+            let slice = self.0.ask(slice, &cx).await.map_err(|error| {
+                tracing::debug!(%error, "no turns from the catalog");
+                error.to_string()
+            })?;
+            Ok(GrantedSlice {
+                given_at: slice.given_at,
+                begins_in: slice.begins_in,
+                turns: slice.turns,
+                every: slice.every,
+                closed_for: slice.closed_for,
+            })
         })
     }
 

@@ -3,6 +3,7 @@
 mod figures;
 mod journal;
 mod lasting_text;
+mod lasting_trouble;
 mod level;
 mod limit;
 mod lines;
@@ -25,6 +26,7 @@ pub(crate) use crate::log::figures::{
     ShortDuration,
 };
 use crate::log::journal::JournalSocket;
+pub(crate) use crate::log::lasting_trouble::{EndedTrouble, LastingTrouble};
 pub(crate) use crate::log::level::{BadLevel, LogLevel};
 use crate::log::lines::LogLayer;
 pub(crate) use crate::log::lines::LogSink;

@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
+use crate::log::EndedTrouble;
 use crate::pipeline::copies::jitter;
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::tasks::wait::until_moment;
@@ -30,7 +31,7 @@ pub(super) use crate::pipeline::tasks::enrich::enrich;
 pub(super) use crate::pipeline::tasks::fixity::reread;
 pub(super) use crate::pipeline::tasks::hooks::{tell_hook, tell_hook_at_end};
 pub(super) use crate::pipeline::tasks::noted::note_settings;
-pub(super) use crate::pipeline::tasks::said::{EndedTrouble, SaidTroubles};
+pub(super) use crate::pipeline::tasks::said::SaidTroubles;
 pub(super) use crate::pipeline::tasks::second_copy::{copy_stored, copy_stored_at_end};
 
 /// Between the end of a pass that is not complete and the next one at least, however often somebody says that something was mended.

@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::actor::ActorRegistry;
 use crate::actor::tasks::{self, TaskHandle};
+use crate::log::{EndedTrouble, LastingTrouble};
 use crate::session::SessionCounters;
 use crate::session::turns::held_slice::{HeldSlice, TurnMoment};
 use crate::session::turns::source_clock::SourceClock;
@@ -69,8 +70,8 @@ pub struct WantedSlice {
 
 /// Who divides the rate among all programs that ask GRIN for one library.
 pub trait RateSource: Send + Sync {
-    /// The next turns; `None`: it cannot tell now.
-    fn slice(&self, wanted: WantedSlice) -> LocalBoxFuture<'_, Option<GrantedSlice>>;
+    /// The next turns; else why it cannot tell now, in words.
+    fn slice(&self, wanted: WantedSlice) -> LocalBoxFuture<'_, Result<GrantedSlice, String>>;
     /// GRIN asks everybody to pause for so long.
     fn closed(&self, pause: Duration) -> LocalBoxFuture<'_, ()>;
 }
@@ -98,6 +99,7 @@ pub(super) struct SharedTurns {
     ask: RefCell<Option<TaskHandle<()>>>,
     telling: RefCell<Option<TaskHandle<()>>>,
     again_at: Cell<Option<Instant>>,
+    trouble: RefCell<LastingTrouble>,
     /// Since when the source has given no turn that could be used.
     away_since: Cell<Option<Instant>>,
     demand: Cell<TurnDemand>,
@@ -176,6 +178,7 @@ impl SharedTurns {
             ask: RefCell::default(),
             telling: RefCell::default(),
             again_at: Cell::default(),
+            trouble: RefCell::default(),
             away_since: Cell::default(),
             demand: Cell::default(),
             closed_until: Cell::default(),
@@ -294,14 +297,20 @@ impl SharedTurns {
         self.ask.replace(Some(asking));
     }
 
-    fn note(&self, slice: Option<GrantedSlice>, behind: Duration, asked: TurnMoment) {
+    fn note(&self, slice: Result<GrantedSlice, String>, behind: Duration, asked: TurnMoment) {
         let now = TurnMoment::now();
         let answered = now.at;
         self.asking.set(false);
         match slice {
-            Some(slice) => {
-                if self.again_at.take().is_some() {
-                    tracing::info!("the catalog grants turns of grin.requests_per_second again");
+            Ok(slice) => {
+                self.again_at.take();
+                let ended = self.trouble.borrow_mut().over();
+                if let Some(EndedTrouble { cause, seconds }) = ended {
+                    tracing::warn!(
+                        cause,
+                        seconds,
+                        "the catalog grants turns of grin.requests_per_second again"
+                    );
                 }
                 let [_, before] = self.trips.get();
                 self.trips.set([before, answered - asked.at]);
@@ -316,9 +325,11 @@ impl SharedTurns {
                     self.closed_until.set(Some(answered + slice.closed_for));
                 }
             }
-            None => {
-                if self.again_at.replace(Some(answered + ASK_AGAIN)).is_none() {
+            Err(cause) => {
+                self.again_at.set(Some(answered + ASK_AGAIN));
+                if self.trouble.borrow_mut().met(&cause) {
                     tracing::warn!(
+                        cause,
                         "the catalog grants no turns of grin.requests_per_second: requests to GRIN wait for it"
                     );
                 }

@@ -2,7 +2,7 @@
 
 use std::future::ready;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +10,9 @@ use http::{Request, Response};
 use opentelemetry_http::{HttpClient, HttpError};
 use reqwest::redirect::Policy;
 use tokio::runtime::Runtime;
-use tracing::{info, warn};
+use tracing::warn;
+
+use crate::log::{EndedTrouble, LastingTrouble};
 
 const CONNECT: Duration = Duration::from_secs(2);
 /// A collector that takes longer is away.
@@ -21,7 +23,7 @@ const WHOLE: Duration = Duration::from_secs(3);
 pub(super) struct CollectorClient {
     client: reqwest::Client,
     runtime: Runtime,
-    is_away: AtomicBool,
+    trouble: Mutex<LastingTrouble>,
 }
 
 impl CollectorClient {
@@ -37,7 +39,7 @@ impl CollectorClient {
         Ok(Self {
             client: client.map_err(|error| error.to_string())?,
             runtime: runtime.map_err(|error| error.to_string())?,
-            is_away: AtomicBool::new(false),
+            trouble: Mutex::default(),
         })
     }
 
@@ -50,14 +52,18 @@ impl CollectorClient {
     }
 
     fn tell(&self, sent: Result<(), &reqwest::Error>) {
-        let was_away = self.is_away.swap(sent.is_err(), Relaxed);
-        match (was_away, sent) {
-            (false, Err(error)) => warn!(
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        match sent {
+            Err(error) if trouble.met(error) => warn!(
                 %error,
                 "the collector at observe.traces_url does not take spans; they are dropped until it does, and the work goes on"
             ),
-            (true, Ok(())) => info!("the collector takes spans again"),
-            _ => {}
+            Err(_) => {}
+            Ok(()) => {
+                if let Some(EndedTrouble { cause, seconds }) = trouble.over() {
+                    warn!(cause, seconds, "the collector takes spans again");
+                }
+            }
         }
     }
 }

@@ -10,11 +10,11 @@ use tracing::{debug, warn};
 
 use crate::catalog::SharedTask;
 use crate::grin::ListKind;
-use crate::log::CountedNoun;
+use crate::log::{CountedNoun, EndedTrouble};
 use crate::pipeline::supervisor::{RunScope, SupervisorState};
 use crate::pipeline::task_services::{TaskFault, TaskServices};
 use crate::pipeline::tasks::wait::TaskWait;
-use crate::pipeline::tasks::{EndedPass, EndedTrouble, TaskSchedule, finished, sleep_and_tell, trouble};
+use crate::pipeline::tasks::{EndedPass, TaskSchedule, finished, sleep_and_tell, trouble};
 use crate::pipeline::workers::{CollectList, CollectResult, MonthlyArrivals};
 use crate::vocabulary::{Queue, WaitCause, WaitReason};
 

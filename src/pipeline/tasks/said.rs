@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tokio::time::Instant;
+use crate::log::{EndedTrouble, LastingTrouble};
 
 /// Reasons remembered of one task or list; one that names other books in each round would fill the memory.
 const MOST_REASONS: usize = 16;
@@ -11,37 +11,17 @@ const MOST_REASONS: usize = 16;
 #[derive(Debug, Default)]
 pub(in crate::pipeline) struct SaidTroubles(BTreeMap<String, SaidTrouble>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct SaidTrouble {
-    since: Instant,
-    last: String,
+    trouble: LastingTrouble,
     reasons: BTreeSet<String>,
-}
-
-/// Trouble that is over.
-#[derive(Debug, PartialEq, Eq)]
-pub(in crate::pipeline) struct EndedTrouble {
-    /// What it was, as it was said last.
-    pub cause: String,
-    /// How long it lasted.
-    pub seconds: u64,
-}
-
-impl SaidTrouble {
-    fn begun_now() -> Self {
-        Self {
-            since: Instant::now(),
-            last: String::new(),
-            reasons: BTreeSet::new(),
-        }
-    }
 }
 
 impl SaidTroubles {
     /// Whether the log has not named this reason since the task or list was done last; from now on it has.
     pub fn is_news(&mut self, what: &str, why: &str) -> bool {
-        let said = self.0.entry(what.to_owned()).or_insert_with(SaidTrouble::begun_now);
-        why.clone_into(&mut said.last);
+        let said = self.0.entry(what.to_owned()).or_default();
+        said.trouble.met(why);
         let reasons = &mut said.reasons;
         if reasons.len() >= MOST_REASONS && !reasons.contains(why) {
             reasons.clear();
@@ -51,11 +31,7 @@ impl SaidTroubles {
 
     /// It is done; what kept it, if the log has said that it was not.
     pub fn over(&mut self, what: &str) -> Option<EndedTrouble> {
-        let SaidTrouble { since, last, .. } = self.0.remove(what)?;
-        Some(EndedTrouble {
-            cause: last,
-            seconds: since.elapsed().as_secs(),
-        })
+        self.0.remove(what)?.trouble.over()
     }
 }
 

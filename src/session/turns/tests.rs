@@ -7,6 +7,7 @@ use rand::{RngExt, SeedableRng};
 use tokio::time::sleep;
 
 use super::*;
+use crate::log::WrittenLog;
 use crate::session::pacer::RequestPacer;
 use crate::session::{SessionError, TimeoutPhase};
 
@@ -55,7 +56,7 @@ impl SharedRow {
 }
 
 impl RateSource for SharedRow {
-    fn slice(&self, wanted: WantedSlice) -> LocalBoxFuture<'_, Option<GrantedSlice>> {
+    fn slice(&self, wanted: WantedSlice) -> LocalBoxFuture<'_, Result<GrantedSlice, String>> {
         let WantedSlice {
             turns,
             every,
@@ -68,11 +69,11 @@ impl RateSource for SharedRow {
                 let now = Instant::now();
                 row.asked += 1;
                 if row.away {
-                    return None;
+                    return Err("it is away".to_owned());
                 }
                 let begins = row.free_at.max(now + ahead);
                 row.free_at = begins + turns * every + behind;
-                Some(GrantedSlice {
+                Ok(GrantedSlice {
                     // A clock of its own.
                     given_at: row.began.elapsed() + Duration::from_secs(1_000_000),
                     begins_in: begins - now,
@@ -260,6 +261,7 @@ async fn the_next_slice_is_asked_for_when_half_is_used_and_none_without_demand()
 #[actix_rt::test]
 async fn a_source_that_gives_nothing_is_asked_each_second_until_it_does() {
     tokio::time::pause();
+    let log = WrittenLog::begin();
     let row = SharedRow::new(1, 0);
     row.with(|row| row.away = true);
     let counters = Arc::default();
@@ -275,6 +277,15 @@ async fn a_source_that_gives_nothing_is_asked_each_second_until_it_does() {
     assert!((6_000..6_100).contains(&took), "{took}");
     assert_eq!(row.with(|row| row.asked), 7);
     assert!(!counters.snapshot().turns_missing);
+    let lines = log.with("the catalog grants");
+    let [begun, over] = &lines[..] else { panic!("{lines:?}") };
+    for (line, words) in [(begun, "grants no turns"), (over, "per_second again")] {
+        assert!(
+            line.starts_with("<4>") && line.contains(words) && line.contains("it is away"),
+            "{line}"
+        );
+    }
+    assert!(over.contains("seconds=6"), "{over}");
 }
 
 #[actix_rt::test]

@@ -26,7 +26,7 @@ const LAYERS: [&[&str]; 5] = [
 ];
 
 /// Who may use whom within one layer, and why.
-const BESIDE: [(&str, &str, &str); 15] = [
+const BESIDE: [(&str, &str, &str); 16] = [
     ("cli", "daemon", "a command wires and runs the daemon"),
     ("cli", "observe", "commands show the daemon's snapshots"),
     ("daemon", "observe", "the daemon publishes its snapshots there"),
@@ -53,6 +53,11 @@ const BESIDE: [(&str, &str, &str); 15] = [
     ("settings", "grin", "keys hold barcodes and library names"),
     ("settings", "log", "a key holds the form of the log"),
     ("settings", "vocabulary", "keys hold queues"),
+    (
+        "traces",
+        "log",
+        "a collector's trouble is told in the common way of what lasts",
+    ),
     ("grin", "vocabulary", "lists and replies are told in the common terms"),
 ];
 

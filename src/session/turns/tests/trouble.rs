@@ -56,7 +56,7 @@ struct TroubledRow {
 }
 
 impl RateSource for TroubledRow {
-    fn slice(&self, wanted: WantedSlice) -> LocalBoxFuture<'_, Option<GrantedSlice>> {
+    fn slice(&self, wanted: WantedSlice) -> LocalBoxFuture<'_, Result<GrantedSlice, String>> {
         Box::pin(async move {
             self.stops.over().await;
             self.away.over().await;
@@ -64,7 +64,11 @@ impl RateSource for TroubledRow {
             self.away.over().await;
             self.stops.over().await;
             let is_lost = self.row.with(|row| row.random.random_bool(0.05));
-            granted.filter(|_| !is_lost)
+            if is_lost {
+                Err("the answer is lost".to_owned())
+            } else {
+                granted
+            }
         })
     }
 
